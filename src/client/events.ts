@@ -1,0 +1,7 @@
+// The event recorder's contract: events on objects as `kubectl describe` shows them.
+import type { KubeObject } from '../apimachinery/object.js';
+
+export interface EventRecorder {
+  /** Never rejects and never waits: an event that cannot be stored is logged and dropped. Same events are counted up. */
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+}

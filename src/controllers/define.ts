@@ -1,0 +1,48 @@
+// defineController: the shape of a control loop. One controller, one file; index.ts lists them; manager.ts runs them.
+import type { Clock, Random } from '../apimachinery/clock.js';
+import type { Logger } from '../apimachinery/logger.js';
+import type { Client } from '../client/client.js';
+import type { EventRecorder } from '../client/events.js';
+import type { Input, Lister, Output } from '../kinds/define.js';
+
+/**
+ * What a reconcile has to work with. Reads come from informer caches that have seen this key's own earlier writes: the
+ * manager waits for them, so no controller keeps expectations.
+ */
+export interface ReconcileContext extends Lister {
+  readonly client: Client;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly options: ControllerOptions;
+}
+
+/** Flags of kube-controller-manager that reconcilers go by, in their upstream meaning. */
+export interface ControllerOptions {
+  readonly nodeMonitorPeriod_ms: number;
+  readonly nodeMonitorGracePeriod_ms: number;
+  readonly clusterCidr: string;
+  readonly nodeCidrMaskSize: number;
+  /** PEM of the cluster's CA, which signs certificate signing requests. */
+  readonly clusterSigningCert: string;
+  readonly clusterSigningKey: string;
+}
+
+export interface ReconcileResult {
+  /** Reconcile this key again after so long, even if nothing changes. */
+  readonly requeueAfter_ms?: number;
+}
+
+export interface ControllerDefinition {
+  /** Upstream's controller name without `-controller`. */
+  readonly name: string;
+  readonly inputs: readonly Input[];
+  readonly outputs: readonly Output[];
+  /** How many keys at once; 5 if absent, as upstream's. One key is never reconciled twice at the same time. */
+  readonly concurrency?: number;
+  /** Makes what is (caches) what should be, for one key. Must be idempotent; a rejection is retried with back-off. */
+  reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | void>;
+}
+
+export const defineController = (definition: ControllerDefinition): ControllerDefinition => definition;

@@ -1,0 +1,13 @@
+// The kind ServiceAccount of v1.
+import { defineKind } from '../define.js';
+import type { ServiceAccount } from '../types/core_v1.js';
+
+export const serviceAccounts = defineKind<ServiceAccount>({
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  shortNames: ['sa'],
+  namespaced: true,
+  schema: 'core.v1.ServiceAccount',
+});

@@ -1,0 +1,80 @@
+// All built-in kinds, in the order of discovery, and their schemas. Adding a kind is one file and one line here.
+import meta_v1 from '../apimachinery/schema/meta_v1.js';
+import { Schemas } from '../apimachinery/schema.js';
+import { controllerRevisions } from './apps/controllerrevision.js';
+import { daemonSets } from './apps/daemonset.js';
+import { deployments } from './apps/deployment.js';
+import { replicaSets } from './apps/replicaset.js';
+import { statefulSets } from './apps/statefulset.js';
+import { certificateSigningRequests } from './certificates/certificatesigningrequest.js';
+import { leases } from './coordination/lease.js';
+import { configMaps } from './core/configmap.js';
+import { endpoints } from './core/endpoints.js';
+import { events } from './core/event.js';
+import { limitRanges } from './core/limitrange.js';
+import { namespaces } from './core/namespace.js';
+import { nodes } from './core/node.js';
+import { persistentVolumes } from './core/persistentvolume.js';
+import { persistentVolumeClaims } from './core/persistentvolumeclaim.js';
+import { pods } from './core/pod.js';
+import { podTemplates } from './core/podtemplate.js';
+import { replicationControllers } from './core/replicationcontroller.js';
+import { resourceQuotas } from './core/resourcequota.js';
+import { secrets } from './core/secret.js';
+import { services } from './core/service.js';
+import { serviceAccounts } from './core/serviceaccount.js';
+import type { AnyKind } from './define.js';
+import { endpointSlices } from './discovery/endpointslice.js';
+import apps_v1 from './schema/apps_v1.js';
+import authentication_v1 from './schema/authentication_v1.js';
+import authorization_v1 from './schema/authorization_v1.js';
+import batch_v1 from './schema/batch_v1.js';
+import certificates_v1 from './schema/certificates_v1.js';
+import coordination_v1 from './schema/coordination_v1.js';
+import core_v1 from './schema/core_v1.js';
+import discovery_v1 from './schema/discovery_v1.js';
+import events_v1 from './schema/events_v1.js';
+import policy_v1 from './schema/policy_v1.js';
+import rbac_v1 from './schema/rbac_v1.js';
+
+export const kinds: readonly AnyKind[] = [
+  pods,
+  services,
+  endpoints,
+  nodes,
+  namespaces,
+  replicationControllers,
+  configMaps,
+  secrets,
+  events,
+  serviceAccounts,
+  resourceQuotas,
+  limitRanges,
+  persistentVolumes,
+  persistentVolumeClaims,
+  podTemplates,
+  deployments,
+  replicaSets,
+  daemonSets,
+  statefulSets,
+  controllerRevisions,
+  endpointSlices,
+  leases,
+  certificateSigningRequests,
+];
+
+/** The field facts of every type that the kinds, and the bodies of their subresources, are made of. */
+export const schemas = new Schemas({
+  'meta.v1': meta_v1,
+  'apps.v1': apps_v1,
+  'authentication.v1': authentication_v1,
+  'authorization.v1': authorization_v1,
+  'batch.v1': batch_v1,
+  'certificates.v1': certificates_v1,
+  'coordination.v1': coordination_v1,
+  'core.v1': core_v1,
+  'discovery.v1': discovery_v1,
+  'events.v1': events_v1,
+  'policy.v1': policy_v1,
+  'rbac.v1': rbac_v1,
+});

@@ -1,0 +1,45 @@
+// Upstream's well-known names: namespaces, labels, taints and annotations that more than one component goes by.
+export const NAMESPACE_DEFAULT = 'default';
+export const NAMESPACE_SYSTEM = 'kube-system';
+export const NAMESPACE_PUBLIC = 'kube-public';
+export const NAMESPACE_NODE_LEASE = 'kube-node-lease';
+
+export const LABEL_HOSTNAME = 'kubernetes.io/hostname';
+export const LABEL_OS = 'kubernetes.io/os';
+export const LABEL_ARCH = 'kubernetes.io/arch';
+export const LABEL_SERVICE_NAME = 'kubernetes.io/service-name';
+export const LABEL_ENDPOINTSLICE_MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
+export const LABEL_POD_TEMPLATE_HASH = 'pod-template-hash';
+export const LABEL_METADATA_NAME = 'kubernetes.io/metadata.name';
+export const LABEL_ZONE = 'topology.kubernetes.io/zone';
+
+export const TAINT_NOT_READY = 'node.kubernetes.io/not-ready';
+export const TAINT_UNREACHABLE = 'node.kubernetes.io/unreachable';
+export const TAINT_UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
+
+export const ANNOTATION_LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+export const ANNOTATION_REVISION = 'deployment.kubernetes.io/revision';
+export const ANNOTATION_CHANGE_CAUSE = 'kubernetes.io/change-cause';
+
+export const SIGNER_KUBELET_CLIENT = 'kubernetes.io/kube-apiserver-client-kubelet';
+export const SIGNER_KUBELET_SERVING = 'kubernetes.io/kubelet-serving';
+
+export const USER_ADMIN = 'kubernetes-admin';
+export const GROUP_MASTERS = 'system:masters';
+export const GROUP_NODES = 'system:nodes';
+export const GROUP_BOOTSTRAPPERS = 'system:bootstrappers';
+export const GROUP_AUTHENTICATED = 'system:authenticated';
+/** A node's user name is this and its name. */
+export const USER_NODE_PREFIX = 'system:node:';
+
+export const CLUSTER_DOMAIN = 'cluster.local';
+export const POD_CIDR = '10.244.0.0/16';
+export const SERVICE_CIDR = '10.96.0.0/12';
+export const CLUSTER_IP_API = '10.96.0.1';
+export const CLUSTER_IP_DNS = '10.96.0.10';
+export const PORT_API = 6443;
+export const PORT_KUBELET = 10250;
+/** Where each node's DNS server listens; the Service kube-dns leads to it. */
+export const PORT_NODE_DNS = 10053;
+export const NODE_PORT_MIN = 30000;
+export const NODE_PORT_MAX = 32767;
