@@ -4,7 +4,13 @@ import type { JsonObject } from '../apimachinery/json.js';
 import { controllerOf, type KubeObject, keyOf, type ObjectName } from '../apimachinery/object.js';
 
 /** T with everything writable, at any depth: a freshly decoded object that is still ours alone. */
-export type Mutable<T> = T extends readonly (infer U)[] ? Mutable<U>[] : T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
+export type Mutable<T> = T extends string | number | boolean
+  ? T
+  : T extends readonly (infer U)[]
+    ? Mutable<U>[]
+    : T extends object
+      ? { -readonly [K in keyof T]: Mutable<T[K]> }
+      : T;
 
 /** A column of `kubectl get`: meta/v1 TableColumnDefinition plus how a cell is made. */
 export interface Column<T> {
@@ -29,8 +35,8 @@ export interface ActionSubresource<T> {
   /** `v1` and `Binding`: what the body must be. */
   readonly bodyVersion: string;
   readonly bodyKind: string;
-  /** Changes `object`; throws a StatusError where it refuses. */
-  apply(object: Mutable<T>, body: JsonObject): void;
+  /** Changes `object`, stamping conditions with `now_ms`; throws a StatusError where it refuses. */
+  apply(object: Mutable<T>, body: JsonObject, now_ms: number): void;
 }
 
 export interface Subresources<T> {
@@ -38,6 +44,12 @@ export interface Subresources<T> {
   readonly status?: boolean;
   readonly scale?: ScaleSubresource<T>;
   readonly actions?: { readonly [name: string]: ActionSubresource<T> };
+  /**
+   * Subresources that GET, PUT and PATCH the whole object, of which a write changes only these fields (each a path such as
+   * `spec.finalizers`, taken over whole or removed): everything else is the stored object's. `validate` runs as for any update;
+   * `prepareForUpdate`, which guards writes to the main resource, does not.
+   */
+  readonly writable?: { readonly [name: string]: readonly string[] };
   /** Streams that the API server passes on to the node (log, exec, attach, portforward, proxy). */
   readonly connect?: readonly string[];
 }
@@ -56,10 +68,12 @@ export interface KindOptions<T extends KubeObject> {
   readonly verbs?: readonly string[];
   /** Its type in the schemas, such as `core.v1.Pod`. */
   readonly schema: string;
-  /** Columns between NAME and AGE, those two being every kind's, unless `columns` starts with a NAME of its own. */
+  /** Columns between NAME and AGE, those two being every kind's, unless `columns` has a Name of its own: then these are all. */
   readonly columns?: readonly Column<T>[];
   /** Fills in what the client left out; runs on a fresh object on every write, before admission. Upstream's SetDefaults_. */
   defaults?(object: Mutable<T>): void;
+  /** Upstream's rule for metadata.name: what is wrong with it; absent: a DNS subdomain. */
+  validateName?(name: string): readonly string[];
   /** Upstream's Validate…: all that is wrong, all at once. `old` is set for updates. */
   validate?(object: T, old: T | undefined): readonly FieldError[];
   /** Clears what a client may not set at creation (status, generation) and sets what only the server may. */

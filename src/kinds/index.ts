@@ -63,6 +63,19 @@ export const kinds: readonly AnyKind[] = [
   certificateSigningRequests,
 ];
 
+const byResource = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));
+const byGvk = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.kind}`, kind]));
+
+/** The kind served at `/apis/<group>/<version>/.../<plural>`; `group` is empty for core. */
+export function kindByResource(group: string, version: string, plural: string): AnyKind | undefined {
+  return byResource.get(`${group ? `${group}/` : ''}${version}/${plural}`);
+}
+
+/** The kind that an object's own apiVersion and kind name. */
+export function kindByGvk(apiVersion: string, kind: string): AnyKind | undefined {
+  return byGvk.get(`${apiVersion}/${kind}`);
+}
+
 /** The field facts of every type that the kinds, and the bodies of their subresources, are made of. */
 export const schemas = new Schemas({
   'meta.v1': meta_v1,

@@ -1,6 +1,11 @@
 // The kind PersistentVolumeClaim of v1.
+import { type FieldError, forbidden, required } from '../../apimachinery/field.js';
+import { validateLabelSelector } from '../../apimachinery/labels.js';
+import { checkNonNegativeQuantity, checkOneOf, sameJson } from '../checks.js';
+import { UNSET } from '../columns.js';
 import { defineKind } from '../define.js';
-import type { PersistentVolumeClaim } from '../types/core_v1.js';
+import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/core_v1.js';
+import { ACCESS_MODES, formatAccessModes } from './access-modes.js';
 
 export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   group: '',
@@ -10,5 +15,70 @@ export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   shortNames: ['pvc'],
   namespaced: true,
   schema: 'core.v1.PersistentVolumeClaim',
+  columns: [
+    {
+      name: 'Status',
+      type: 'string',
+      description: 'Whether it is bound',
+      cell: ({ metadata, status }) => (metadata.deletionTimestamp ? 'Terminating' : (status.phase ?? '')),
+    },
+    { name: 'Volume', type: 'string', description: 'The volume it is bound to', cell: ({ spec }) => spec.volumeName ?? '' },
+    {
+      name: 'Capacity',
+      type: 'string',
+      description: 'The size of that volume',
+      cell: ({ spec, status }) => (spec.volumeName ? String(status.capacity?.['storage'] ?? 0) : ''),
+    },
+    {
+      name: 'Access Modes',
+      type: 'string',
+      description: 'Who may mount it, and how',
+      cell: ({ spec, status }) => (spec.volumeName ? formatAccessModes(status.accessModes) : ''),
+    },
+    { name: 'StorageClass', type: 'string', description: 'The class it asks for', cell: ({ spec }) => spec.storageClassName ?? '' },
+    {
+      name: 'VolumeAttributesClass',
+      type: 'string',
+      description: 'Its class of attributes',
+      cell: ({ spec }) => spec.volumeAttributesClassName || UNSET,
+    },
+    {
+      name: 'VolumeMode',
+      type: 'string',
+      priority: 1,
+      description: 'A filesystem or a block device',
+      cell: ({ spec }) => spec.volumeMode ?? UNSET,
+    },
+  ],
+  defaults({ spec, status }) {
+    spec.volumeMode ??= 'Filesystem';
+    status.phase ||= 'Pending';
+  },
+  validate: (claim, old) => [...validateSpec(claim.spec), ...(old ? validateUpdate(claim.spec, old) : [])],
+  prepareForCreate(claim) {
+    claim.status = { phase: 'Pending' };
+  },
   subresources: { status: true },
 });
+
+function validateSpec({ accessModes = [], selector, resources }: PersistentVolumeClaimSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if (accessModes.length === 0) errors.push(required('spec.accessModes', 'at least 1 access mode is required'));
+  for (const mode of accessModes) errors.push(...checkOneOf('spec.accessModes', mode, ACCESS_MODES));
+  errors.push(...validateLabelSelector(selector, 'spec.selector'));
+  const size = resources?.requests?.['storage'];
+  if (size === undefined) errors.push(required('spec.resources[storage]'));
+  else errors.push(...checkNonNegativeQuantity('spec.resources[storage]', size));
+  return errors;
+}
+
+/** What a claim asks for is fixed when it is made; a bound one may grow, and one that waits may be given its volume. */
+function validateUpdate(spec: PersistentVolumeClaimSpec, { spec: old, status }: PersistentVolumeClaim): FieldError[] {
+  const { resources: _resources, volumeAttributesClassName: _class, volumeName, ...rest } = spec;
+  const { resources: _oldResources, volumeAttributesClassName: _oldClass, volumeName: oldName, ...oldRest } = old;
+  const nameKept = volumeName === oldName || !oldName;
+  const sizeKept = sameJson(spec.resources, old.resources) || status.phase === 'Bound';
+  if (nameKept && sizeKept && sameJson(rest, oldRest)) return [];
+  const why = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+  return [forbidden('spec', why)];
+}

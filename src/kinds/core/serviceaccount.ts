@@ -10,4 +10,7 @@ export const serviceAccounts = defineKind<ServiceAccount>({
   shortNames: ['sa'],
   namespaced: true,
   schema: 'core.v1.ServiceAccount',
+  columns: [
+    { name: 'Secrets', type: 'string', description: 'How many secrets it names', cell: ({ secrets = [] }) => String(secrets.length) },
+  ],
 });

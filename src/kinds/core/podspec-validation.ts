@@ -1,0 +1,139 @@
+// Validation of a pod's spec, for pods and for pod templates.
+import { type FieldError, forbidden, invalid, required } from '../../apimachinery/field.js';
+import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.js';
+import { checkIp, checkNonNegative, checkOneOf, checkRange, invalids, MAX_INT32 } from '../checks.js';
+import type { PodSpec, PodTemplateSpec } from '../types/core_v1.js';
+import { validateAnnotations, validateLabels } from '../validation.js';
+import { type PodContext, validateContainer, validateHostPorts } from './container-validation.js';
+import { validateScheduling } from './scheduling-validation.js';
+import { validateVolumes } from './volume-validation.js';
+
+const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
+const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
+/** What resolv.conf takes. */
+const MAX_NAMESERVERS = 3;
+const MAX_SEARCHES = 32;
+
+/** All that is wrong with the spec at path `at`. */
+export function validatePodSpec(at: string, spec: PodSpec): FieldError[] {
+  const errors = validateVolumes(`${at}.volumes`, spec.volumes ?? []);
+  const context: PodContext = {
+    volumes: new Set((spec.volumes ?? []).map(({ name }) => name)),
+    hostNetwork: spec.hostNetwork ?? false,
+  };
+  const containers = spec.containers ?? [];
+  const names = new Set<string>();
+  if (containers.length === 0) errors.push(required(`${at}.containers`));
+  for (const [i, container] of containers.entries()) {
+    errors.push(...validateContainer(`${at}.containers[${i}]`, container, context, names));
+    if (container.restartPolicy !== undefined) errors.push(forbidden(`${at}.containers[${i}].restartPolicy`, INIT_ONLY));
+  }
+  errors.push(...validateHostPorts(`${at}.containers`, containers), ...validateInitContainers(at, spec, context, names));
+  errors.push(
+    ...checkOneOf(`${at}.restartPolicy`, spec.restartPolicy, RESTART_POLICIES),
+    ...checkNonNegative(`${at}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds),
+    ...checkRange(`${at}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 1, MAX_INT32),
+    ...validateNames(at, spec),
+    ...validateDns(at, spec),
+    ...validateScheduling(at, spec),
+    ...(spec.hostAliases ?? []).flatMap(({ ip }, i) => checkIp(`${at}.hostAliases[${i}].ip`, ip)),
+    ...validateUsers(`${at}.securityContext`, spec),
+    ...refuseUnsupported(at, spec),
+  );
+  return errors;
+}
+
+const INIT_ONLY = 'may not be set for non-init containers';
+
+function validateInitContainers(at: string, spec: PodSpec, context: PodContext, names: Set<string>): FieldError[] {
+  return (spec.initContainers ?? []).flatMap((container, i) => {
+    const field = `${at}.initContainers[${i}]`;
+    const errors = validateContainer(field, container, context, names);
+    if (container.restartPolicy !== undefined && container.restartPolicy !== 'Always') {
+      errors.push(...checkOneOf(`${field}.restartPolicy`, container.restartPolicy, ['Always']));
+    }
+    if (container.restartPolicy === 'Always') return errors;
+    // One that ends before the others start is never probed, and has no life to hook into.
+    for (const part of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
+      if (container[part]) errors.push(forbidden(`${field}.${part}`, 'may not be set for init containers without restartPolicy=Always'));
+    }
+    return errors;
+  });
+}
+
+function validateNames(at: string, spec: PodSpec): FieldError[] {
+  const rules = [
+    ['serviceAccountName', isDns1123Subdomain],
+    ['nodeName', isDns1123Subdomain],
+    ['hostname', isDns1123Label],
+    ['subdomain', isDns1123Label],
+    ['priorityClassName', isDns1123Subdomain],
+    ['runtimeClassName', isDns1123Subdomain],
+    ['schedulerName', isDns1123Subdomain],
+  ] as const;
+  return rules.flatMap(([part, rule]) => {
+    const value = spec[part];
+    return value ? invalids(`${at}.${part}`, value, rule(value)) : [];
+  });
+}
+
+function validateDns(at: string, { dnsPolicy, dnsConfig }: PodSpec): FieldError[] {
+  const errors = checkOneOf(`${at}.dnsPolicy`, dnsPolicy, DNS_POLICIES);
+  const field = `${at}.dnsConfig`;
+  const nameservers = dnsConfig?.nameservers ?? [];
+  const searches = dnsConfig?.searches ?? [];
+  if (dnsPolicy === 'None') {
+    if (!dnsConfig) return [...errors, required(field, 'must provide `dnsConfig` when `dnsPolicy` is None')];
+    if (nameservers.length === 0) {
+      errors.push(required(`${field}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'));
+    }
+  }
+  if (nameservers.length > MAX_NAMESERVERS) {
+    errors.push(invalid(`${field}.nameservers`, nameservers, `must not have more than ${MAX_NAMESERVERS} nameservers`));
+  }
+  errors.push(...nameservers.flatMap((ip, i) => checkIp(`${field}.nameservers[${i}]`, ip)));
+  if (searches.length > MAX_SEARCHES) {
+    errors.push(invalid(`${field}.searches`, searches, `must not have more than ${MAX_SEARCHES} search paths`));
+  }
+  for (const [i, { name }] of (dnsConfig?.options ?? []).entries()) {
+    if (!name) errors.push(required(`${field}.options[${i}]`, 'must not be empty'));
+  }
+  return errors;
+}
+
+function validateUsers(at: string, { securityContext }: PodSpec): FieldError[] {
+  return (['runAsUser', 'runAsGroup', 'fsGroup'] as const).flatMap((part) =>
+    checkRange(`${at}.${part}`, securityContext?.[part], 0, MAX_INT32),
+  );
+}
+
+/** What changes how a pod is run but that no component here acts on: saying so beats running the pod without it. */
+function refuseUnsupported(at: string, spec: PodSpec): FieldError[] {
+  const unsupported = ['resources', 'resourceClaims', 'workloadRef', 'hostnameOverride'] as const;
+  return unsupported
+    .filter((part) => spec[part] !== undefined)
+    .map((part) => forbidden(`${at}.${part}`, 'this field is not supported by this server'));
+}
+
+/** The template of a workload whose pods are replaced as they end, so that they must always restart. */
+export function validatePodTemplate(at: string, template: PodTemplateSpec): FieldError[] {
+  const { restartPolicy, activeDeadlineSeconds, ephemeralContainers } = template.spec;
+  const errors = validatePlainTemplate(at, template);
+  if (RESTART_POLICIES.includes(restartPolicy ?? '')) errors.push(...checkOneOf(`${at}.spec.restartPolicy`, restartPolicy, ['Always']));
+  if (activeDeadlineSeconds !== undefined) {
+    errors.push(forbidden(`${at}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'));
+  }
+  if (ephemeralContainers?.length) {
+    errors.push(forbidden(`${at}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'));
+  }
+  return errors;
+}
+
+/** Any pod template: its metadata and its spec. */
+export function validatePlainTemplate(at: string, template: PodTemplateSpec): FieldError[] {
+  return [
+    ...validateLabels(`${at}.metadata.labels`, template.metadata?.labels),
+    ...validateAnnotations(`${at}.metadata.annotations`, template.metadata?.annotations),
+    ...validatePodSpec(`${at}.spec`, template.spec),
+  ];
+}
