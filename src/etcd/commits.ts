@@ -1,0 +1,124 @@
+// Group commit: transactions that arrive while a sync is under way share the next one; none is answered before it is on disk.
+import { EtcdError, type Key, type KeyValue, type Revision } from './backend.js';
+import type { Database, Write } from './database.js';
+import { encodeLog, encodeNumber, encodeRecord, historyKey, logKey, META_REVISION, NEWEST, TOMBSTONE } from './records.js';
+import type { KeyChange } from './transaction.js';
+
+/** One committed transaction, as watchers hear of it. */
+export interface Commit {
+  readonly revision: Revision;
+  readonly changes: readonly KeyChange[];
+}
+
+interface Group {
+  readonly writes: Write[];
+  readonly commits: Commit[];
+  readonly waiting: { resolve(): void; reject(error: Error): void }[];
+}
+
+const emptyGroup = (): Group => ({ writes: [], commits: [], waiting: [] });
+
+export class CommitLog {
+  /** Changed keys that are not yet durable: what the next transaction must see, and readers must not. */
+  readonly #undurable = new Map<Key, KeyValue | { readonly deletedAt: Revision }>();
+  #next = emptyGroup();
+  #writing: Promise<void> | undefined;
+  #durable: Revision;
+  #assigned: Revision;
+
+  constructor(
+    private readonly db: Database,
+    revision: Revision,
+    private readonly onDurable: (commits: readonly Commit[], revision: Revision) => void,
+  ) {
+    this.#durable = revision;
+    this.#assigned = revision;
+  }
+
+  /** The newest revision on disk. */
+  get durable(): Revision {
+    return this.#durable;
+  }
+
+  /** The newest revision that a transaction has been given, on disk or not. */
+  get assigned(): Revision {
+    return this.#assigned;
+  }
+
+  /** The newest state of a key that is not yet durable; `null`: deleted; undefined: nothing is under way for it. */
+  undurable(key: Key): KeyValue | null | undefined {
+    const entry = this.#undurable.get(key);
+    return entry === undefined ? undefined : 'deletedAt' in entry ? null : entry;
+  }
+
+  /** Takes the next revision for the changes; resolves once they are on disk, rejects if they could not be written. */
+  append(changes: readonly KeyChange[], extra: readonly Write[] = []): Promise<void> {
+    const revision = changes.length > 0 ? ++this.#assigned : this.#assigned;
+    const group = this.#next;
+    for (const change of changes) this.#stage(group.writes, change, revision);
+    group.writes.push(...extra);
+    if (changes.length > 0) {
+      const logged = changes.map((c) => ({ type: c.next ? 'put' : 'delete', key: c.key, previous: c.previous?.modRevision ?? 0 }) as const);
+      group.writes.push({ type: 'put', key: logKey(revision), value: encodeLog(logged) });
+      group.commits.push({ revision, changes });
+    }
+    return new Promise((resolve, reject) => {
+      group.waiting.push({ resolve, reject });
+      this.#writing ??= this.#writeGroups();
+    });
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async drained(): Promise<void> {
+    while (this.#writing) await this.#writing;
+  }
+
+  #stage(writes: Write[], { key, previous, next }: KeyChange, revision: Revision): void {
+    if (previous) writes.push({ type: 'put', key: historyKey(key, previous.modRevision), value: encodeRecord(previous) });
+    if (next) writes.push({ type: 'put', key: NEWEST + key, value: encodeRecord(next) });
+    else writes.push({ type: 'del', key: NEWEST + key }, { type: 'put', key: historyKey(key, revision), value: TOMBSTONE });
+    this.#undurable.set(key, next ?? { deletedAt: revision });
+  }
+
+  async #writeGroups(): Promise<void> {
+    // Whatever else arrives in this turn of the event loop shares the first sync.
+    await Promise.resolve();
+    while (this.#next.waiting.length > 0) {
+      const group = this.#next;
+      this.#next = emptyGroup();
+      const revision = group.commits.at(-1)?.revision ?? this.#durable;
+      group.writes.push({ type: 'put', key: META_REVISION, value: encodeNumber(revision) });
+      try {
+        // `sync` belongs to LevelDB; the database in memory has nothing to sync and ignores it.
+        await this.db.batch(group.writes, { sync: true } as object);
+      } catch (cause) {
+        this.#fail(group, cause);
+        continue;
+      }
+      this.#acknowledge(group, revision);
+    }
+    this.#writing = undefined;
+  }
+
+  #acknowledge(group: Group, revision: Revision): void {
+    this.#durable = revision;
+    for (const { changes } of group.commits) {
+      for (const { key } of changes) {
+        const entry = this.#undurable.get(key);
+        if (entry && ('deletedAt' in entry ? entry.deletedAt : entry.modRevision) <= revision) this.#undurable.delete(key);
+      }
+    }
+    for (const { resolve } of group.waiting) resolve();
+    if (group.commits.length > 0) this.onDurable(group.commits, revision);
+  }
+
+  /** Later transactions were built on what could not be written, so they fail with it; their revisions are used by none. */
+  #fail(group: Group, cause: unknown): void {
+    const waiting = [...group.waiting, ...this.#next.waiting];
+    this.#next = emptyGroup();
+    this.#undurable.clear();
+    this.#assigned = this.#durable;
+    const why = cause instanceof Error ? ((cause.cause as Error | undefined)?.message ?? cause.message) : String(cause);
+    for (const { reject } of waiting) reject(new EtcdError('UNAVAILABLE', `etcdserver: could not write to the database: ${why}`));
+  }
+}

@@ -1,0 +1,53 @@
+// The ordered key-value database under the store: LevelDB on disk, or abstract-level's one in memory for tests.
+import type { AbstractLevel, AbstractSnapshot } from 'abstract-level';
+
+/** Keys are strings in byte order, values are bytes; see records.ts for what lies where. */
+export type Database = AbstractLevel<string | Buffer | Uint8Array, string, Buffer>;
+export type Snapshot = AbstractSnapshot;
+
+export type Write = { readonly type: 'put'; readonly key: string; readonly value: Buffer } | { readonly type: 'del'; readonly key: string };
+
+/** Entries read in one call into the database: large enough that the calls do not count, small enough to stay in cache. */
+const ENTRIES_PER_READ = 1_000;
+
+export interface Bounds {
+  readonly gte?: string;
+  readonly gt?: string;
+  readonly lt?: string;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+/** All entries within the bounds, in batches; `visit` returns false to stop. */
+export async function scan(
+  db: Database,
+  bounds: Bounds,
+  snapshot: Snapshot | undefined,
+  visit: (key: string, value: Buffer) => boolean | void,
+): Promise<void> {
+  const iterator = db.iterator({ ...bounds, ...(snapshot ? { snapshot } : {}) });
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(ENTRIES_PER_READ);
+      if (entries.length === 0) return;
+      for (const [key, value] of entries) if (visit(key, value) === false) return;
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
+/** How many keys lie within the bounds. */
+export async function count(db: Database, bounds: Bounds, snapshot: Snapshot): Promise<number> {
+  const iterator = db.keys({ ...bounds, snapshot });
+  let total = 0;
+  try {
+    for (;;) {
+      const keys = await iterator.nextv(ENTRIES_PER_READ);
+      if (keys.length === 0) return total;
+      total += keys.length;
+    }
+  } finally {
+    await iterator.close();
+  }
+}

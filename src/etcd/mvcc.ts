@@ -1,0 +1,194 @@
+// The store: the Backend contract over an ordered database. Transactions run one after another; reads use snapshots.
+import type { Clock, Random } from '../apimachinery/clock.js';
+import {
+  type Backend,
+  type BackendStatus,
+  CompactedError,
+  EtcdError,
+  FutureRevisionError,
+  type Key,
+  type KeyValue,
+  type LeaseStatus,
+  type RangeRequest,
+  type RangeResponse,
+  type Revision,
+  type TxnRequest,
+  type TxnResponse,
+  type Watch,
+  type WatchHandlers,
+  type WatchRequest,
+} from './backend.js';
+import { CommitLog } from './commits.js';
+import { compactHistory } from './compaction.js';
+import type { Database, Snapshot } from './database.js';
+import { Leases } from './leases.js';
+import { readNewest, readNumber, readRange } from './reads.js';
+import { encodeNumber, META_COMPACTED, META_REVISION } from './records.js';
+import { checkTransaction, isPointwise, type Outcome, Transaction, type TransactionState } from './transaction.js';
+import { WatchHub } from './watch-hub.js';
+
+/** The etcd version whose API the store follows. */
+export const ETCD_VERSION = '3.5.0';
+
+export interface MvccOptions {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Bytes that the database takes on disk. */
+  size(): Promise<number>;
+}
+
+export class MvccBackend implements Backend {
+  readonly #db: Database;
+  readonly #commits: CommitLog;
+  readonly #watches: WatchHub;
+  readonly #leases: Leases;
+  readonly #state: TransactionState;
+  #compacted: Revision;
+  /** The last of the transactions that must run alone; pointwise ones wait for it, and for nothing else. */
+  #alone: Promise<unknown> | undefined;
+  #closed = false;
+
+  private constructor(private readonly options: MvccOptions) {
+    this.#db = options.db;
+    this.#compacted = readNumber(this.#db, META_COMPACTED) ?? 0;
+    this.#commits = new CommitLog(this.#db, readNumber(this.#db, META_REVISION) ?? 1, (commits, revision) =>
+      this.#watches.publish(commits, revision),
+    );
+    this.#watches = new WatchHub(this.#db, () => this.#commits.durable);
+    this.#leases = new Leases(options.clock, options.random, (id) => this.leaseRevoke(id));
+    this.#state = {
+      get: (key) => this.#newest(key),
+      range: (request) => this.#withSnapshot((snapshot) => readRange(this.#db, snapshot, request)),
+      hasLease: (id) => this.#leases.has(id),
+    };
+  }
+
+  /** Takes over an open database. */
+  static async open(options: MvccOptions): Promise<MvccBackend> {
+    const backend = new MvccBackend(options);
+    await backend.#leases.load(options.db);
+    return backend;
+  }
+
+  async range(request: RangeRequest): Promise<RangeResponse> {
+    this.#assertOpen();
+    if (request.revision && request.revision > this.#commits.durable) throw new FutureRevisionError();
+    return this.#withSnapshot((snapshot) => readRange(this.#db, snapshot, request));
+  }
+
+  async txn(request: TxnRequest): Promise<TxnResponse> {
+    this.#assertOpen();
+    while (this.#alone) await this.#alone.catch(() => {});
+    this.#assertOpen();
+    checkTransaction(request, this.#state);
+    if (!isPointwise(request)) return this.#runAlone(request);
+    const transaction = new Transaction(this.#state, this.#commits.assigned);
+    return this.#commit(transaction.outcome(transaction.runPointwise(request)));
+  }
+
+  watch(request: WatchRequest, handlers: WatchHandlers): Watch {
+    this.#assertOpen();
+    return this.#watches.add(request, handlers);
+  }
+
+  async compact(revision: Revision): Promise<void> {
+    this.#assertOpen();
+    if (revision > this.#commits.durable) throw new FutureRevisionError();
+    if (revision <= this.#compacted) throw new CompactedError(this.#compacted);
+    this.#compacted = revision;
+    await this.#db.batch([{ type: 'put', key: META_COMPACTED, value: encodeNumber(revision) }], { sync: true } as object);
+    await compactHistory(this.#db, revision);
+  }
+
+  async leaseGrant(ttl_s: number, id?: bigint): Promise<LeaseStatus> {
+    this.#assertOpen();
+    const { status, writes } = this.#leases.grant(ttl_s, id);
+    await this.#commits.append([], writes);
+    return status;
+  }
+
+  async leaseRevoke(id: bigint): Promise<void> {
+    this.#assertOpen();
+    const keys = this.#leases.keysOf(id);
+    const transaction = new Transaction(this.#state, this.#commits.assigned);
+    const response = transaction.runPointwise({ compare: [], success: keys.map((key) => ({ type: 'delete', key })), failure: [] });
+    const { changes } = transaction.outcome(response);
+    const writes = this.#leases.follow(changes);
+    await this.#commits.append(changes, [...writes, ...this.#leases.revoke(id)]);
+  }
+
+  async leaseKeepAlive(id: bigint): Promise<LeaseStatus> {
+    this.#assertOpen();
+    return this.#leases.keepAlive(id);
+  }
+
+  async leaseTimeToLive(id: bigint, keys = false): Promise<LeaseStatus> {
+    this.#assertOpen();
+    return this.#leases.status(id, keys);
+  }
+
+  async leases(): Promise<readonly bigint[]> {
+    return this.#leases.ids();
+  }
+
+  async status(): Promise<BackendStatus> {
+    this.#assertOpen();
+    return {
+      version: ETCD_VERSION,
+      revision: this.#commits.durable,
+      compactedRevision: this.#compacted,
+      dbSize_bytes: await this.options.size(),
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#leases.close();
+    await this.#commits.drained();
+    this.#watches.close();
+    await this.#db.close();
+  }
+
+  #newest(key: Key): KeyValue | undefined {
+    const undurable = this.#commits.undurable(key);
+    return undurable === undefined ? readNewest(this.#db, key) : (undurable ?? undefined);
+  }
+
+  async #commit(outcome: Outcome): Promise<TxnResponse> {
+    if (outcome.changes.length > 0) await this.#commits.append(outcome.changes, this.#leases.follow(outcome.changes));
+    // What a read inside the transaction saw may not be on disk yet: it is not told before it is.
+    else if (this.#commits.assigned > this.#commits.durable) await this.#commits.append([]);
+    return outcome.response;
+  }
+
+  /** For transactions that read ranges: with everything before them on disk, and nothing beside them. */
+  async #runAlone(request: TxnRequest): Promise<TxnResponse> {
+    const run = async () => {
+      await this.#commits.drained();
+      const transaction = new Transaction(this.#state, this.#commits.assigned);
+      return this.#commit(transaction.outcome(await transaction.run(request)));
+    };
+    const running = run();
+    this.#alone = running;
+    try {
+      return await running;
+    } finally {
+      this.#alone = undefined;
+    }
+  }
+
+  async #withSnapshot<T>(read: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+    const snapshot = this.#db.snapshot();
+    try {
+      return await read(snapshot);
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new EtcdError('UNAVAILABLE', 'etcdserver: server stopped');
+  }
+}

@@ -1,0 +1,188 @@
+// A transaction on the store's newest state: compares, then the operations of one branch, as changes that are not yet written.
+import {
+  type Compare,
+  EtcdError,
+  type Key,
+  type KeyValue,
+  type Operation,
+  type OperationResult,
+  type RangeRequest,
+  type RangeResponse,
+  type Revision,
+  type TxnRequest,
+  type TxnResponse,
+} from './backend.js';
+
+/** etcd's --max-txn-ops. */
+export const TXN_OPERATIONS_MAX = 128;
+/** etcd's --max-request-bytes: 1.5 MiB. */
+export const REQUEST_BYTES_MAX = 1_572_864;
+
+/** The state a transaction reads; its own changes are laid over it. */
+export interface TransactionState {
+  get(key: Key): KeyValue | undefined;
+  /** Only asked by transactions that are not pointwise, which run alone. */
+  range(request: RangeRequest): Promise<RangeResponse>;
+  hasLease(id: bigint): boolean;
+}
+
+/** One changed key: `next` absent for a deletion. */
+export interface KeyChange {
+  readonly key: Key;
+  readonly previous: KeyValue | undefined;
+  readonly next: KeyValue | undefined;
+}
+
+export interface Outcome {
+  readonly response: TxnResponse;
+  /** In the order of the operations; empty where nothing was written. */
+  readonly changes: readonly KeyChange[];
+}
+
+/** Whether every key is named: then it runs in one go on the records of those keys. */
+export function isPointwise(request: TxnRequest): boolean {
+  return [...request.success, ...request.failure].every((op) => {
+    if (op.type === 'txn') return isPointwise(op.request);
+    if (op.type === 'range') return op.request.rangeEnd === undefined && !op.request.revision;
+    return op.type === 'put' || op.rangeEnd === undefined;
+  });
+}
+
+/** Throws what etcd answers to a transaction that is too large, or puts one key twice. */
+export function checkTransaction(request: TxnRequest, state: TransactionState): void {
+  for (const branch of [request.success, request.failure]) {
+    if (branch.length > TXN_OPERATIONS_MAX) throw new EtcdError('INVALID_ARGUMENT', 'etcdserver: too many operations in txn request');
+    const keys = new Set<Key>();
+    let bytes = 0;
+    for (const op of branch) {
+      if (op.type === 'txn') checkTransaction(op.request, state);
+      if (op.type !== 'put') continue;
+      if (op.key === '') throw new EtcdError('INVALID_ARGUMENT', 'etcdserver: key is not provided');
+      if (keys.has(op.key)) throw new EtcdError('INVALID_ARGUMENT', 'etcdserver: duplicate key given in txn request');
+      keys.add(op.key);
+      bytes += op.key.length + op.value.length;
+      if (op.lease && !state.hasLease(op.lease)) throw new EtcdError('NOT_FOUND', 'etcdserver: requested lease not found');
+    }
+    if (bytes > REQUEST_BYTES_MAX) throw new EtcdError('INVALID_ARGUMENT', 'etcdserver: request is too large');
+  }
+}
+
+/** Runs a transaction that would get `revision`. Pointwise ones never wait: their promise-free form is `runPointwise`. */
+export class Transaction {
+  readonly #changes = new Map<Key, KeyChange>();
+
+  constructor(
+    private readonly state: TransactionState,
+    private readonly current: Revision,
+  ) {}
+
+  outcome(response: TxnResponse): Outcome {
+    return { response, changes: [...this.#changes.values()] };
+  }
+
+  runPointwise(request: TxnRequest): TxnResponse {
+    const succeeded = request.compare.every((c) => holds(c, this.#get(c.key)));
+    const results = (succeeded ? request.success : request.failure).map((op) => this.#runPoint(op));
+    return { revision: this.#revision(), succeeded, results };
+  }
+
+  async run(request: TxnRequest): Promise<TxnResponse> {
+    const succeeded = request.compare.every((c) => holds(c, this.#get(c.key)));
+    const results: OperationResult[] = [];
+    for (const op of succeeded ? request.success : request.failure) {
+      if (op.type === 'txn') results.push({ type: 'txn', response: await this.run(op.request) });
+      else if (op.type === 'range') results.push({ type: 'range', response: await this.#range(op.request) });
+      else if (op.type === 'delete' && op.rangeEnd !== undefined) results.push(await this.#deleteRange(op.key, op.rangeEnd, op.prevKv));
+      else results.push(this.#runPoint(op));
+    }
+    return { revision: this.#revision(), succeeded, results };
+  }
+
+  #revision(): Revision {
+    return this.#changes.size > 0 ? this.current + 1 : this.current;
+  }
+
+  #get(key: Key): KeyValue | undefined {
+    const change = this.#changes.get(key);
+    return change ? change.next : this.state.get(key);
+  }
+
+  #runPoint(op: Operation): OperationResult {
+    if (op.type === 'txn') return { type: 'txn', response: this.runPointwise(op.request) };
+    if (op.type === 'put') return this.#put(op.key, op.value, op.lease ?? 0n, op.prevKv);
+    if (op.type === 'delete') {
+      const previous = this.#delete(op.key);
+      return { type: 'delete', deleted: previous ? 1 : 0, prevKvs: previous && op.prevKv ? [previous] : [] };
+    }
+    const kv = this.#get(op.request.key);
+    return {
+      type: 'range',
+      response: { revision: this.#revision(), kvs: kv && !op.request.countOnly ? [kv] : [], more: false, count: kv ? 1 : 0 },
+    };
+  }
+
+  #put(key: Key, value: Uint8Array, lease: bigint, prevKv: boolean | undefined): OperationResult {
+    const previous = this.#get(key);
+    const revision = this.current + 1;
+    const next = {
+      key,
+      value,
+      createRevision: previous?.createRevision ?? revision,
+      modRevision: revision,
+      version: (previous?.version ?? 0) + 1,
+      lease,
+    };
+    this.#changes.set(key, { key, previous: this.state.get(key), next });
+    return previous && prevKv ? { type: 'put', prevKv: previous } : { type: 'put' };
+  }
+
+  #delete(key: Key): KeyValue | undefined {
+    const previous = this.#get(key);
+    if (!previous) return undefined;
+    const stored = this.state.get(key);
+    if (stored) this.#changes.set(key, { key, previous: stored, next: undefined });
+    else this.#changes.delete(key);
+    return previous;
+  }
+
+  async #deleteRange(key: Key, rangeEnd: Key, prevKv: boolean | undefined): Promise<OperationResult> {
+    const { kvs } = await this.#range({ key, rangeEnd });
+    for (const kv of kvs) this.#delete(kv.key);
+    return { type: 'delete', deleted: kvs.length, prevKvs: prevKv ? kvs : [] };
+  }
+
+  async #range(request: RangeRequest): Promise<RangeResponse> {
+    if (request.revision || this.#changes.size === 0) return this.state.range(request);
+    const stored = await this.state.range({ key: request.key, ...(request.rangeEnd === undefined ? {} : { rangeEnd: request.rangeEnd }) });
+    const merged = new Map(stored.kvs.map((kv) => [kv.key, kv]));
+    for (const { key, next } of this.#changes.values()) {
+      if (!inRange(key, request.key, request.rangeEnd)) continue;
+      if (next) merged.set(key, next);
+      else merged.delete(key);
+    }
+    const kvs = [...merged.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const shown = request.countOnly ? [] : request.limit ? kvs.slice(0, request.limit) : kvs;
+    return { revision: this.#revision(), kvs: shown, count: kvs.length, more: !request.countOnly && shown.length < kvs.length };
+  }
+}
+
+export function inRange(key: Key, from: Key, rangeEnd: Key | undefined): boolean {
+  if (rangeEnd === undefined) return key === from;
+  return key >= from && (rangeEnd === '\0' || key < rangeEnd);
+}
+
+function holds(compare: Compare, kv: KeyValue | undefined): boolean {
+  const order = compareTarget(compare, kv);
+  if (order === undefined) return false;
+  if (compare.result === '=') return order === 0;
+  if (compare.result === '!=') return order !== 0;
+  return compare.result === '<' ? order < 0 : order > 0;
+}
+
+/** How the key's property compares to the value asked for; undefined: the value of a key that does not exist. */
+function compareTarget(compare: Compare, kv: KeyValue | undefined): number | undefined {
+  if (compare.target === 'value') return kv ? Buffer.compare(kv.value, compare.value) : undefined;
+  if (compare.target === 'lease') return Number((kv?.lease ?? 0n) - compare.value);
+  const actual = compare.target === 'version' ? kv?.version : compare.target === 'create' ? kv?.createRevision : kv?.modRevision;
+  return (actual ?? 0) - compare.value;
+}
