@@ -1,5 +1,5 @@
 // definePlugin: the shape of a scheduler plugin. One plugin, one file; plugins/index.ts lists them in their order.
-import type { Node, Pod } from '../kinds/types/core_v1.js';
+import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
 
 /** What a node has, and what the pods on it (and those assumed to be) have taken. */
 export interface NodeInfo {
@@ -15,17 +15,26 @@ export interface NodeInfo {
 /** Everything that a cycle looks at; it does not change while the cycle runs. */
 export interface Snapshot {
   readonly nodes: ReadonlyMap<string, NodeInfo>;
+  /** For spreading the pods of one Service. */
+  readonly services: readonly Service[];
+  /** For affinity terms that choose namespaces by their labels. */
+  namespaceLabels(namespace: string): { readonly [name: string]: string };
 }
 
-/** undefined: the node fits. Else why not, in upstream's words (`Insufficient cpu`). */
+/** What can happen in the cluster that may let a pod fit which did not before. */
+export type ClusterEvent = 'NodeAdd' | 'NodeUpdate' | 'AssignedPodAdd' | 'AssignedPodDelete';
+
+/** undefined: the node fits. Else why not, in upstream's words, each counted by itself (`Insufficient cpu`, `Too many pods`). */
 export type FilterResult =
-  | { readonly reason: string /** No eviction of pods could ever help. */; readonly unresolvable?: boolean }
+  | { readonly reasons: readonly string[] /** No eviction of pods could ever help. */; readonly unresolvable?: boolean }
   | undefined;
 
 export interface SchedulerPlugin {
   /** Upstream's name: `NodeResourcesFit`. */
   readonly name: string;
   filter?(pod: Pod, node: NodeInfo, snapshot: Snapshot): FilterResult;
+  /** Which events may turn this plugin's no into a yes; absent: those of nodes. */
+  readonly helpedBy?: readonly ClusterEvent[];
   /** How good the node is; any scale, brought to 0..100 by `normalize`. */
   score?(pod: Pod, node: NodeInfo, snapshot: Snapshot): number;
   /** Brings all nodes' scores to 0..100, where 100 is best; absent: they are already. */
@@ -39,8 +48,8 @@ export const definePlugin = (plugin: SchedulerPlugin): SchedulerPlugin => plugin
 /** A cycle's whole reasoning, returned and not logged: which node, and what each plugin said of each node. */
 export interface Decision {
   readonly node: string | undefined;
-  /** node -> plugin -> why it was filtered out. */
-  readonly filtered: ReadonlyMap<string, { readonly plugin: string; readonly reason: string }>;
+  /** node -> which plugin filtered it out, and why. */
+  readonly filtered: ReadonlyMap<string, { readonly plugin: string; readonly reasons: readonly string[] }>;
   /** node -> plugin -> normalised score times weight. */
   readonly scores: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). ...`; empty where a node was found. */

@@ -1,0 +1,82 @@
+// From rule sets to iptables-restore input: only what changed, and from iptables-save output back to what is there. Pure.
+import { isOurChain } from './names.js';
+import type { Chain, Jump, Table } from './rules.js';
+
+/** One table as found: our chains in it, and every rule of the built-in chains. */
+export interface TableState {
+  readonly ourChains: ReadonlySet<string>;
+  /** `-A` lines of chains that are not ours, in their order. */
+  readonly foreignLines: readonly string[];
+  /** Endpoints that rules of ours lead UDP traffic to. */
+  readonly udpEndpoints: readonly { readonly ip: string; readonly port: number }[];
+}
+
+/** Reads `iptables-save -t TABLE`. */
+export function parseSave(saved: string): TableState {
+  const ourChains = new Set<string>();
+  const foreignLines: string[] = [];
+  const udpEndpoints: { ip: string; port: number }[] = [];
+  for (const line of saved.split('\n')) {
+    if (line.startsWith(':')) {
+      const name = line.slice(1, line.indexOf(' '));
+      if (isOurChain(name)) ourChains.add(name);
+    } else if (line.startsWith('-A ')) {
+      if (!isOurChain(line.split(' ', 2)[1]!)) foreignLines.push(line);
+      const dnat = / -p udp .*--to-destination (\S+):(\d+)/.exec(line);
+      if (dnat && line.startsWith('-A KUBE-SEP-')) udpEndpoints.push({ ip: dnat[1]!, port: Number(dnat[2]) });
+    }
+  }
+  return { ourChains, foreignLines, udpEndpoints };
+}
+
+/** What one table is to become: chains to write anew, and lines (`-D`, `-I`) on chains that are not ours. */
+export interface TableChange {
+  readonly table: Table;
+  readonly chains: readonly Chain[];
+  readonly lines: readonly string[];
+}
+
+/** Input for one iptables-restore --noflush. Declaring a chain empties it, so its rules are replaced in the same transaction. */
+export function restoreInput(changes: readonly TableChange[]): string {
+  return changes
+    .filter(({ chains, lines }) => chains.length > 0 || lines.length > 0)
+    .map(({ table, chains, lines }) => {
+      const declarations = chains.map(({ name }) => `:${name} - [0:0]\n`).join('');
+      const rules = chains.map(({ text }) => text).join('');
+      return `*${table}\n${declarations}${rules}${lines.map((line) => `${line}\n`).join('')}COMMIT\n`;
+    })
+    .join('');
+}
+
+/** Input that empties and deletes chains; nothing may lead into them any more. */
+export function deleteInput(table: Table, chains: Iterable<string>): string {
+  const names = [...chains];
+  return `*${table}\n${names.map((name) => `:${name} - [0:0]\n`).join('')}${names.map((name) => `-X ${name}\n`).join('')}COMMIT\n`;
+}
+
+/**
+ * Lines that put our jumps on top of the built-in chains, in order. A chain that has all of its jumps stays as it is, wherever
+ * in it they stand: foreign rules before ours are somebody's intention.
+ */
+export function jumpLines(table: Table, jumps: readonly Jump[], present: readonly string[]): readonly string[] {
+  const lines: string[] = [];
+  for (const from of new Set(jumps.filter((jump) => jump.table === table).map((jump) => jump.from))) {
+    const wanted = jumps.filter((jump) => jump.table === table && jump.from === from).map((jump) => jump.line);
+    if (wanted.every((line) => present.includes(line))) continue;
+    for (const line of wanted) {
+      if (present.includes(line)) lines.push(line.replace('-A ', '-D '));
+    }
+    for (const line of wanted.toReversed()) lines.push(line.replace('-A ', '-I '));
+  }
+  return lines;
+}
+
+/** Lines that take every jump into a chain of ours out of the chains that are not. */
+export function unjumpLines(present: readonly string[]): readonly string[] {
+  return present
+    .filter((line) => {
+      const target = / -[jg] (\S+)$/.exec(line)?.[1];
+      return target !== undefined && isOurChain(target);
+    })
+    .map((line) => line.replace('-A ', '-D '));
+}

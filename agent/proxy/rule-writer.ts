@@ -1,0 +1,154 @@
+// Brings a rule set into the kernel: knows what is there, writes the difference, deletes what is stale, clears UDP flows.
+import type { Logger } from '../../src/apimachinery/logger.js';
+import { deleteFlows, type StaleFlow, staleFlows } from './conntrack.js';
+import { type Exec, ExecError } from './exec.js';
+import type { Iptables } from './iptables.js';
+import * as names from './names.js';
+import { deleteInput, jumpLines, parseSave, restoreInput, type TableState, unjumpLines } from './restore.js';
+import type { Chain, RuleSet, Table } from './rules.js';
+import type { UdpPort } from './service-rules.js';
+
+const TABLES: readonly Table[] = ['nat', 'filter'];
+/**
+ * Chains in one iptables-restore: about 200 Services of 2 endpoints. nft's time grows with the square of it (26 s at 5,000 Services
+ * in one go, 1.4 s in batches); legacy reads and writes the whole table each time, so there one go is best.
+ */
+const NFT_BATCH_CHAINS = 800;
+
+interface Known {
+  /** Table and name of each chain of ours in the kernel, and its text where we wrote it. */
+  readonly chains: Map<string, string | undefined>;
+  udp: readonly UdpPort[];
+}
+
+const id = (table: Table, name: string) => `${table} ${name}`;
+
+export class RuleWriter {
+  /** Undefined when it has to be read from the kernel: at the start, after an error, after a foreign flush. */
+  private known: Known | undefined;
+  private ruleSet: RuleSet | undefined;
+
+  constructor(
+    private readonly iptables: Iptables,
+    private readonly exec: Exec,
+    private readonly log: Logger,
+  ) {}
+
+  /** Makes the kernel's rules those of `ruleSet`. After a rejection the next call reads and writes everything. */
+  async write(ruleSet: RuleSet, udp: readonly UdpPort[]): Promise<void> {
+    const before = this.known;
+    this.known = undefined;
+    const found = before ? undefined : await this.read();
+    const known: Known = before ?? { chains: chainsOf(found!), udp: [] };
+    const changed = ruleSet.chains.filter(({ table, name, text }) => known.chains.get(id(table, name)) !== text);
+    for (const batch of this.batches(changed)) {
+      await this.iptables.restore(
+        restoreInput(TABLES.map((table) => ({ table, chains: batch.filter((c) => c.table === table), lines: [] }))),
+      );
+    }
+    for (const { table, name, text } of changed) known.chains.set(id(table, name), text);
+    if (found) await this.writeJumps(ruleSet, found);
+    this.ruleSet = ruleSet;
+    await this.clearFlows([...staleFlows(known.udp, udp), ...(found ? flowsOfLostEndpoints(found.get('nat')!, udp) : [])]);
+    known.udp = udp;
+    await this.deleteStale(ruleSet, known);
+    this.known = known;
+  }
+
+  /** The kernel's state is no longer known: the next write is a full one. */
+  forget(): void {
+    this.known = undefined;
+  }
+
+  /** Whether our jumps and a chain that only a flush would have emptied are still there. True before the first write. */
+  async isIntact(): Promise<boolean> {
+    if (!this.ruleSet) return true;
+    for (const { table, from } of uniqueJumps(this.ruleSet)) {
+      const lines = await this.iptables.list(table, from);
+      const wanted = this.ruleSet.jumps.filter((jump) => jump.table === table && jump.from === from);
+      if (!wanted.every((jump) => lines?.includes(jump.line))) return false;
+    }
+    for (const [table, chain] of [
+      ['nat', names.MARK_MASQ],
+      ['filter', names.FORWARD],
+    ] as const) {
+      if (!(await this.iptables.list(table, chain))?.length) return false;
+    }
+    return true;
+  }
+
+  private async read(): Promise<ReadonlyMap<Table, TableState>> {
+    const found = new Map<Table, TableState>();
+    for (const table of TABLES) found.set(table, parseSave(await this.iptables.save(table)));
+    return found;
+  }
+
+  private batches(chains: readonly Chain[]): readonly (readonly Chain[])[] {
+    const size = this.iptables.backend === 'nft' ? NFT_BATCH_CHAINS : Math.max(1, chains.length);
+    const count = Math.ceil(chains.length / size);
+    return Array.from({ length: count }, (_, i) => chains.slice(i * size, (i + 1) * size));
+  }
+
+  /** Last, so that no packet meets half a rule set at the first start. */
+  private async writeJumps(ruleSet: RuleSet, found: ReadonlyMap<Table, TableState>): Promise<void> {
+    const changes = TABLES.map((table) => ({
+      table,
+      chains: [],
+      lines: jumpLines(table, ruleSet.jumps, found.get(table)!.foreignLines),
+    }));
+    const input = restoreInput(changes);
+    if (input) await this.iptables.restore(input);
+  }
+
+  private async deleteStale(ruleSet: RuleSet, known: Known): Promise<void> {
+    const wanted = new Set(ruleSet.chains.map(({ table, name }) => id(table, name)));
+    const stale = [...known.chains.keys()].filter((key) => !wanted.has(key));
+    if (stale.length === 0) return;
+    const byTable = (table: Table) => stale.filter((key) => key.startsWith(`${table} `)).map((key) => key.slice(table.length + 1));
+    const input = TABLES.map((table) => (byTable(table).length ? deleteInput(table, byTable(table)) : '')).join('');
+    for (const key of stale) known.chains.delete(key);
+    try {
+      await this.iptables.restore(input);
+    } catch (error) {
+      if (!(error instanceof ExecError)) throw error;
+      // Nothing of ours leads to them any more, so they do no harm; the next full write tries again.
+      this.log.warn(
+        { err: error, chains: stale },
+        'stale iptables chains could not be deleted: does a foreign rule lead into one of them?',
+      );
+    }
+  }
+
+  private async clearFlows(flows: readonly StaleFlow[]): Promise<void> {
+    try {
+      await deleteFlows(this.exec, flows);
+    } catch (error) {
+      if (!(error instanceof ExecError)) throw error;
+      this.log.error({ err: error }, 'stale UDP flows could not be deleted: clients may go on sending to endpoints that are gone');
+    }
+  }
+}
+
+function chainsOf(found: ReadonlyMap<Table, TableState>): Map<string, string | undefined> {
+  return new Map(TABLES.flatMap((table) => [...found.get(table)!.ourChains].map((name) => [id(table, name), undefined] as const)));
+}
+
+function uniqueJumps({ jumps }: RuleSet): readonly { table: Table; from: string }[] {
+  return [...new Map(jumps.map(({ table, from }) => [`${table} ${from}`, { table, from }])).values()];
+}
+
+/** Endpoints that an earlier run of the agent wrote and that nobody has any more. */
+function flowsOfLostEndpoints(nat: TableState, udp: readonly UdpPort[]): readonly StaleFlow[] {
+  const current = new Set(udp.flatMap(({ endpoints }) => endpoints.map(({ ip }) => ip)));
+  return [...new Set(nat.udpEndpoints.map(({ ip }) => ip))].filter((ip) => !current.has(ip)).map((ip) => ['--dst-nat', ip]);
+}
+
+/** Removes every rule and chain of ours from the namespace, whoever wrote them. */
+export async function cleanupRules(iptables: Iptables): Promise<void> {
+  for (const table of TABLES) {
+    const { ourChains, foreignLines } = parseSave(await iptables.save(table));
+    const lines = unjumpLines(foreignLines);
+    if (lines.length > 0) await iptables.restore(restoreInput([{ table, chains: [], lines }]));
+    if (ourChains.size > 0) await iptables.restore(deleteInput(table, ourChains));
+  }
+}

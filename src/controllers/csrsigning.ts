@@ -1,0 +1,61 @@
+// csrsigning: watches CertificateSigningRequests and gives those of kubelets that are approved their certificate.
+import { rfc3339 } from '../apimachinery/clock.js';
+import { parseKey } from '../apimachinery/object.js';
+import { makeCertificate, readSigningRequest } from '../client/certificates.js';
+import { certificateSigningRequests } from '../kinds/certificates/certificatesigningrequest.js';
+import type { CertificateSigningRequest } from '../kinds/types/certificates_v1.js';
+import { SIGNER_KUBELET_SERVING } from '../kinds/wellknown.js';
+import { checkForm, conditionOf, isKubeletSigner } from './csr.js';
+import { defineController, type ReconcileContext } from './define.js';
+
+/** kube-controller-manager's default of --cluster-signing-duration; a request may ask for less, not for under ten minutes. */
+const LIFE_MAX_s = 365 * 24 * 3600;
+const LIFE_MIN_s = 600;
+
+export const csrSigning = defineController({
+  name: 'csrsigning',
+  inputs: [certificateSigningRequests],
+  outputs: [certificateSigningRequests.status],
+  async reconcile(key, context) {
+    const { get, client, log } = context;
+    const csr = get(certificateSigningRequests, parseKey(key));
+    if (!csr || !isKubeletSigner(csr.spec.signerName)) return;
+    if (csr.status?.certificate || !conditionOf(csr, 'Approved') || conditionOf(csr, 'Failed')) return;
+    const status = await sign(csr, context);
+    await client.update<CertificateSigningRequest>(certificateSigningRequests, { ...csr, status: { ...csr.status, ...status } }, 'status');
+    log.info({ csr: key }, status.certificate ? 'signed' : 'refused to sign what was approved');
+  },
+});
+
+/** A person can approve anything; what does not have the signer's form fails all the same. */
+async function sign(
+  csr: CertificateSigningRequest,
+  { clock, random, options }: ReconcileContext,
+): Promise<Partial<CertificateSigningRequest['status']>> {
+  const request = await readSigningRequest(Buffer.from(csr.spec.request, 'base64').toString('utf8'));
+  const refusal = checkForm(csr, request);
+  if (refusal) {
+    const now = rfc3339(clock.now());
+    const failed = {
+      type: 'Failed',
+      status: 'True',
+      reason: 'SignerValidationFailure',
+      message: refusal,
+      lastUpdateTime: now,
+      lastTransitionTime: now,
+    };
+    return { conditions: [...(csr.status?.conditions ?? []), failed] };
+  }
+  const life_s = Math.max(LIFE_MIN_s, Math.min(LIFE_MAX_s, csr.spec.expirationSeconds ?? LIFE_MAX_s));
+  const pem = await makeCertificate({
+    subject: request.subject,
+    altNames: request.altNames,
+    publicKey: request.publicKey,
+    usages: [csr.spec.signerName === SIGNER_KUBELET_SERVING ? 'server auth' : 'client auth'],
+    issuer: { cert: options.clusterSigningCert, key: options.clusterSigningKey },
+    now_ms: clock.now(),
+    validFor_ms: life_s * 1000,
+    random,
+  });
+  return { certificate: Buffer.from(pem).toString('base64') };
+}

@@ -1,0 +1,135 @@
+// Watches objects of all kinds; deletes those whose owners are all gone, and carries out foreground and orphan deletion.
+import { isBeingDeleted, type KubeObject } from '../apimachinery/object.js';
+import { isStatus } from '../apimachinery/status.js';
+import type { OwnerReference } from '../apimachinery/types/meta_v1.js';
+import type { DeleteOptions } from '../client/client.js';
+import type { AnyKind } from '../kinds/define.js';
+import { defineController, type ReconcileContext } from './define.js';
+import {
+  cachedOwner,
+  collected,
+  concerned,
+  type Dependent,
+  dependentsOf,
+  FINALIZER_FOREGROUND,
+  FINALIZER_ORPHAN,
+  hasFinalizer,
+  type Identity,
+  ownerKind,
+  parseIdentity,
+  waitsForDependents,
+} from './gc-owners.js';
+
+/** As upstream's: most keys are one deletion, which waits for the store and not for us. */
+const CONCURRENCY = 20;
+
+export const garbageCollector = defineController({
+  name: 'garbage-collector',
+  inputs: collected.map((kind) => kind.mapped((object, lister) => concerned(kind, object, lister))),
+  outputs: collected,
+  concurrency: CONCURRENCY,
+  async reconcile(key, context) {
+    const identity = parseIdentity(key);
+    const { kind, name, uid } = identity;
+    const object = context.get<KubeObject>(kind, name);
+    if (object?.metadata.uid !== uid) return collectDependents(context, identity);
+    if (!isBeingDeleted(object)) return collect(context, kind, object);
+    if (hasFinalizer(object, FINALIZER_ORPHAN)) return orphanDependents(context, identity, object);
+    if (hasFinalizer(object, FINALIZER_FOREGROUND)) return deleteForeground(context, identity, object);
+  },
+});
+
+/** After an owner has gone: looks at each object that names it. */
+async function collectDependents(context: ReconcileContext, owner: Identity): Promise<void> {
+  for (const { kind, object } of dependentsOf(context, owner)) if (!isBeingDeleted(object)) await collect(context, kind, object);
+}
+
+type OwnerState = 'there' | 'gone' | 'waiting';
+
+/** Deletes an object that has owners but none left; takes references to lost owners off one that keeps another. */
+async function collect(context: ReconcileContext, kind: AnyKind, object: KubeObject): Promise<void> {
+  const refs = object.metadata.ownerReferences ?? [];
+  const states = new Map<OwnerReference, OwnerState>();
+  for (const ref of refs) states.set(ref, await ownerState(context, object, ref));
+  const kept = refs.filter((ref) => states.get(ref) === 'there');
+  if (kept.length === refs.length) return;
+  if (kept.length > 0) return patchMetadata(context, kind, object, { ownerReferences: kept });
+  const isWaitedFor = refs.some((ref) => states.get(ref) === 'waiting');
+  const own: Identity = { kind, name: object.metadata, uid: object.metadata.uid };
+  const foreground = isWaitedFor && dependentsOf(context, own).length > 0;
+  await deleteObject(context, kind, object, foreground ? 'Foreground' : policyOf(object));
+}
+
+/** An owner missing from the cache is asked for live: the cache may lag behind, and deletion cannot be taken back. */
+async function ownerState(context: ReconcileContext, object: KubeObject, ref: OwnerReference): Promise<OwnerState> {
+  const cached = cachedOwner(context, object, ref);
+  if (cached) return waitsForDependents(cached) ? 'waiting' : 'there';
+  const kind = ownerKind(ref);
+  // What cannot be looked up is not known to be gone.
+  if (!kind || (kind.namespaced && !object.metadata.namespace)) return 'there';
+  try {
+    const live = await context.client.get<KubeObject>(kind, {
+      namespace: kind.namespaced ? object.metadata.namespace : undefined,
+      name: ref.name,
+    });
+    if (live.metadata.uid !== ref.uid) return 'gone';
+    return waitsForDependents(live) ? 'waiting' : 'there';
+  } catch (error) {
+    if (isStatus(error, 'NotFound')) return 'gone';
+    throw error;
+  }
+}
+
+/** What its own deleter had asked for, should it have been deleted before under a finalizer of ours. */
+function policyOf(object: KubeObject): DeleteOptions['propagationPolicy'] & string {
+  if (hasFinalizer(object, FINALIZER_ORPHAN)) return 'Orphan';
+  return hasFinalizer(object, FINALIZER_FOREGROUND) ? 'Foreground' : 'Background';
+}
+
+async function deleteObject(
+  { client }: ReconcileContext,
+  kind: AnyKind,
+  { metadata }: KubeObject,
+  propagationPolicy: DeleteOptions['propagationPolicy'] & string,
+): Promise<void> {
+  const { uid, resourceVersion } = metadata;
+  try {
+    // With the version: should it have been given an owner meanwhile, it is looked at anew.
+    await client.delete(kind, metadata, { propagationPolicy, preconditions: { uid, resourceVersion } });
+  } catch (error) {
+    if (!isStatus(error, 'NotFound')) throw error;
+  }
+}
+
+/** Dependents go first; those that block keep the owner, and each that goes brings the owner's key again. */
+async function deleteForeground(context: ReconcileContext, owner: Identity, object: KubeObject): Promise<void> {
+  const dependents = dependentsOf(context, owner);
+  if (!dependents.some(({ ref }) => ref.blockOwnerDeletion)) return removeFinalizer(context, owner.kind, object, FINALIZER_FOREGROUND);
+  for (const dependent of dependents) if (!isBeingDeleted(dependent.object)) await collect(context, dependent.kind, dependent.object);
+}
+
+async function orphanDependents(context: ReconcileContext, owner: Identity, object: KubeObject): Promise<void> {
+  for (const dependent of dependentsOf(context, owner)) await orphan(context, dependent);
+  await removeFinalizer(context, owner.kind, object, FINALIZER_ORPHAN);
+}
+
+function orphan(context: ReconcileContext, { kind, object, ref }: Dependent): Promise<void> {
+  const ownerReferences = object.metadata.ownerReferences!.filter(({ uid }) => uid !== ref.uid);
+  return patchMetadata(context, kind, object, { ownerReferences });
+}
+
+function removeFinalizer(context: ReconcileContext, kind: AnyKind, object: KubeObject, finalizer: string): Promise<void> {
+  const finalizers = object.metadata.finalizers!.filter((each) => each !== finalizer);
+  return patchMetadata(context, kind, object, { finalizers });
+}
+
+/** Replaces a list in the metadata; the version refuses the write where the list may have changed, and it is tried again. */
+async function patchMetadata({ client }: ReconcileContext, kind: AnyKind, object: KubeObject, change: object): Promise<void> {
+  const { uid, resourceVersion } = object.metadata;
+  const patch = { metadata: { uid, resourceVersion, ...change } };
+  try {
+    await client.patch(kind, object.metadata, 'application/merge-patch+json', patch);
+  } catch (error) {
+    if (!isStatus(error, 'NotFound')) throw error;
+  }
+}

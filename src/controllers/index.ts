@@ -1,0 +1,35 @@
+// All controllers, one file each: adding one is one file and one line here.
+import { csrApproving } from './csrapproving.js';
+import { csrCleaner } from './csrcleaner.js';
+import { csrSigning } from './csrsigning.js';
+import type { ControllerDefinition } from './define.js';
+import { deployment } from './deployment.js';
+import { endpoints } from './endpoints.js';
+import { endpointSlice } from './endpointslice.js';
+import { garbageCollector } from './garbagecollector.js';
+import { namespace } from './namespace.js';
+import { nodeIpam } from './nodeipam.js';
+import { nodeLifecycle } from './nodelifecycle.js';
+import { podGc } from './podgc.js';
+import { replicaSet } from './replicaset.js';
+import { replicationController } from './replicationcontroller.js';
+import { taintEviction } from './tainteviction.js';
+import { tokenCleaner } from './tokencleaner.js';
+
+export const controllers: readonly ControllerDefinition[] = [
+  deployment,
+  replicaSet,
+  replicationController,
+  endpoints,
+  endpointSlice,
+  namespace,
+  nodeIpam,
+  nodeLifecycle,
+  taintEviction,
+  podGc,
+  garbageCollector,
+  csrApproving,
+  csrSigning,
+  csrCleaner,
+  tokenCleaner,
+];

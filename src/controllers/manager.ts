@@ -1,0 +1,167 @@
+// startControllers: runs controller definitions. Changes of inputs become keys in a work queue, and workers reconcile them.
+import { setMaxListeners } from 'node:events';
+import type { Clock, Random } from '../apimachinery/clock.js';
+import type { Logger } from '../apimachinery/logger.js';
+import type { KubeObject } from '../apimachinery/object.js';
+import { isStatus, StatusError } from '../apimachinery/status.js';
+import type { Client } from '../client/client.js';
+import type { EventRecorder } from '../client/events.js';
+import type { Change, Informer, Informers } from '../client/informer.js';
+import { WorkQueue } from '../client/workqueue.js';
+import type { AnyKind, Input, Kind, Lister, MappedInput } from '../kinds/define.js';
+import type { ControllerDefinition, ControllerOptions, ReconcileContext } from './define.js';
+import { OwnWrites } from './own-writes.js';
+
+/** Upstream's number of workers of most controllers. */
+const CONCURRENCY = 5;
+/** By then a healthy informer has seen a write; past it the key waits its back-off, so that it holds up no worker. */
+const SEEN_TIMEOUT_ms = 30_000;
+
+export interface ControllersOptions {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly options: ControllerOptions;
+  /** One for all, or one for each controller by its component name (`replicaset-controller`), as `kubectl describe` shows it. */
+  readonly events: EventRecorder | ((component: string) => EventRecorder);
+}
+
+/** Starts all of them. `stop` resolves once no reconcile runs any more. */
+export function startControllers(definitions: readonly ControllerDefinition[], options: ControllersOptions): { stop(): Promise<void> } {
+  const controllers = definitions.map((definition) => new Controller(definition, options));
+  return {
+    async stop() {
+      await Promise.all(controllers.map((controller) => controller.stop()));
+    },
+  };
+}
+
+class Controller {
+  readonly #queue: WorkQueue;
+  readonly #informers = new Map<AnyKind, Informer<KubeObject>>();
+  readonly #lister: Lister;
+  readonly #writes: OwnWrites;
+  readonly #events: EventRecorder;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  readonly #unsubscribe: (() => void)[] = [];
+  readonly #workers: Promise<void>;
+
+  constructor(
+    private readonly definition: ControllerDefinition,
+    private readonly options: ControllersOptions,
+  ) {
+    // Each worker that waits and each input that is not synced yet listens to it.
+    setMaxListeners(0, this.#stopping.signal);
+    this.#queue = new WorkQueue(options.clock);
+    this.#log = options.log.child({ controller: definition.name });
+    for (const input of definition.inputs) {
+      const kind = sourceOf(input);
+      this.#informers.set(kind, options.informers.of(kind) as Informer<KubeObject>);
+    }
+    this.#lister = this.#makeLister();
+    this.#writes = new OwnWrites(this.#informers);
+    this.#events = typeof options.events === 'function' ? options.events(`${definition.name}-controller`) : options.events;
+    for (const [kind, informer] of this.#informers) this.#subscribe(kind, informer);
+    this.#workers = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#queue.shutDown();
+    this.#stopping.abort(new Error('controllers stopped'));
+    await this.#workers;
+  }
+
+  #subscribe(kind: AnyKind, informer: Informer<KubeObject>): void {
+    const inputs = this.definition.inputs.filter((input) => sourceOf(input) === kind);
+    this.#unsubscribe.push(
+      informer.onChange((change) => {
+        this.#writes.observe(kind, change);
+        for (const input of inputs) for (const key of this.#keys(input, change)) this.#queue.add(key);
+      }),
+    );
+  }
+
+  #keys(input: Input, change: Change<KubeObject>): readonly string[] {
+    if (!isMapped(input)) return [change.key];
+    const before = change.old ? input.keys(change.old, this.#lister) : [];
+    const after = change.new ? input.keys(change.new, this.#lister) : [];
+    return [...before, ...after];
+  }
+
+  #makeLister(): Lister {
+    const of = <T extends KubeObject>(kind: Kind<T>): Informer<T> => {
+      const informer = this.#informers.get(kind);
+      if (!informer) throw new Error(`controller ${this.definition.name} reads ${kind.plural}, which is not among its inputs`);
+      return informer as unknown as Informer<T>;
+    };
+    return { get: (kind, name) => of(kind).get(name), list: (kind, namespace) => of(kind).list(namespace) };
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await Promise.all([...this.#informers.values()].map((informer) => informer.whenSynced(this.#stopping.signal)));
+    } catch (reason) {
+      if (this.#stopping.signal.aborted) return;
+      throw reason;
+    }
+    const workers = Array.from({ length: this.definition.concurrency ?? CONCURRENCY }, () => this.#work());
+    await Promise.all(workers);
+  }
+
+  async #work(): Promise<void> {
+    for (let key = await this.#queue.next(); key !== undefined; key = await this.#queue.next()) {
+      await this.#reconcile(key);
+      this.#queue.done(key);
+    }
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    try {
+      await this.#whenOwnWritesSeen(key);
+      const result = await this.definition.reconcile(key, this.#context(key));
+      this.#queue.forget(key);
+      if (result?.requeueAfter_ms !== undefined) this.#queue.addAfter(key, result.requeueAfter_ms);
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      this.#report(key, error);
+      this.#queue.addRateLimited(key);
+    }
+  }
+
+  async #whenOwnWritesSeen(key: string): Promise<void> {
+    if (!this.#writes.has(key)) return;
+    const waiting = new AbortController();
+    const abort = () => waiting.abort(this.#stopping.signal.reason);
+    this.#stopping.signal.addEventListener('abort', abort, { once: true });
+    const timer = this.options.clock.after(SEEN_TIMEOUT_ms, () =>
+      waiting.abort(new Error('its own last writes have not come back in time')),
+    );
+    try {
+      await this.#writes.whenSeen(key, waiting.signal);
+    } finally {
+      timer.cancel();
+      this.#stopping.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #context(key: string): ReconcileContext {
+    const { client, clock, random, options } = this.options;
+    const events = this.#events;
+    return { ...this.#lister, client: this.#writes.recording(client, key), events, clock, random, log: this.#log, options };
+  }
+
+  /** Conflicts are everyday life between writers; what is no Status is a defect and comes with its stack. */
+  #report(key: string, error: unknown): void {
+    const failures = this.#queue.failures(key) + 1;
+    if (isStatus(error, 'Conflict')) this.#log.debug({ key, failures }, error.message);
+    else if (error instanceof StatusError) this.#log.warn({ key, failures, reason: error.reason }, error.message);
+    else this.#log.error({ key, failures, err: error }, `reconcile failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const isMapped = (input: Input): input is MappedInput => 'source' in input;
+const sourceOf = (input: Input): AnyKind => (isMapped(input) ? input.source : input);

@@ -1,0 +1,104 @@
+// Watches Namespaces that are being deleted and what is in them; empties them, then removes their finalizer.
+import { rfc3339 } from '../apimachinery/clock.js';
+import { isBeingDeleted, type KubeObject, parseKey } from '../apimachinery/object.js';
+import { isStatus } from '../apimachinery/status.js';
+import { namespaces } from '../kinds/core/namespace.js';
+import type { AnyKind, Lister } from '../kinds/define.js';
+import { kinds } from '../kinds/index.js';
+import type { Namespace, NamespaceCondition } from '../kinds/types/core_v1.js';
+import { defineController, type ReconcileContext } from './define.js';
+
+const FINALIZER = 'kubernetes';
+/** How many objects one list asks for: bounds the memory that emptying a large namespace takes. */
+const PAGE_SIZE = 500;
+
+/** Everything that can be in a namespace and be deleted. */
+const content: readonly AnyKind[] = kinds.filter(({ namespaced, verbs }) => namespaced && (!verbs || verbs.includes('delete')));
+
+export const namespace = defineController({
+  name: 'namespace',
+  inputs: [namespaces, ...content.map((kind) => kind.mapped(terminatingNamespace))],
+  outputs: [...content, namespaces, namespaces.status],
+  async reconcile(key, context) {
+    const object = context.get(namespaces, parseKey(key));
+    if (!object || !isBeingDeleted(object) || !object.spec.finalizers?.includes(FINALIZER)) return;
+    const remaining = new Map<AnyKind, readonly KubeObject[]>();
+    for (const kind of content) {
+      const left = await empty(context, kind, object.metadata.name);
+      if (left.length > 0) remaining.set(kind, left);
+    }
+    // What is left leaves by itself (grace periods, finalizers), and each departure brings this key again.
+    if (remaining.size > 0) return writeRemaining(context, object, remaining);
+    await finalize(context, object);
+  },
+});
+
+/** The namespace of an object, where that is being deleted: nothing else concerns this controller. */
+function terminatingNamespace(object: KubeObject, lister: Lister): readonly string[] {
+  const name = object.metadata.namespace!;
+  const owner = lister.get(namespaces, { name });
+  return owner && isBeingDeleted(owner) ? [name] : [];
+}
+
+/** Begins the deletion of all objects of a kind; returns those that were still there afterwards. Asked live, not of a cache. */
+async function empty({ client }: ReconcileContext, kind: AnyKind, name: string): Promise<readonly KubeObject[]> {
+  for await (const object of pages(client, kind, name)) {
+    if (isBeingDeleted(object)) continue;
+    const { uid } = object.metadata;
+    try {
+      await client.delete(kind, object.metadata, { propagationPolicy: 'Background', preconditions: { uid } });
+    } catch (error) {
+      if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
+    }
+  }
+  const left: KubeObject[] = [];
+  for await (const object of pages(client, kind, name)) left.push(object);
+  return left;
+}
+
+async function* pages(client: ReconcileContext['client'], kind: AnyKind, namespace: string): AsyncIterable<KubeObject> {
+  let token: string | undefined;
+  do {
+    const page = await client.list<KubeObject>(kind, { namespace, limit: PAGE_SIZE, ...(token ? { continue: token } : {}) });
+    yield* page.items;
+    token = page.continue;
+  } while (token);
+}
+
+async function finalize({ client }: ReconcileContext, object: Namespace): Promise<void> {
+  const finalizers = object.spec.finalizers!.filter((name) => name !== FINALIZER);
+  try {
+    await client.update(namespaces, { ...object, spec: { ...object.spec, finalizers } }, 'finalize');
+  } catch (error) {
+    if (!isStatus(error, 'NotFound')) throw error;
+  }
+}
+
+/** Tells in the conditions what deletion waits for. */
+async function writeRemaining(context: ReconcileContext, object: Namespace, remaining: ReadonlyMap<AnyKind, readonly KubeObject[]>) {
+  const condition = remainingCondition(remaining, rfc3339(context.clock.now()));
+  const before = object.status.conditions?.find(({ type }) => type === condition.type);
+  if (before?.message === condition.message) return;
+  const others = (object.status.conditions ?? []).filter(({ type }) => type !== condition.type);
+  const lastTransitionTime = before?.lastTransitionTime ?? condition.lastTransitionTime;
+  const patch = {
+    metadata: { uid: object.metadata.uid },
+    status: { conditions: [...others, { ...condition, ...(lastTransitionTime ? { lastTransitionTime } : {}) }] },
+  };
+  await context.client.patch(namespaces, object.metadata, 'application/merge-patch+json', patch, 'status');
+}
+
+/** `Some resources are remaining: pods. has 3 resource instances`, as upstream words it. Pure. */
+export function remainingCondition(remaining: ReadonlyMap<AnyKind, readonly KubeObject[]>, now: string): NamespaceCondition {
+  const parts = [...remaining].map(([{ group, plural }, objects]) => {
+    const resource = `${plural}.${group}`;
+    return `${resource} has ${objects.length} resource instances`;
+  });
+  return {
+    type: 'NamespaceContentRemaining',
+    status: 'True',
+    lastTransitionTime: now,
+    reason: 'SomeResourcesRemain',
+    message: `Some resources are remaining: ${parts.sort().join(', ')}`,
+  };
+}

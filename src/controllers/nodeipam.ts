@@ -1,0 +1,34 @@
+// Watches Nodes; gives each a pod CIDR of its own out of the cluster's.
+import { nodes } from '../kinds/core/node.js';
+import type { Node } from '../kinds/types/core_v1.js';
+import { freeCidrs } from './cidr.js';
+import { defineController } from './define.js';
+
+/** All nodes are one key: a CIDR is free only in view of all of them, and a key's reconcile sees its own earlier writes. */
+const ALL_NODES = 'nodes';
+
+export const nodeIpam = defineController({
+  name: 'node-ipam',
+  inputs: [nodes.mapped(() => [ALL_NODES])],
+  outputs: [nodes],
+  async reconcile(_key, { client, events, list, options }) {
+    const all = list(nodes);
+    const waiting = all.filter(({ spec }) => !spec.podCIDR);
+    if (waiting.length === 0) return;
+    const taken = all.flatMap(({ spec }) => [...(spec.podCIDR ? [spec.podCIDR] : []), ...(spec.podCIDRs ?? [])]);
+    const free = freeCidrs(options.clusterCidr, options.nodeCidrMaskSize, taken);
+    for (const node of waiting.sort(byName)) {
+      const next = free.next();
+      if (next.done) {
+        events.event(node, 'Normal', 'CIDRNotAvailable', `Node ${node.metadata.name} status is now: CIDRNotAvailable`);
+        continue;
+      }
+      const { uid, resourceVersion } = node.metadata;
+      // With the version: should someone else have given it one meanwhile, theirs stays.
+      const patch = { metadata: { uid, resourceVersion }, spec: { podCIDR: next.value, podCIDRs: [next.value] } };
+      await client.patch(nodes, node.metadata, 'application/merge-patch+json', patch);
+    }
+  },
+});
+
+const byName = (a: Node, b: Node) => (a.metadata.name < b.metadata.name ? -1 : 1);

@@ -1,0 +1,160 @@
+// The one control loop of ReplicaSets and ReplicationControllers: as many pods of the template as asked for, no more, no fewer.
+import { rfc3339 } from '../apimachinery/clock.js';
+import type { Selector } from '../apimachinery/labels.js';
+import { controllerOf, isBeingDeleted, type KubeObject, objectKey, parseKey } from '../apimachinery/object.js';
+import { StatusError } from '../apimachinery/status.js';
+import { pods } from '../kinds/core/pod.js';
+import { isPodActive, isPodReady, podCondition } from '../kinds/core/podutil.js';
+import type { Kind, Lister } from '../kinds/define.js';
+import type { Pod, PodTemplateSpec } from '../kinds/types/core_v1.js';
+import { claim } from './controller-ref.js';
+import { type ControllerDefinition, defineController, type ReconcileContext } from './define.js';
+import { createPod, deletePod, isNamespaceTerminating, slowStart } from './pod-control.js';
+import { rankForDeletion } from './pod-ranking.js';
+
+/** Most pods made or deleted in one reconcile, as upstream's: other keys get their turn in between. */
+export const BURST_REPLICAS = 500;
+
+interface ReplicaCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly lastTransitionTime?: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+export interface ReplicaStatus {
+  readonly replicas: number;
+  readonly fullyLabeledReplicas?: number;
+  readonly readyReplicas?: number;
+  readonly availableReplicas?: number;
+  readonly observedGeneration?: number;
+  readonly conditions?: readonly ReplicaCondition[];
+}
+
+/** What a ReplicaSet and a ReplicationController have in common. */
+export interface ReplicaOwner extends KubeObject {
+  readonly spec: { readonly replicas?: number; readonly minReadySeconds?: number; readonly template?: PodTemplateSpec };
+  readonly status: ReplicaStatus;
+}
+
+export interface ReplicaControllerOptions<T extends ReplicaOwner> {
+  readonly name: string;
+  readonly kind: Kind<T>;
+  readonly selector: (owner: T) => Selector;
+}
+
+export function replicaController<T extends ReplicaOwner>(options: ReplicaControllerOptions<T>): ControllerDefinition {
+  const { kind, selector } = options;
+  return defineController({
+    name: options.name,
+    inputs: [kind, pods.ownedBy(kind), pods.mapped((pod, lister) => couldAdopt(options, pod, lister))],
+    outputs: [pods, kind.status],
+    async reconcile(key, context) {
+      const owner = context.get(kind, parseKey(key));
+      if (!owner) return;
+      const candidates = context.list(pods, owner.metadata.namespace).filter(isPodActive);
+      const own = await claim(context, { kind, object: owner, selector: selector(owner) }, pods, candidates);
+      const failure = isBeingDeleted(owner) ? undefined : await manageReplicas(context, kind, owner, own);
+      const now_ms = context.clock.now();
+      const status = replicaStatus(owner, own, failure, now_ms);
+      if (JSON.stringify(status) !== JSON.stringify(normalStatus(owner.status))) {
+        const patch = { metadata: { uid: owner.metadata.uid }, status };
+        await context.client.patch(kind, owner.metadata, 'application/merge-patch+json', patch, 'status');
+      }
+      if (failure && !isNamespaceTerminating(failure.error)) throw failure.error;
+      const requeueAfter_ms = untilAvailable_ms(own, owner.spec.minReadySeconds ?? 0, now_ms);
+      return requeueAfter_ms === undefined ? {} : { requeueAfter_ms };
+    },
+  });
+}
+
+/** Keys of the owners that would adopt a pod that nobody controls. */
+function couldAdopt<T extends ReplicaOwner>({ kind, selector }: ReplicaControllerOptions<T>, pod: Pod, lister: Lister): readonly string[] {
+  if (controllerOf(pod)) return [];
+  const matching = lister.list(kind, pod.metadata.namespace).filter((owner) => selector(owner).matches(pod.metadata.labels));
+  return matching.map(objectKey);
+}
+
+interface Failure {
+  readonly reason: 'FailedCreate' | 'FailedDelete';
+  readonly error: StatusError;
+}
+
+/** Creates or deletes what is missing or too many; an API refusal becomes a condition and is retried by the caller. */
+async function manageReplicas<T extends ReplicaOwner>(
+  context: ReconcileContext,
+  kind: Kind<T>,
+  owner: T,
+  own: readonly Pod[],
+): Promise<Failure | undefined> {
+  const missing = (owner.spec.replicas ?? 1) - own.length;
+  const template = owner.spec.template;
+  try {
+    if (missing > 0 && template) await slowStart(Math.min(missing, BURST_REPLICAS), () => createPod(context, kind, owner, template));
+    if (missing < 0) {
+      const surplus = rankForDeletion(own).slice(0, Math.min(-missing, BURST_REPLICAS));
+      await Promise.all(surplus.map((pod) => deletePod(context, owner, pod)));
+    }
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    return { reason: missing > 0 ? 'FailedCreate' : 'FailedDelete', error };
+  }
+}
+
+/** The status that `own` (active pods) amounts to. Pure. */
+export function replicaStatus(owner: ReplicaOwner, own: readonly Pod[], failure: Failure | undefined, now_ms: number): ReplicaStatus {
+  const labels = Object.entries(owner.spec.template?.metadata.labels ?? {});
+  const minReady_ms = (owner.spec.minReadySeconds ?? 0) * 1000;
+  const ready = own.filter(isPodReady);
+  return normalStatus({
+    replicas: own.length,
+    fullyLabeledReplicas: own.filter((pod) => labels.every(([name, value]) => pod.metadata.labels?.[name] === value)).length,
+    readyReplicas: ready.length,
+    // Without a minimum, ready is available: a node's clock that runs ahead must not delay it.
+    availableReplicas: ready.filter((pod) => minReady_ms === 0 || readyFor_ms(pod, now_ms) >= minReady_ms).length,
+    ...(owner.metadata.generation === undefined ? {} : { observedGeneration: owner.metadata.generation }),
+    conditions: failureCondition(owner.status.conditions ?? [], failure, now_ms),
+  });
+}
+
+/** With the zeros and empty lists that storage leaves out, in one order: so that statuses can be compared as text. */
+function normalStatus(status: Partial<ReplicaStatus>): ReplicaStatus {
+  return {
+    replicas: status.replicas ?? 0,
+    fullyLabeledReplicas: status.fullyLabeledReplicas ?? 0,
+    readyReplicas: status.readyReplicas ?? 0,
+    availableReplicas: status.availableReplicas ?? 0,
+    observedGeneration: status.observedGeneration ?? 0,
+    conditions: (status.conditions ?? []).map(({ type, status, lastTransitionTime, reason, message }) => ({
+      type,
+      status,
+      ...(lastTransitionTime ? { lastTransitionTime } : {}),
+      ...(reason ? { reason } : {}),
+      ...(message ? { message } : {}),
+    })),
+  };
+}
+
+function failureCondition(current: readonly ReplicaCondition[], failure: Failure | undefined, now_ms: number): readonly ReplicaCondition[] {
+  const others = current.filter((condition) => condition.type !== 'ReplicaFailure');
+  if (!failure) return others;
+  // The first failure is kept: each retry's message (a random pod name in it) would write the status anew.
+  const known = current.find((condition) => condition.type === 'ReplicaFailure' && condition.reason === failure.reason);
+  if (known) return [...others, known];
+  const { reason, error } = failure;
+  return [...others, { type: 'ReplicaFailure', status: 'True', lastTransitionTime: rfc3339(now_ms), reason, message: error.message }];
+}
+
+function readyFor_ms(pod: Pod, now_ms: number): number {
+  const since = podCondition(pod, 'Ready')?.lastTransitionTime;
+  return since ? now_ms - Date.parse(since) : 0;
+}
+
+/** How long until the next ready pod has been so for minReadySeconds; undefined where none is waiting. */
+function untilAvailable_ms(own: readonly Pod[], minReadySeconds: number, now_ms: number): number | undefined {
+  if (minReadySeconds === 0) return undefined;
+  const waits = own.filter(isPodReady).map((pod) => minReadySeconds * 1000 - readyFor_ms(pod, now_ms));
+  const waiting = waits.filter((wait_ms) => wait_ms > 0);
+  return waiting.length > 0 ? Math.min(...waiting) : undefined;
+}

@@ -1,0 +1,25 @@
+// The scheduler's plugins: filters are asked in this order, and the first that refuses a node gives the reason.
+import type { SchedulerPlugin } from '../define.js';
+import { imageLocality } from './imagelocality.js';
+import { interPodAffinity } from './interpodaffinity.js';
+import { nodeAffinity } from './nodeaffinity.js';
+import { nodeName } from './nodename.js';
+import { nodePorts } from './nodeports.js';
+import { nodeResourcesBalancedAllocation } from './noderesourcesbalancedallocation.js';
+import { nodeResourcesFit } from './noderesourcesfit.js';
+import { nodeUnschedulable } from './nodeunschedulable.js';
+import { podTopologySpread } from './podtopologyspread.js';
+import { taintToleration } from './tainttoleration.js';
+
+export const plugins: readonly SchedulerPlugin[] = [
+  nodeUnschedulable,
+  nodeName,
+  taintToleration,
+  nodeAffinity,
+  nodePorts,
+  nodeResourcesFit,
+  podTopologySpread,
+  interPodAffinity,
+  nodeResourcesBalancedAllocation,
+  imageLocality,
+];

@@ -1,0 +1,218 @@
+// The scheduler's run loop: informers feed the queue and the cache; each pod goes through one cycle and is bound.
+import { type Clock, type Random, rfc3339 } from '../apimachinery/clock.js';
+import type { Logger } from '../apimachinery/logger.js';
+import { isBeingDeleted, objectKey } from '../apimachinery/object.js';
+import { StatusError } from '../apimachinery/status.js';
+import type { Client } from '../client/client.js';
+import type { EventRecorder } from '../client/events.js';
+import type { Change, Informer, Informers } from '../client/informer.js';
+import { namespaces } from '../kinds/core/namespace.js';
+import { nodes } from '../kinds/core/node.js';
+import { pods } from '../kinds/core/pod.js';
+import { isPodTerminal, podCondition } from '../kinds/core/podutil.js';
+import { services } from '../kinds/core/service.js';
+import type { Namespace, Node, Pod, Service } from '../kinds/types/core_v1.js';
+import { schedule } from './cycle.js';
+import type { ClusterEvent, Decision, SchedulerPlugin } from './define.js';
+import { plugins } from './plugins/index.js';
+import { type QueuedPod, SchedulingQueue } from './queue.js';
+import { SchedulerCache } from './snapshot.js';
+
+const SCHEDULER_NAME = 'default-scheduler';
+/** Bindings and status writes under way at once: enough to keep the store's group commit full, and a bound on memory. */
+const WRITES_MAX = 64;
+/** A pod that no plugin spoke of, since there was no node to speak of. */
+const HELPED_BY_NODES: readonly ClusterEvent[] = ['NodeAdd', 'NodeUpdate'];
+
+export interface SchedulerOptions {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly events: EventRecorder;
+}
+
+export interface RunningScheduler {
+  /** Stops taking pods and resolves once the bindings under way have ended. */
+  stop(): Promise<void>;
+}
+
+export function startScheduler(options: SchedulerOptions): RunningScheduler {
+  return new Scheduler(options);
+}
+
+class Scheduler implements RunningScheduler {
+  readonly #cache = new SchedulerCache();
+  readonly #queue: SchedulingQueue;
+  readonly #services: Informer<Service>;
+  readonly #namespaces: Informer<Namespace>;
+  readonly #writes = new Set<Promise<void>>();
+  readonly #unsubscribe: (() => void)[];
+  readonly #stopping = new AbortController();
+  readonly #byName = new Map<string, SchedulerPlugin>(plugins.map((plugin) => [plugin.name, plugin]));
+  #ready = false;
+  /** The loop is under way and will look at the queue again by itself. */
+  #looping = false;
+  #loop: Promise<void> | undefined;
+
+  constructor(private readonly options: SchedulerOptions) {
+    const { informers, clock } = options;
+    this.#queue = new SchedulingQueue(clock, () => this.#wake());
+    this.#services = informers.of(services);
+    this.#namespaces = informers.of(namespaces);
+    const podInformer = informers.of(pods);
+    const nodeInformer = informers.of(nodes);
+    this.#unsubscribe = [
+      podInformer.onChange((change) => this.#podChanged(change)),
+      nodeInformer.onChange((change) => this.#nodeChanged(change)),
+    ];
+    void this.#start([podInformer, nodeInformer, this.#services, this.#namespaces]);
+  }
+
+  async stop(): Promise<void> {
+    this.#ready = false;
+    this.#stopping.abort(new Error('scheduler stopped'));
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#queue.close();
+    await this.#loop;
+    await Promise.all(this.#writes);
+  }
+
+  /** Nothing is placed before all is known: half a cache would overbook nodes. */
+  async #start(informers: readonly { whenSynced(signal: AbortSignal): Promise<void> }[]): Promise<void> {
+    try {
+      await Promise.all(informers.map((informer) => informer.whenSynced(this.#stopping.signal)));
+    } catch (reason) {
+      // Informers that are stopped first end the wait too.
+      if (!this.#stopping.signal.aborted) this.options.log.debug({ err: reason }, 'scheduler: informers ended before they were synced');
+      return;
+    }
+    this.#ready = !this.#stopping.signal.aborted;
+    this.#wake();
+  }
+
+  #podChanged({ key, old, new: pod }: Change<Pod>): void {
+    const wasPlaced = old?.spec.nodeName && !isPodTerminal(old);
+    if (!pod || isPodTerminal(pod)) {
+      this.#queue.delete(key);
+      const freed = wasPlaced || this.#cache.isAssumed(key);
+      this.#cache.removePod(key);
+      if (freed) this.#queue.happened('AssignedPodDelete');
+    } else if (pod.spec.nodeName) {
+      this.#queue.delete(key);
+      this.#cache.setPod(pod);
+      if (!wasPlaced || labelsText(old) !== labelsText(pod)) this.#queue.happened('AssignedPodAdd');
+    } else if (isBeingDeleted(pod) || !isOurs(pod)) this.#queue.delete(key);
+    else this.#queue.put(pod);
+  }
+
+  #nodeChanged({ key, old, new: node }: Change<Node>): void {
+    if (node) this.#cache.setNode(node);
+    else this.#cache.removeNode(key);
+    if (!node) return;
+    if (!old) this.#queue.happened('NodeAdd');
+    else if (couldFitMore(old, node)) this.#queue.happened('NodeUpdate');
+  }
+
+  #wake(): void {
+    if (!this.#ready || this.#looping) return;
+    this.#looping = true;
+    this.#loop = this.#run();
+  }
+
+  /** Tries pods one by one until none is left; each cycle sees the assumptions of those before it. */
+  async #run(): Promise<void> {
+    for (;;) {
+      // Also lets what else runs in this process have its turn.
+      while (this.#writes.size >= WRITES_MAX) await Promise.race(this.#writes);
+      const next = this.#ready ? this.#queue.pop() : undefined;
+      if (!next) break;
+      this.#cycle(next);
+    }
+    // In the same step as the empty queue was seen: a wake from now on starts the loop anew.
+    this.#looping = false;
+  }
+
+  #cycle(queued: QueuedPod): void {
+    const { random } = this.options;
+    const snapshot = this.#cache.snapshot(this.#services.list(), (name) => this.#namespaces.get({ name })?.metadata.labels ?? {});
+    const decision = schedule(queued.pod, snapshot, plugins, random);
+    if (decision.node === undefined) {
+      this.#queue.unschedulable(queued, this.#whatCouldHelp(decision));
+      this.#write(this.#tellUnschedulable(queued.pod, decision.message));
+      return;
+    }
+    this.#cache.assume(queued.pod, decision.node);
+    this.#write(this.#bind(queued, decision.node));
+  }
+
+  #whatCouldHelp({ filtered }: Decision): ReadonlySet<ClusterEvent> {
+    const refusing = new Set([...filtered.values()].map(({ plugin }) => plugin));
+    return new Set([...HELPED_BY_NODES, ...[...refusing].flatMap((name) => this.#byName.get(name)?.helpedBy ?? [])]);
+  }
+
+  #write(write: Promise<void>): void {
+    const tracked = write.finally(() => this.#writes.delete(tracked));
+    this.#writes.add(tracked);
+  }
+
+  async #bind(queued: QueuedPod, node: string): Promise<void> {
+    const { client, events } = this.options;
+    const { namespace, name, uid } = queued.pod.metadata;
+    const binding = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name, uid, ...(namespace ? { namespace } : {}) },
+      target: { apiVersion: 'v1', kind: 'Node', name: node },
+    };
+    try {
+      await client.post(pods, { namespace, name }, 'binding', binding);
+      events.event(queued.pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      this.#bindFailed(queued, error);
+    }
+  }
+
+  #bindFailed(queued: QueuedPod, error: StatusError): void {
+    const { log, events } = this.options;
+    this.#cache.forget(queued.pod);
+    this.#queue.happened('AssignedPodDelete');
+    if (error.reason === 'NotFound') return;
+    this.#queue.backOff(queued);
+    log.warn({ pod: queued.key, reason: error.reason }, `binding failed, trying again: ${error.message}`);
+    events.event(queued.pod, 'Warning', 'FailedScheduling', `binding rejected: ${error.message}`);
+  }
+
+  async #tellUnschedulable(pod: Pod, message: string): Promise<void> {
+    const { client, clock, events, log } = this.options;
+    events.event(pod, 'Warning', 'FailedScheduling', message);
+    const before = podCondition(pod, 'PodScheduled');
+    if (before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message) return;
+    const now = rfc3339(clock.now());
+    const lastTransitionTime = before?.status === 'False' ? (before.lastTransitionTime ?? now) : now;
+    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime };
+    try {
+      const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+      await client.patch(pods, pod.metadata, 'application/strategic-merge-patch+json', patch, 'status');
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      // The event has told of it, and the next try tells again.
+      if (error.reason !== 'NotFound') log.warn({ pod: objectKey(pod), reason: error.reason }, `condition not written: ${error.message}`);
+    }
+  }
+}
+
+/** Ours to place: by its scheduler's name, and not held back by a gate. */
+function isOurs({ spec }: Pod): boolean {
+  return (spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME && (spec.schedulingGates ?? []).length === 0;
+}
+
+const labelsText = ({ metadata }: Pod): string => JSON.stringify(metadata.labels ?? {});
+
+/** Heartbeats change a node's status all the time; only these parts decide what fits. */
+function couldFitMore(before: Node, now: Node): boolean {
+  const text = ({ spec, metadata, status }: Node) => JSON.stringify([spec.unschedulable, spec.taints, metadata.labels, status.allocatable]);
+  return text(before) !== text(now);
+}

@@ -1,0 +1,38 @@
+// What runs in a test's pod: answers HTTP on 8080 and UDP on 8053 with its name and the client's address, and does as its
+// standard input says (one JSON object a line): ask by UDP from one lasting socket, or resolve a name. Ends with its input.
+import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
+import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
+
+const name = process.argv[2];
+const http = createServer((request, response) => response.end(`${name} ${request.socket.remoteAddress.replace('::ffff:', '')}`));
+const echo = createSocket('udp4');
+echo.on('message', (_message, { address, port }) => echo.send(`${name} ${address}`, port, address));
+const client = createSocket('udp4');
+client.bind();
+
+const commands = {
+  udp: ({ host, port }) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(() => resolve('no answer'), 300);
+      client.once('message', (message) => {
+        clearTimeout(timer);
+        resolve(message.toString());
+      });
+      client.send('?', port, host);
+    }),
+  resolve: async ({ name, type, server }) => {
+    const resolver = new Resolver({ timeout: 500, tries: 2 });
+    resolver.setServers([server]);
+    return resolver.resolve(name, type).catch((error) => error.code);
+  },
+};
+
+http.listen(8080, () => echo.bind(8053, () => console.log('{"id":0}')));
+const input = createInterface({ input: process.stdin });
+input.on('line', async (line) => {
+  const { id, command, ...rest } = JSON.parse(line);
+  console.log(JSON.stringify({ id, result: await commands[command](rest) }));
+});
+input.on('close', () => process.exit(0));

@@ -1,0 +1,245 @@
+// The DNS server on the loopback address, asked over real sockets: sizes, TCP, forwarding with its failures, nonsense.
+import { createSocket, type Socket } from 'node:dgram';
+import { connect } from 'node:net';
+import { type DecodedPacket, decode, encode, type Packet, streamDecode, streamEncode } from 'dns-packet';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { encodeReply, parseQuery } from '../../../../agent/dns/message.js';
+import { SERVFAIL } from '../../../../agent/dns/resolver.js';
+import { type DnsServer, startDns } from '../../../../agent/dns/server.js';
+import { systemClock, systemRandom } from '../../../../src/apimachinery/clock.js';
+import { silentLogger } from '../../../../src/apimachinery/logger.js';
+import { namespaces } from '../../../../src/kinds/core/namespace.js';
+import { services } from '../../../../src/kinds/core/service.js';
+import { endpointSlices } from '../../../../src/kinds/discovery/endpointslice.js';
+import { FakeInformers } from '../fake-informers.js';
+import { namespace, service, slice } from '../objects.js';
+
+const question = (name: string, type = 'A', more: Partial<Packet> = {}): Packet => ({
+  type: 'query',
+  id: 77,
+  flags: 0x0100,
+  questions: [{ name, type: type as 'A' }],
+  ...more,
+});
+const edns = (size: number) => ({
+  additionals: [
+    {
+      type: 'OPT' as const,
+      name: '.' as const,
+      udpPayloadSize: size,
+      flags: 0,
+      flag_do: false,
+      extendedRcode: 0,
+      ednsVersion: 0,
+      options: [],
+    },
+  ],
+});
+const rcodeOf = (packet: DecodedPacket) => (packet as { rcode?: string }).rcode;
+const addressesOf = (packet: DecodedPacket) => packet.answers!.flatMap((a) => (a.type === 'A' ? [a.data] : []));
+
+function askBytes(port: number, message: Buffer): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    socket.on('message', (reply) => {
+      socket.close();
+      resolve(reply);
+    });
+    socket.send(message, port, '127.0.0.1');
+  });
+}
+const askUdp = async (port: number, packet: Packet) => decode(await askBytes(port, encode(packet)));
+
+function askTcp(port: number, packets: readonly Packet[]): Promise<DecodedPacket[]> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(Buffer.concat(packets.map((packet) => streamEncode(packet)))));
+    let bytes = Buffer.alloc(0);
+    const replies: DecodedPacket[] = [];
+    socket.on('error', reject);
+    socket.on('data', (chunk) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
+        replies.push(streamDecode(bytes) as DecodedPacket);
+        bytes = bytes.subarray(2 + bytes.readUInt16BE(0));
+      }
+      if (replies.length === packets.length) {
+        socket.destroy();
+        resolve(replies);
+      }
+    });
+  });
+}
+
+/** A name server that answers by `handler` and counts what it is asked. */
+async function upstream(
+  handler: (query: DecodedPacket) => Packet | undefined,
+): Promise<{ address: string; asked: string[]; socket: Socket }> {
+  const asked: string[] = [];
+  const socket = createSocket('udp4');
+  socket.on('message', (message, client) => {
+    const query = decode(message);
+    asked.push(query.questions![0]!.name);
+    const reply = handler(query);
+    if (reply) socket.send(encode(reply), client.port, client.address);
+  });
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  return { address: `127.0.0.1:${socket.address().port}`, asked, socket };
+}
+
+const informers = new FakeInformers();
+const start = (upstreams: readonly string[], from = informers) =>
+  startDns({ informers: from, address: '127.0.0.1', port: 0, upstreams, clock: systemClock, random: systemRandom, log: silentLogger });
+
+describe('the DNS server', () => {
+  let server: DnsServer;
+  beforeAll(async () => {
+    informers.set(namespaces, namespace('default'));
+    informers.set(services, service('web', { clusterIP: '10.96.7.7', ports: [{ port: 80 }] }));
+    informers.set(services, service('many', { clusterIP: 'None', ports: [{ port: 80 }] }));
+    informers.set(
+      endpointSlices,
+      slice(
+        'many',
+        Array.from({ length: 200 }, (_, i) => ({ ip: `10.244.0.${i + 1}` })),
+      ),
+    );
+    server = await start([]);
+  });
+  afterAll(() => server.stop());
+
+  it('answers with authority, over UDP and over TCP, several questions on one connection', async () => {
+    const reply = await askUdp(server.port, question('web.default.svc.cluster.local'));
+    expect(reply).toMatchObject({ id: 77, type: 'response', flag_aa: true, flag_ra: true, flag_rd: true });
+    expect(addressesOf(reply)).toEqual(['10.96.7.7']);
+    const replies = await askTcp(server.port, [
+      question('web.default.svc.cluster.local'),
+      question('x.default.svc.cluster.local', 'A', { id: 78 }),
+    ]);
+    expect(replies.map((r) => [r.id, rcodeOf(r)])).toEqual([
+      [77, 'NOERROR'],
+      [78, 'NXDOMAIN'],
+    ]);
+  });
+
+  it.each([
+    ['without EDNS', {}, 512],
+    ['with a small buffer', edns(700), 700],
+    ['with a huge one', edns(9000), 1232],
+  ])('cuts a reply that is too large for UDP and points to TCP: %s', async (_name, more, limit) => {
+    const bytes = await askBytes(server.port, encode(question('many.default.svc.cluster.local', 'A', more)));
+    expect(bytes.length).toBeLessThanOrEqual(limit);
+    expect(bytes.length).toBeGreaterThan(limit - 60);
+    expect(decode(bytes).flag_tc).toBe(true);
+    const [whole] = await askTcp(server.port, [question('many.default.svc.cluster.local', 'A', more)]);
+    expect(whole!.flag_tc).toBe(false);
+    expect(addressesOf(whole!)).toHaveLength(200);
+  });
+
+  it('refuses what it does not do, and what is no question', async () => {
+    expect(rcodeOf(await askUdp(server.port, question('cluster.local', 'AXFR')))).toBe('NOTIMP');
+    expect(rcodeOf(await askUdp(server.port, question('x', 'A', { flags: 5 << 11 })))).toBe('NOTIMP');
+    expect(rcodeOf(decode(await askBytes(server.port, Buffer.from('001100000001000000000000ffff', 'hex'))))).toBe('FORMERR');
+    expect(rcodeOf(await askUdp(server.port, question('web.default.svc.cluster.local', 'UNKNOWN_65')))).toBe('NOERROR');
+  });
+
+  it('says "not now" for names outside when the node has no name server, and before its caches are filled', async () => {
+    expect(rcodeOf(await askUdp(server.port, question('example.com')))).toBe('SERVFAIL');
+    const early = await start([], new FakeInformers({ synced: false }));
+    expect(rcodeOf(await askUdp(early.port, question('web.default.svc.cluster.local')))).toBe('SERVFAIL');
+    await early.stop();
+  });
+
+  it('names the address and the way out when its port is taken', async () => {
+    const options = {
+      informers,
+      address: '127.0.0.1',
+      port: server.port,
+      upstreams: [],
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLogger,
+    };
+    await expect(startDns(options)).rejects.toThrow(
+      `cannot listen on 127.0.0.1:${server.port}/TCP: another program has this port: stop it`,
+    );
+  });
+});
+
+describe('whatever arrives', () => {
+  const header = fc.constantFrom('00110100000100000000', '001100000001000000000001', '00110000ffffffffffffffff', '');
+  const label = fc.oneof(
+    fc.string({ maxLength: 70 }),
+    fc.uint8Array({ maxLength: 70 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  );
+  const question = fc
+    .array(label, { maxLength: 6 })
+    .map((labels) =>
+      Buffer.concat([
+        Buffer.from('001101000001000000000000', 'hex'),
+        ...labels.flatMap((text) => [Buffer.from([text.length]), Buffer.from(text, 'latin1')]),
+        Buffer.from('0000010001', 'hex'),
+      ]),
+    );
+  const noise = fc.tuple(header, fc.uint8Array({ maxLength: 600 })).map(([hex, bytes]) => Buffer.concat([Buffer.from(hex, 'hex'), bytes]));
+
+  it('there is a reply that can be read, or none', () => {
+    fc.assert(
+      fc.property(fc.oneof(question, noise), (message) => {
+        const query = parseQuery(message);
+        if (!query) return;
+        const bytes = Buffer.isBuffer(query) ? query : encodeReply(query, SERVFAIL, 'udp');
+        expect(decode(bytes)).toMatchObject({ type: 'response', id: message.readUInt16BE(0) });
+        if (!Buffer.isBuffer(query)) expect(decode(bytes).questions![0]!.name).toBe(query.question.name.replace(/(.)\.$/, '$1'));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('names outside the cluster', () => {
+  const opened: { close(): unknown }[] = [];
+  let good: Awaited<ReturnType<typeof upstream>>;
+  beforeEach(async () => {
+    good = await upstream(({ id, questions }) => ({
+      type: 'response',
+      id: id!,
+      flags: 0x0180,
+      questions: questions!,
+      answers: [{ type: 'A', name: questions![0]!.name, ttl: 60, data: '192.0.2.1' }],
+    }));
+    opened.push(good.socket);
+  });
+  afterEach(async () => {
+    for (const each of opened.splice(0)) await each.close();
+  });
+  const serverWith = async (...upstreams: string[]) => {
+    const server = await start(upstreams);
+    opened.push({ close: () => server.stop() });
+    return server.port;
+  };
+
+  it('come from the name server, and the second time from memory', async () => {
+    const port = await serverWith(good.address);
+    expect(addressesOf(await askUdp(port, question('Example.com')))).toEqual(['192.0.2.1']);
+    expect(addressesOf(await askUdp(port, question('example.com')))).toEqual(['192.0.2.1']);
+    expect(good.asked).toEqual(['Example.com']);
+  });
+
+  it('come from the second name server when the first is dead or forges', async () => {
+    const forger = await upstream((query) => ({ type: 'response', id: (query.id! + 1) & 0xffff, questions: query.questions! }));
+    opened.push(forger.socket);
+    const dead = createSocket('udp4');
+    await new Promise<void>((resolve) => dead.bind(0, '127.0.0.1', resolve));
+    const deadPort = dead.address().port;
+    await new Promise<void>((resolve) => dead.close(resolve));
+    const port = await serverWith(`127.0.0.1:${deadPort}`, forger.address, good.address);
+    expect(addressesOf(await askUdp(port, question('example.com')))).toEqual(['192.0.2.1']);
+  });
+
+  it('are where an ExternalName leads', async () => {
+    informers.set(services, service('ext', { type: 'ExternalName', externalName: 'example.com' }));
+    const reply = await askUdp(await serverWith(good.address), question('ext.default.svc.cluster.local'));
+    expect(reply.answers!.map((a) => a.type)).toEqual(['CNAME', 'A']);
+  });
+});

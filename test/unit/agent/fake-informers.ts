@@ -1,0 +1,88 @@
+// Informers in memory for tests: the same contract, fed by hand with `set` and `remove`.
+import { type KubeObject, keyOf, objectKey } from '../../../src/apimachinery/object.js';
+import type { Change, Informer, Informers } from '../../../src/client/informer.js';
+import type { Kind } from '../../../src/kinds/define.js';
+
+class FakeInformer<T extends KubeObject> implements Informer<T> {
+  readonly objects = new Map<string, T>();
+  private readonly handlers = new Set<(change: Change<T>) => void>();
+  private readonly indexes = new Map<string, (object: T) => readonly string[]>();
+  private waiting: (() => void)[] = [];
+  synced = true;
+  readonly resourceVersion = 1;
+
+  constructor(readonly kind: Kind<T>) {}
+
+  get: Informer<T>['get'] = (name) => this.objects.get(keyOf(name));
+  list: Informer<T>['list'] = (namespace) => [...this.objects.values()].filter((o) => !namespace || o.metadata.namespace === namespace);
+  byIndex: Informer<T>['byIndex'] = (index, value) => this.list().filter((object) => this.indexes.get(index)!(object).includes(value));
+  addIndex: Informer<T>['addIndex'] = (index, values) => void this.indexes.set(index, values);
+
+  onChange(handler: (change: Change<T>) => void): () => void {
+    this.handlers.add(handler);
+    for (const [key, object] of this.objects) handler({ key, new: object });
+    return () => this.handlers.delete(handler);
+  }
+
+  whenSynced(): Promise<void> {
+    return this.synced ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  async whenSeen(): Promise<void> {}
+
+  apply(key: string, now: T | undefined): void {
+    const old = this.objects.get(key);
+    if (now) this.objects.set(key, now);
+    else this.objects.delete(key);
+    const change = { key, ...(old ? { old } : {}), ...(now ? { new: now } : {}) };
+    for (const handler of this.handlers) handler(change);
+  }
+
+  setSynced(synced: boolean): void {
+    this.synced = synced;
+    if (!synced) return;
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+}
+
+export class FakeInformers implements Informers {
+  private readonly informers = new Map<string, FakeInformer<KubeObject>>();
+  private synced: boolean;
+
+  constructor(options: { synced: boolean } = { synced: true }) {
+    this.synced = options.synced;
+  }
+
+  of<T extends KubeObject>(kind: Kind<T>): Informer<T> {
+    return this.fake(kind);
+  }
+
+  set<T extends KubeObject>(kind: Kind<T>, object: T): void {
+    this.fake(kind).apply(objectKey(object), object);
+  }
+
+  remove<T extends KubeObject>(kind: Kind<T>, key: string): void {
+    this.fake(kind).apply(key, undefined);
+  }
+
+  setSynced(): void {
+    this.synced = true;
+    for (const informer of this.informers.values()) informer.setSynced(true);
+  }
+
+  async whenSynced(): Promise<void> {
+    await Promise.all([...this.informers.values()].map((informer) => informer.whenSynced()));
+  }
+
+  stop(): void {}
+
+  private fake<T extends KubeObject>(kind: Kind<T>): FakeInformer<T> {
+    let informer = this.informers.get(kind.plural);
+    if (!informer) {
+      informer = new FakeInformer(kind as unknown as Kind<KubeObject>);
+      informer.setSynced(this.synced);
+      this.informers.set(kind.plural, informer);
+    }
+    return informer as unknown as FakeInformer<T>;
+  }
+}

@@ -1,0 +1,72 @@
+// Objects for tests of the node's network: Services, their slices and Nodes, with what matters said and the rest filled in.
+import type { ObjectMeta } from '../../../src/apimachinery/types/meta_v1.js';
+import type { Namespace, Node, Service, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
+import type { Endpoint, EndpointSlice } from '../../../src/kinds/types/discovery_v1.js';
+
+const meta = (name: string, namespace?: string): ObjectMeta => ({
+  name,
+  ...(namespace ? { namespace } : {}),
+  uid: `uid-${name}`,
+  resourceVersion: '1',
+  creationTimestamp: '2026-01-01T00:00:00Z',
+});
+
+export function service(name: string, spec: ServiceSpec, namespace = 'default'): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: meta(name, namespace),
+    spec: { type: 'ClusterIP', ...spec },
+    status: { loadBalancer: {} },
+  };
+}
+
+export interface TestEndpoint {
+  ip: string;
+  node?: string;
+  pod?: string;
+  hostname?: string;
+  ready?: boolean;
+  serving?: boolean;
+  terminating?: boolean;
+}
+
+export function slice(
+  serviceName: string,
+  endpoints: readonly TestEndpoint[],
+  ports: EndpointSlice['ports'] = [{ name: '', protocol: 'TCP', port: 8080 }],
+  { namespace = 'default', name = `${serviceName}-abc` } = {},
+): EndpointSlice {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { ...meta(name, namespace), labels: { 'kubernetes.io/service-name': serviceName } },
+    addressType: 'IPv4',
+    endpoints: endpoints.map(endpoint),
+    ports,
+  };
+}
+
+function endpoint({ ip, node, pod, hostname, ready = true, serving = ready, terminating = false }: TestEndpoint): Endpoint {
+  return {
+    addresses: [ip],
+    conditions: { ready, serving, terminating },
+    ...(node ? { nodeName: node } : {}),
+    ...(hostname ? { hostname } : {}),
+    ...(pod ? { targetRef: { kind: 'Pod', namespace: 'default', name: pod } } : {}),
+  };
+}
+
+export function node(name: string, ip: string, podCIDR?: string): Node {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: meta(name),
+    spec: podCIDR ? { podCIDR, podCIDRs: [podCIDR] } : {},
+    status: { addresses: [{ type: 'InternalIP', address: ip }], daemonEndpoints: {} as never, nodeInfo: {} as never },
+  };
+}
+
+export function namespace(name: string): Namespace {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: meta(name), spec: {}, status: {} } as Namespace;
+}

@@ -1,0 +1,109 @@
+// What the host is asked for: programs without a shell, the backend that is already in use, the settings Services need.
+import { describe, expect, it } from 'vitest';
+import { type Exec, ExecError, systemExec } from '../../../../agent/proxy/exec.js';
+import { openIptables } from '../../../../agent/proxy/iptables.js';
+import { chainName } from '../../../../agent/proxy/names.js';
+import { setUpNode } from '../../../../agent/proxy/node-setup.js';
+import { silentLogger } from '../../../../src/apimachinery/logger.js';
+
+/** Answers programs by their command line's beginning; an Error is thrown. */
+function host(answers: { readonly [command: string]: string | Error }): { exec: Exec; ran: string[] } {
+  const ran: string[] = [];
+  const exec: Exec = async (program, args) => {
+    const line = [program, ...args].join(' ');
+    ran.push(line);
+    const [, answer] = Object.entries(answers).find(([command]) => line.startsWith(command)) ?? [];
+    if (answer instanceof Error) throw answer;
+    return answer ?? '';
+  };
+  return { exec, ran };
+}
+
+describe('programs', () => {
+  it('get their input, and each argument as it is', async () => {
+    expect(await systemExec('cat', ['-'], { stdin: 'hello' })).toBe('hello');
+    expect(await systemExec('printf', ['%s|', '$(id)', 'a b; c'])).toBe('$(id)|a b; c|');
+  });
+
+  it.each([
+    ['are missing', 'no-such-program', [], {}, 'no-such-program: no-such-program is not installed or not in PATH'],
+    ['fail', 'ls', ['/no/such'], {}, 'ls /no/such: exit 2: ls: cannot access'],
+    ['hang', 'sleep', ['60'], { timeout_ms: 50 }, 'sleep 60: timeout'],
+    ['do not read their input', 'false', [], { stdin: 'x'.repeat(1_000_000) }, 'false : exit 1'],
+  ])('that %s are named with the reason', async (_name, program, args, options, message) => {
+    await expect(systemExec(program, args, options)).rejects.toThrow(message.replace('false :', 'false:'));
+  });
+});
+
+describe('the iptables backend', () => {
+  const ours = '*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n';
+  const noFile = new ExecError('cat', [], 1, 'No such file or directory', '');
+  it.each([
+    ['is what iptables is, where nothing is in use', { 'iptables -V': 'iptables v1.8.9 (nf_tables)' }, 'nft'],
+    ['is what iptables is, where the kernel has no legacy tables', { cat: noFile, 'iptables -V': 'iptables v1.8.7 (legacy)' }, 'legacy'],
+    ['is nft, where our chains are', { 'iptables-nft-save': ours, 'iptables -V': 'iptables v1.8.7 (legacy)' }, 'nft'],
+    [
+      'is legacy, where legacy tables hold our chains',
+      { cat: 'nat\n', 'iptables-legacy-save': ours, 'iptables -V': '(nf_tables)' },
+      'legacy',
+    ],
+    ['is legacy, where the machine has its rules there', { cat: 'filter\n', 'iptables-legacy-save': '\n-A INPUT -j ACCEPT\n' }, 'legacy'],
+    ['is nft, where legacy tables stand empty', { cat: 'filter\n', 'iptables-nft-save': '\n-A INPUT -j ACCEPT\n' }, 'nft'],
+  ])('%s', async (_name, answers, backend) => {
+    const { exec } = host(answers);
+    expect((await openIptables({ exec, log: silentLogger })).backend).toBe(backend);
+  });
+
+  it('is never asked of the legacy programs where no legacy tables are: asking would create them', async () => {
+    const { exec, ran } = host({ 'iptables -V': '(nf_tables)' });
+    await openIptables({ exec, log: silentLogger });
+    expect(ran.filter((line) => line.includes('legacy'))).toEqual([]);
+  });
+});
+
+describe('chain names', () => {
+  it("are upstream's", () => {
+    expect(chainName('SVC', 'default/kubernetes:https', 'tcp')).toBe('KUBE-SVC-NPX46M4PTMTKRN6Y');
+    expect(chainName('SVC', 'kube-system/kube-dns:dns', 'udp')).toBe('KUBE-SVC-TCOU7JCQXEZGVUNU');
+    expect(chainName('SVC', 'kube-system/kube-dns:dns-tcp', 'tcp')).toBe('KUBE-SVC-ERIFXISQEP7F7OF4');
+  });
+});
+
+describe('setting up a node', () => {
+  const addresses = JSON.stringify([{ ifname: 'eth0', addr_info: [{ local: '192.168.1.10' }] }]);
+  const unreachable = new ExecError('ip', [], 2, 'RTNETLINK answers: Network is unreachable', '');
+  function kernel(settings: { [path: string]: string }) {
+    return {
+      settings,
+      read: async (path: string) => settings[path],
+      write: async (path: string, value: string) => {
+        settings[path] = value;
+      },
+    };
+  }
+  const all = () =>
+    kernel({ 'net/ipv4/ip_forward': '0', 'net/ipv4/conf/all/route_localnet': '0', 'net/bridge/bridge-nf-call-iptables': '0' });
+  const options = { serviceCidr: '10.96.0.0/12', nodeIp: '192.168.1.10', log: silentLogger };
+
+  it('turns on forwarding, and adds a route for cluster IPs only where none would do', async () => {
+    const sysctls = all();
+    const { exec, ran } = host({ 'ip route get': unreachable, 'ip -json': addresses });
+    await setUpNode({ ...options, exec, sysctls });
+    expect(Object.values(sysctls.settings)).toEqual(['1', '1', '1']);
+    expect(ran.at(-1)).toBe('ip route replace 10.96.0.0/12 dev eth0 src 192.168.1.10 scope link proto 77');
+    const routed = host({});
+    await setUpNode({ ...options, exec: routed.exec, sysctls });
+    expect(routed.ran).toEqual(['ip route get 10.96.0.1']);
+  });
+
+  it('says what to do where the kernel lacks bridge netfilter', async () => {
+    const { exec } = host({ modprobe: new ExecError('modprobe', ['br_netfilter'], 1, 'Module br_netfilter not found', '') });
+    const sysctls = kernel({ 'net/ipv4/ip_forward': '1', 'net/ipv4/conf/all/route_localnet': '1' });
+    await expect(setUpNode({ ...options, exec, sysctls })).rejects.toThrow('br_netfilter is needed and could not be loaded: run modprobe');
+  });
+
+  it('says so where the node address is nobody’s', async () => {
+    const { exec } = host({ 'ip route get': unreachable, 'ip -json': '[]' });
+    await expect(setUpNode({ ...options, exec, sysctls: all() })).rejects.toThrow('no interface of this machine has the node');
+  });
+});

@@ -1,0 +1,149 @@
+// What is written to the kernel: only what changed, in one go; stale chains go; a foreign flush and a failure are made good.
+import { describe, expect, it } from 'vitest';
+import { type Exec, ExecError } from '../../../../agent/proxy/exec.js';
+import type { Iptables, Table } from '../../../../agent/proxy/iptables.js';
+import { render } from '../../../../agent/proxy/render.js';
+import { cleanupRules, RuleWriter } from '../../../../agent/proxy/rule-writer.js';
+import { silentLogger } from '../../../../src/apimachinery/logger.js';
+import { service, slice } from '../objects.js';
+
+/** A kernel that understands what restore input of ours holds. */
+class FakeIptables implements Iptables {
+  readonly backend = 'nft';
+  readonly inputs: string[] = [];
+  failNext = false;
+  private readonly tables = { nat: new Map<string, string[]>(), filter: new Map<string, string[]>() };
+
+  constructor() {
+    for (const name of ['PREROUTING', 'OUTPUT', 'POSTROUTING']) this.tables.nat.set(name, []);
+    for (const name of ['INPUT', 'FORWARD', 'OUTPUT']) this.tables.filter.set(name, []);
+  }
+
+  async restore(input: string): Promise<void> {
+    this.inputs.push(input);
+    if (this.failNext) {
+      this.failNext = false;
+      throw new ExecError('iptables-restore', [], 4, 'lock held', '');
+    }
+    let table = this.tables.nat;
+    for (const line of input.split('\n')) {
+      const name = line.split(' ')[1]!;
+      if (line.startsWith('*')) table = this.tables[line.slice(1) as Table];
+      else if (line.startsWith(':')) table.set(line.slice(1, line.indexOf(' ')), []);
+      else if (line.startsWith('-A ')) table.get(name)!.push(line);
+      else if (line.startsWith('-I ')) table.get(name)!.unshift(line.replace('-I', '-A'));
+      else if (line.startsWith('-D ')) table.get(name)!.splice(table.get(name)!.indexOf(line.replace('-D', '-A')), 1);
+      else if (line.startsWith('-X ')) table.delete(name);
+    }
+  }
+
+  async save(table: Table): Promise<string> {
+    const chains = [...this.tables[table]];
+    return [`*${table}`, ...chains.map(([name]) => `:${name} - [0:0]`), ...chains.flatMap(([, lines]) => lines), 'COMMIT', ''].join('\n');
+  }
+
+  list = async (table: Table, chain: string) => this.tables[table].get(chain);
+  chains = (table: Table) => [...this.tables[table].keys()];
+  flush(table: Table): void {
+    for (const name of this.tables[table].keys()) this.tables[table].set(name, []);
+  }
+}
+
+const node = { nodeName: 'node-0', clusterCidr: '10.244.0.0/16', podCidr: '10.244.0.0/24' };
+const svc = (n: number) =>
+  service(`svc-${n}`, { clusterIP: `10.96.1.${n}`, ports: [{ name: '', protocol: 'UDP', port: 53, nodePort: 30000 + n }] });
+const ends = (n: number, ...ips: string[]) =>
+  slice(
+    `svc-${n}`,
+    ips.map((ip) => ({ ip })),
+    [{ name: '', protocol: 'UDP', port: 53 }],
+  );
+const state = (n: number, ...ips: string[]) => render([svc(1), svc(2)], [ends(1, '10.244.0.9'), ends(n, ...ips)], node);
+const record =
+  (commands: string[]): Exec =>
+  async (program, args) => {
+    commands.push([program, ...args].join(' '));
+    return '';
+  };
+const setUp = () => {
+  const iptables = new FakeIptables();
+  const commands: string[] = [];
+  const writer = new RuleWriter(iptables, record(commands), silentLogger);
+  return { iptables, commands, writer };
+};
+const udp = (...ips: string[]) => [
+  { id: 'default/svc-2', ips: ['10.96.1.2'], nodePort: 30002, endpoints: ips.map((ip) => ({ ip, port: 53 })) },
+];
+
+describe('the rule writer', () => {
+  it('writes only the chains that changed, and deletes those that nothing needs any more', async () => {
+    const { iptables, writer } = setUp();
+    await writer.write(state(2, '10.244.0.1', '10.244.0.2'), []);
+    const before = iptables.inputs.length;
+    await writer.write(state(2, '10.244.0.1', '10.244.0.3'), []);
+    const [change, removal, ...more] = iptables.inputs.slice(before);
+    expect(more).toEqual([]);
+    expect(change!.match(/^:/gm)).toHaveLength(2);
+    expect(change).toContain('10.244.0.3:53');
+    expect(change).not.toContain('svc-1');
+    expect(removal!.match(/^-X KUBE-SEP-/gm)).toHaveLength(1);
+    await writer.write(state(2, '10.244.0.1', '10.244.0.3'), []);
+    expect(iptables.inputs).toHaveLength(before + 2);
+  });
+
+  it('takes over what an earlier run left: stale chains go, the jumps are not doubled', async () => {
+    const { iptables, writer, commands } = setUp();
+    await writer.write(state(2, '10.244.0.1'), []);
+    const again = new RuleWriter(iptables, record(commands), silentLogger);
+    await again.write(state(2), []);
+    expect(await iptables.list('nat', 'PREROUTING')).toHaveLength(1);
+    expect(iptables.chains('nat').filter((name) => name.startsWith('KUBE-SEP-'))).toHaveLength(1);
+    expect(commands).toContain('conntrack -D -p udp --dst-nat 10.244.0.1');
+  });
+
+  it('after a failure writes everything again', async () => {
+    const { iptables, writer } = setUp();
+    await writer.write(state(2, '10.244.0.1'), []);
+    iptables.failNext = true;
+    await expect(writer.write(state(2, '10.244.0.2'), [])).rejects.toThrow('lock held');
+    await writer.write(state(2, '10.244.0.2'), []);
+    expect(iptables.inputs.at(-2)).toContain('KUBE-MARK-MASQ');
+    expect(iptables.chains('nat').filter((name) => name.startsWith('KUBE-SEP-'))).toHaveLength(2);
+  });
+
+  it.each(['nat', 'filter'] as const)('notices that the %s table was flushed', async (table) => {
+    const { iptables, writer } = setUp();
+    await writer.write(state(2, '10.244.0.1'), []);
+    expect(await writer.isIntact()).toBe(true);
+    iptables.flush(table);
+    expect(await writer.isIntact()).toBe(false);
+    writer.forget();
+    await writer.write(state(2, '10.244.0.1'), []);
+    expect(await writer.isIntact()).toBe(true);
+  });
+
+  it('ends UDP flows to endpoints that are gone, and those from before there were any', async () => {
+    const { writer, commands } = setUp();
+    await writer.write(state(2, '10.244.0.1'), udp('10.244.0.1'));
+    commands.length = 0;
+    await writer.write(state(2, '10.244.0.2'), udp('10.244.0.2'));
+    expect(commands).toEqual([
+      'conntrack -D -p udp --orig-dst 10.96.1.2 --dst-nat 10.244.0.1',
+      'conntrack -D -p udp --orig-port-dst 30002 --dst-nat 10.244.0.1',
+    ]);
+    commands.length = 0;
+    await writer.write(state(2), udp());
+    await writer.write(state(2, '10.244.0.2'), udp('10.244.0.2'));
+    expect(commands.slice(2)).toEqual(['conntrack -D -p udp --orig-dst 10.96.1.2', 'conntrack -D -p udp --orig-port-dst 30002']);
+  });
+
+  it('cleans up everything of ours and nothing else', async () => {
+    const { iptables, writer } = setUp();
+    await iptables.restore('*nat\n:MINE - [0:0]\n-A MINE -j RETURN\n-A PREROUTING -j MINE\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n');
+    const clean = await iptables.save('nat');
+    await writer.write(state(2, '10.244.0.1'), []);
+    await cleanupRules(iptables);
+    expect(await iptables.save('nat')).toBe(clean);
+    expect(iptables.chains('filter')).toEqual(['INPUT', 'FORWARD', 'OUTPUT']);
+  });
+});

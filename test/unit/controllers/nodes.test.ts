@@ -1,0 +1,129 @@
+// Nodes that join, fall silent, come back and are removed, and what becomes of their pods.
+import { describe, expect, test } from 'vitest';
+import { deployments } from '../../../src/kinds/apps/deployment.js';
+import { leases } from '../../../src/kinds/coordination/lease.js';
+import { nodes } from '../../../src/kinds/core/node.js';
+import { pods } from '../../../src/kinds/core/pod.js';
+import type { Node } from '../../../src/kinds/types/core_v1.js';
+import { one, useControlPlane, web } from './control-plane.js';
+import { controlledBy, node, pod, template } from './objects.js';
+
+const plane = useControlPlane();
+
+describe('nodes', () => {
+  const join = async (name: string) => {
+    await plane.api.create(nodes, node(name));
+    await plane.api.create(leases, {
+      metadata: { name, namespace: 'kube-node-lease' },
+      spec: { renewTime: '2026-01-01T00:00:00.000000Z' },
+    });
+    await plane.quiet();
+  };
+  let beats = 0;
+  const beat = (name: string) =>
+    plane.api.patch(leases, { namespace: 'kube-node-lease', name }, 'application/merge-patch+json', {
+      spec: { renewTime: `beat-${beats++}` },
+    });
+  /** Seconds in which the named nodes send heartbeats. */
+  const pass = async (seconds: number, ...alive: string[]) => {
+    for (let left = seconds; left > 0; left -= 5) {
+      for (const name of alive) await beat(name);
+      await plane.clock.advance(5000);
+      await plane.quiet();
+    }
+  };
+  const stateOf = (name: string) => {
+    const { status, spec } = plane.api.objects(nodes).find(({ metadata }) => metadata.name === name) as Node;
+    return [
+      status.conditions?.find(({ type }) => type === 'Ready')?.status,
+      (spec.taints ?? []).map(({ key, effect }) => `${key.split('/')[1]}:${effect}`),
+    ];
+  };
+  const tolerations = [{ key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }];
+
+  test('each gets a pod CIDR of its own', async () => {
+    for (const name of ['n1', 'n2', 'n3']) await join(name);
+    expect(plane.api.objects(nodes).map(({ spec }) => [spec.podCIDR, spec.podCIDRs])).toEqual([
+      ['10.244.0.0/24', ['10.244.0.0/24']],
+      ['10.244.1.0/24', ['10.244.1.0/24']],
+      ['10.244.2.0/24', ['10.244.2.0/24']],
+    ]);
+    await plane.api.delete(nodes, { name: 'n2' });
+    await join('n4');
+    expect(plane.api.objects(nodes).at(-1)!.spec.podCIDR).toBe('10.244.1.0/24');
+  });
+
+  test('silent past the grace period: unknown and tainted; its pods are unready, and after their toleration replaced; then it comes back', async () => {
+    await join('node-1');
+    await join('node-2');
+    await plane.api.create(deployments, web(1, { template: { ...template(), spec: { ...template().spec, tolerations } } }));
+    await plane.settled();
+    const [before] = plane.active();
+    await pass(35, 'node-2');
+    expect(stateOf('node-1')).toEqual(['True', []]);
+    await pass(10, 'node-2');
+    expect(stateOf('node-1')).toEqual(['Unknown', ['unreachable:NoSchedule', 'unreachable:NoExecute']]);
+    expect(stateOf('node-2')).toEqual(['True', []]);
+    expect(plane.active()[0]!.status.conditions?.[0]).toMatchObject({ type: 'Ready', status: 'False' });
+    expect(plane.told).toContain('Node node-1 Normal NodeNotReady: Node node-1 status is now: NodeNotReady');
+    await pass(280, 'node-2');
+    expect(plane.active().map(({ metadata }) => metadata.name)).toEqual([before!.metadata.name]);
+    await pass(30, 'node-2');
+    const [after] = plane.active();
+    expect(after!.metadata.name).not.toBe(before!.metadata.name);
+    expect(plane.told).toContain(
+      `Pod ${before!.metadata.name} Normal TaintManagerEviction: Marking for deletion Pod default/${before!.metadata.name}`,
+    );
+    const conditions = [{ type: 'Ready', status: 'True', lastHeartbeatTime: 'later' }];
+    await plane.api.patch(nodes, { name: 'node-1' }, 'application/merge-patch+json', { status: { conditions } }, 'status');
+    await pass(5, 'node-1', 'node-2');
+    expect(stateOf('node-1')).toEqual(['True', []]);
+  });
+
+  test('back in time, a pod is spared', async () => {
+    await join('node-1');
+    await join('node-2');
+    await plane.api.create(pods, pod('p', { spec: { tolerations, nodeName: 'node-1' }, status: { phase: 'Running' } }));
+    await pass(100, 'node-2');
+    expect(stateOf('node-1')[0]).toBe('Unknown');
+    await plane.api.patch(
+      nodes,
+      { name: 'node-1' },
+      'application/merge-patch+json',
+      { status: { conditions: [{ type: 'Ready', status: 'True' }] } },
+      'status',
+    );
+    await pass(600, 'node-1', 'node-2');
+    expect(plane.active()).toHaveLength(1);
+  });
+
+  test('when all nodes fall silent at once no pod is evicted: the fault is more likely ours', async () => {
+    await join('node-1');
+    await join('node-2');
+    await plane.api.create(pods, pod('p', { spec: { nodeName: 'node-1' }, status: { phase: 'Running' } }));
+    await pass(100);
+    expect(stateOf('node-1')).toEqual(['Unknown', ['unreachable:NoSchedule']]);
+    expect(plane.active()).toHaveLength(1);
+  });
+
+  test('a node’s clock that jumps does not count; only that it beats', async () => {
+    await join('node-1');
+    await pass(100, 'node-1');
+    expect(stateOf('node-1')).toEqual(['True', []]);
+  });
+
+  test('pods of a node that was removed go after a while, and its lease at once', async () => {
+    await join('node-1');
+    const owner = one(plane.api.objects(nodes));
+    await plane.api.create(leases, { metadata: { name: 'owned', namespace: 'kube-node-lease', ownerReferences: [controlledBy(owner)] } });
+    await plane.api.create(pods, pod('p', { spec: { nodeName: 'node-1' }, status: { phase: 'Running' } }));
+    await plane.quiet();
+    await plane.api.delete(nodes, { name: 'node-1' });
+    await plane.quiet();
+    expect(plane.api.objects(leases).map(({ metadata }) => metadata.name)).toEqual(['node-1']);
+    await pass(35);
+    expect(plane.api.objects(pods)).toHaveLength(1);
+    await pass(10);
+    expect(plane.api.objects(pods)).toEqual([]);
+  });
+});

@@ -1,0 +1,217 @@
+// A scheduling cycle: which node a pod gets, and what is said of those it does not get.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Random } from '../../../src/apimachinery/clock.js';
+import type { Node, Pod, Service } from '../../../src/kinds/types/core_v1.js';
+import { schedule } from '../../../src/scheduler/cycle.js';
+import type { Snapshot } from '../../../src/scheduler/define.js';
+import { plugins } from '../../../src/scheduler/plugins/index.js';
+import { nodeInfo } from '../../../src/scheduler/resources.js';
+import { controlledBy, node, pod, replicaSet, service } from '../controllers/objects.js';
+
+const first: Random = { next: () => 0, bytes: (length) => new Uint8Array(length) };
+
+function snapshotOf(nodes: readonly Node[], pods: readonly Pod[] = [], services: readonly Service[] = []): Snapshot {
+  const infos = nodes.map(
+    (each) =>
+      [
+        each.metadata.name,
+        nodeInfo(
+          each,
+          pods.filter(({ spec }) => spec.nodeName === each.metadata.name),
+        ),
+      ] as const,
+  );
+  return { nodes: new Map(infos), services, namespaceLabels: (name) => ({ 'kubernetes.io/metadata.name': name }) };
+}
+
+const place = (what: Pod, nodes: readonly Node[], pods: readonly Pod[] = [], services: readonly Service[] = []) =>
+  schedule(what, snapshotOf(nodes, pods, services), plugins, first);
+
+const requesting = (cpu: string, memory = '64Mi') => [{ name: 'c', image: 'busybox', resources: { requests: { cpu, memory } } }];
+const onNode = (name: string, nodeName: string, extra: { spec?: object; metadata?: object } = {}): Pod =>
+  pod(name, { metadata: extra.metadata ?? {}, spec: { nodeName, ...extra.spec } });
+const tainted = (name: string, effect: string) => node(name, { spec: { taints: [{ key: 'dedicated', value: 'db', effect }] } });
+const zoned = (name: string, zone: string) =>
+  node(name, { metadata: { labels: { 'kubernetes.io/hostname': name, 'topology.kubernetes.io/zone': zone } } });
+
+describe('why not', () => {
+  const free = node('n1');
+  test.each<[string, Pod, readonly Node[], readonly Pod[], string]>([
+    ['no nodes', pod('p'), [], [], 'no nodes available to schedule pods'],
+    ['CPU', pod('p', { spec: { containers: requesting('5') } }), [free], [], '0/1 nodes are available: 1 Insufficient cpu.'],
+    [
+      'CPU and memory, each counted',
+      pod('p', { spec: { containers: requesting('5', '9Gi') } }),
+      [free, node('n2')],
+      [],
+      '0/2 nodes are available: 2 Insufficient cpu, 2 Insufficient memory.',
+    ],
+    [
+      'different reasons',
+      pod('p', { spec: { containers: requesting('5') } }),
+      [free, tainted('n2', 'NoSchedule'), tainted('n3', 'NoExecute')],
+      [],
+      '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).',
+    ],
+    [
+      'full of pods',
+      pod('p'),
+      [node('n1', { status: { allocatable: { cpu: '4', memory: '8Gi', pods: '1' } } })],
+      [onNode('x', 'n1')],
+      '0/1 nodes are available: 1 Too many pods.',
+    ],
+    ['cordoned', pod('p'), [node('n1', { spec: { unschedulable: true } })], [], '0/1 nodes are available: 1 node(s) were unschedulable.'],
+    [
+      'node selector',
+      pod('p', { spec: { nodeSelector: { disk: 'ssd' } } }),
+      [free],
+      [],
+      "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+    ],
+    [
+      'host port',
+      pod('p', { spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 80 }] }] } }),
+      [free],
+      [onNode('x', 'n1', { spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 80, hostIP: '10.0.0.1' }] }] } })],
+      "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
+    ],
+  ])('%s', (_, what, nodes, pods, message) => {
+    expect(place(what, nodes, pods)).toMatchObject({ node: undefined, message });
+  });
+
+  test('each node’s reason is part of the decision, with the plugin that gave it', () => {
+    const { filtered } = place(pod('p'), [tainted('n2', 'NoSchedule')]);
+    expect(filtered.get('n2')).toEqual({ plugin: 'TaintToleration', reasons: ['node(s) had untolerated taint(s)'] });
+  });
+});
+
+describe('where to', () => {
+  test('never where a filter refuses, and always somewhere if one node is left', () => {
+    const cpus = fc.array(fc.record({ free: fc.integer({ min: 0, max: 8 }), cordoned: fc.boolean() }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(cpus, fc.integer({ min: 1, max: 8 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (sizes, cpu, draw) => {
+        const nodes = sizes.map(({ free, cordoned }, i) =>
+          node(`n${i}`, { spec: { unschedulable: cordoned }, status: { allocatable: { cpu: String(free), memory: '8Gi', pods: '9' } } }),
+        );
+        const what = pod('p', { spec: { containers: requesting(String(cpu)) } });
+        const decision = schedule(what, snapshotOf(nodes), plugins, { ...first, next: () => draw });
+        const fitting = sizes.flatMap(({ free, cordoned }, i) => (!cordoned && free >= cpu ? [`n${i}`] : []));
+        if (fitting.length === 0) expect(decision.node).toBeUndefined();
+        else expect(fitting).toContain(decision.node);
+        expect(decision.scores.size + decision.filtered.size).toBe(nodes.length);
+      }),
+    );
+  });
+
+  test('the node with the most left free', () => {
+    const busy = onNode('x', 'n1', { spec: { containers: requesting('2', '2Gi') } });
+    expect(place(pod('p', { spec: { containers: requesting('1', '1Gi') } }), [node('n1'), node('n2')], [busy]).node).toBe('n2');
+  });
+
+  test('pods that ask for nothing spread all the same', () => {
+    expect(place(pod('p'), [node('n1'), node('n2')], [onNode('x', 'n1')]).node).toBe('n2');
+  });
+
+  test('equally good nodes are drawn from by the given randomness', () => {
+    const nodes = ['n1', 'n2', 'n3'].map((name) => node(name));
+    const draw = (value: number) => schedule(pod('p'), snapshotOf(nodes), plugins, { ...first, next: () => value }).node;
+    expect([draw(0), draw(0.5), draw(0.99)]).toEqual(['n1', 'n2', 'n3']);
+  });
+
+  test('a tolerated taint, and a node that is only less liked', () => {
+    const tolerations = [{ key: 'dedicated', operator: 'Equal', value: 'db', effect: 'NoSchedule' }];
+    expect(place(pod('p', { spec: { tolerations } }), [tainted('n1', 'NoSchedule')]).node).toBe('n1');
+    expect(place(pod('p'), [tainted('n1', 'PreferNoSchedule'), node('n2')]).node).toBe('n2');
+  });
+
+  test.each([
+    ['In', ['eu'], ['n1']],
+    ['NotIn', ['eu'], ['n2', 'n3']],
+    ['Exists', [], ['n1', 'n2']],
+    ['DoesNotExist', [], ['n3']],
+  ])('required node affinity %s', (operator, values, fitting) => {
+    const region = (name: string, value?: string) => node(name, { metadata: { labels: value ? { region: value } : {} } });
+    const nodeAffinity = {
+      requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'region', operator, values }] }] },
+    };
+    const { scores } = place(pod('p', { spec: { affinity: { nodeAffinity } } }), [region('n1', 'eu'), region('n2', 'us'), region('n3')]);
+    expect([...scores.keys()]).toEqual(fitting);
+  });
+
+  test('preferred node affinity draws', () => {
+    const preference = { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['n2'] }] };
+    const nodeAffinity = { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 50, preference }] };
+    expect(place(pod('p', { spec: { affinity: { nodeAffinity } } }), [node('n1'), node('n2')]).node).toBe('n2');
+  });
+});
+
+describe('spreading', () => {
+  const owner = replicaSet('web');
+  const replica = (name: string, nodeName?: string, spec: object = {}) =>
+    pod(name, {
+      metadata: { labels: { app: 'web' }, ownerReferences: [controlledBy(owner)] },
+      spec: { ...(nodeName ? { nodeName } : {}), ...spec },
+    });
+
+  test('replicas of one owner go to different hosts, one after the other', () => {
+    const nodes = ['n1', 'n2', 'n3'].map((name) => node(name));
+    const placed: Pod[] = [];
+    for (let i = 0; i < 6; i++) {
+      const { node: chosen } = place(replica(`r${i}`), nodes, placed);
+      placed.push(replica(`r${i}`, chosen));
+    }
+    const counts = nodes.map(({ metadata }) => placed.filter(({ spec }) => spec.nodeName === metadata.name).length);
+    expect(counts).toEqual([2, 2, 2]);
+  });
+
+  test('pods behind one Service keep apart though nobody owns them', () => {
+    const labels = { app: 'web' };
+    const big = onNode('big', 'n2', { spec: { containers: requesting('1', '1Gi') } });
+    const peer = onNode('peer', 'n1', { metadata: { labels } });
+    const bare = pod('p', { metadata: { labels } });
+    expect(place(bare, [node('n1'), node('n2')], [big, peer]).node).toBe('n1');
+    expect(place(bare, [node('n1'), node('n2')], [big, peer], [service('web')]).node).toBe('n2');
+  });
+
+  test('a constraint that must hold refuses what would make the zones uneven', () => {
+    const constraint = {
+      maxSkew: 1,
+      topologyKey: 'topology.kubernetes.io/zone',
+      whenUnsatisfiable: 'DoNotSchedule',
+      labelSelector: { matchLabels: { app: 'web' } },
+    };
+    const nodes = [zoned('n1', 'a'), zoned('n2', 'b'), node('n3')];
+    const decision = place(replica('p', undefined, { topologySpreadConstraints: [constraint] }), nodes, [replica('x', 'n1')]);
+    expect(decision.node).toBe('n2');
+    expect(decision.filtered.get('n1')?.reasons).toEqual(["node(s) didn't match pod topology spread constraints"]);
+    expect(decision.filtered.get('n3')?.reasons).toEqual(["node(s) didn't match pod topology spread constraints (missing required label)"]);
+  });
+});
+
+describe('affinity between pods', () => {
+  const hostname = 'kubernetes.io/hostname';
+  const term = { topologyKey: hostname, labelSelector: { matchLabels: { app: 'db' } } };
+  const db = onNode('db', 'n2', { metadata: { labels: { app: 'db' } } });
+  const nodes = [node('n1'), node('n2')];
+  const required = (kind: string, labels = {}) =>
+    pod('p', { metadata: { labels }, spec: { affinity: { [kind]: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } } });
+
+  test('with, and away from, the pods that are named', () => {
+    expect(place(required('podAffinity'), nodes, [db]).node).toBe('n2');
+    expect(place(required('podAntiAffinity'), nodes, [db]).node).toBe('n1');
+    expect(place(required('podAffinity'), nodes).message).toBe("0/2 nodes are available: 2 node(s) didn't match pod affinity rules.");
+  });
+
+  test('the first pod of a group that wants its own company goes anywhere', () => {
+    expect(place(required('podAffinity', { app: 'db' }), nodes).node).toBe('n1');
+  });
+
+  test('pods that are there keep others off too', () => {
+    const loner = { ...required('podAntiAffinity'), metadata: { ...pod('loner').metadata } };
+    const there = { ...loner, spec: { ...loner.spec, nodeName: 'n1' } };
+    const { filtered, node: chosen } = place(pod('p', { metadata: { labels: { app: 'db' } } }), nodes, [there]);
+    expect(chosen).toBe('n2');
+    expect(filtered.get('n1')?.reasons).toEqual(["node(s) didn't satisfy existing pods anti-affinity rules"]);
+  });
+});

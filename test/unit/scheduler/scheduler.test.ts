@@ -1,0 +1,139 @@
+// The scheduler at work: pods get bound, failures are told and retried, and no node is overbooked.
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { JsonObject } from '../../../src/apimachinery/json.js';
+import { silentLogger } from '../../../src/apimachinery/logger.js';
+import type { KubeObject, ObjectName } from '../../../src/apimachinery/object.js';
+import { internalError } from '../../../src/apimachinery/status.js';
+import type { Informers } from '../../../src/client/informer.js';
+import { createInformers } from '../../../src/client/informers.js';
+import { nodes } from '../../../src/kinds/core/node.js';
+import { pods } from '../../../src/kinds/core/pod.js';
+import type { Kind } from '../../../src/kinds/define.js';
+import { type RunningScheduler, startScheduler } from '../../../src/scheduler/scheduler.js';
+import { fixedRandom, ManualClock, settle } from '../client/fakes.js';
+import { node, pod } from '../controllers/objects.js';
+import { PatchingApi } from '../controllers/patching-api.js';
+
+/** Binds as the API server does; the first `failures` bindings are refused. */
+class BindingApi extends PatchingApi {
+  failures = 0;
+
+  override async post(): Promise<JsonObject>;
+  override async post<T extends KubeObject>(kind: Kind<T>, name: ObjectName, subresource: string, body: JsonObject): Promise<JsonObject>;
+  override async post<T extends KubeObject>(
+    kind?: Kind<T>,
+    name?: ObjectName,
+    subresource?: string,
+    body?: JsonObject,
+  ): Promise<JsonObject> {
+    if (this.failures-- > 0) throw internalError('etcd is slow');
+    return super.post(kind!, name!, subresource!, body!);
+  }
+
+  get bindings(): readonly string[] {
+    return this.requests.filter((request) => request.startsWith('binding'));
+  }
+}
+
+let api: BindingApi;
+let clock: ManualClock;
+let informers: Informers;
+let scheduler: RunningScheduler | undefined;
+let told: string[];
+
+beforeEach(() => {
+  api = new BindingApi();
+  clock = new ManualClock();
+  informers = createInformers({ client: api, clock, random: fixedRandom, log: silentLogger });
+  told = [];
+});
+
+afterEach(async () => {
+  await scheduler?.stop();
+  informers.stop();
+});
+
+async function start(): Promise<void> {
+  const events = {
+    event: (about: KubeObject, type: string, reason: string, message: string) =>
+      void told.push(`${about.metadata.name} ${type} ${reason} ${message}`),
+  };
+  scheduler = startScheduler({ client: api, informers, clock, random: fixedRandom, log: silentLogger, events });
+  await settle();
+}
+
+const small = { status: { allocatable: { cpu: '1', memory: '8Gi', pods: '110' } } };
+const asking = (cpu: string) => ({ spec: { containers: [{ name: 'c', resources: { requests: { cpu } } }] } });
+const nodeOf = (name: string) => api.objects(pods).find(({ metadata }) => metadata.name === name)?.spec.nodeName;
+
+test('a pod gets a node and an event says so', async () => {
+  await api.create(nodes, node('n1'));
+  await start();
+  await api.create(pods, pod('p'));
+  await settle();
+  expect(api.bindings).toEqual(['binding default/p n1']);
+  expect(told).toEqual(['p Normal Scheduled Successfully assigned default/p to n1']);
+});
+
+test('pods that come at once do not overbook a node before the API tells of the first', async () => {
+  await api.create(nodes, node('n1', small));
+  await start();
+  api.hold();
+  for (const name of ['a', 'b', 'c']) await api.create(pods, pod(name, asking('400m')));
+  api.release();
+  await settle();
+  expect(api.bindings.length).toBe(2);
+  expect(told.filter((line) => line.includes('FailedScheduling'))).toEqual([
+    'c Warning FailedScheduling 0/1 nodes are available: 1 Insufficient cpu.',
+  ]);
+});
+
+test('an unschedulable pod carries the condition, and is placed once another makes room', async () => {
+  await api.create(nodes, node('n1', small));
+  await start();
+  await api.create(pods, pod('a', asking('800m')));
+  await settle();
+  await api.create(pods, pod('b', asking('800m')));
+  await settle();
+  const waiting = api.objects(pods).find(({ metadata }) => metadata.name === 'b')!;
+  expect(waiting.status.conditions).toMatchObject([
+    { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available: 1 Insufficient cpu.' },
+  ]);
+  await clock.advance(20_000);
+  expect(nodeOf('b')).toBeUndefined();
+  await api.delete(pods, { namespace: 'default', name: 'a' }, { gracePeriodSeconds: 0 });
+  await settle();
+  expect(nodeOf('b')).toBe('n1');
+});
+
+test('a new node takes what waited for one', async () => {
+  await start();
+  await api.create(pods, pod('p'));
+  await settle();
+  expect(told).toEqual(['p Warning FailedScheduling no nodes available to schedule pods']);
+  await api.create(nodes, node('n1'));
+  await clock.advance(1000);
+  expect(nodeOf('p')).toBe('n1');
+});
+
+test('a binding that fails gives the room back and is tried again', async () => {
+  api.failures = 1;
+  await api.create(nodes, node('n1', small));
+  await start();
+  await api.create(pods, pod('p', asking('800m')));
+  await settle();
+  expect(nodeOf('p')).toBeUndefined();
+  expect(told.at(-1)).toContain('binding rejected');
+  await clock.advance(1000);
+  expect(nodeOf('p')).toBe('n1');
+});
+
+test('pods of another scheduler, gated pods and pods that are going are left alone', async () => {
+  await api.create(nodes, node('n1'));
+  await start();
+  await api.create(pods, pod('other', { spec: { schedulerName: 'mine' } }));
+  await api.create(pods, pod('gated', { spec: { schedulingGates: [{ name: 'wait' }] } }));
+  await api.create(pods, pod('going', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }));
+  await settle();
+  expect(api.bindings).toEqual([]);
+});
