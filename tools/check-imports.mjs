@@ -19,7 +19,7 @@ const AGENT_MAY = ['agent', 'src/apimachinery', 'src/kinds', 'src/client'];
 const APART = ['src/apiserver', 'src/controllers', 'src/scheduler'];
 /** Time and randomness come in through the one file. */
 const CLOCK = 'src/apimachinery/clock.ts';
-const EFFECTS = /(?<!\.)\b(Date\.now|setTimeout|setInterval|Math\.random|new Date\(\))/
+const EFFECTS = /(?<!\.)\b(Date\.now|setTimeout|setInterval|Math\.random|new Date\(\))/;
 
 const files = (dir) =>
   readdirSync(dir, { recursive: true })

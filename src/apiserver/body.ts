@@ -1,0 +1,69 @@
+// Bodies of writes: decoded, checked against the resource and the path, and normalised into an object that is ours alone.
+import { decodeBody } from '../apimachinery/codec/index.js';
+import { isJsonObject, type JsonObject } from '../apimachinery/json.js';
+import { normalize, unknownFieldMessages } from '../apimachinery/normalize.js';
+import type { KubeObject } from '../apimachinery/object.js';
+import type { ObjectSchema, Schemas } from '../apimachinery/schema.js';
+import { badRequest } from '../apimachinery/status.js';
+import type { Mutable } from '../kinds/define.js';
+import type { Exchange } from './exchange.js';
+import { fieldValidation } from './parameters.js';
+
+export type Draft = Mutable<KubeObject>;
+
+/** What a body must be: the kind of a resource, or of a subresource's own body. */
+export interface BodyKind {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly schema: ObjectSchema;
+}
+
+/** The body's value, still the client's own if it came in process. Throws StatusError 400, 415. */
+export function readBody(exchange: Exchange, resolve: (apiVersion: string, kind: string) => ObjectSchema | undefined): JsonObject {
+  const { body } = exchange;
+  if (body.type === 'none') throw badRequest('the body of the request is missing');
+  if (body.type === 'bytes') return decodeBody(body.contentType, body.bytes, resolve);
+  if (isJsonObject(body.value)) return body.value;
+  throw badRequest('the body of the request must be an object');
+}
+
+/** The body as an object of `kind`, without unknown fields, which are refused or warned about as the request asks. */
+export function readObject(exchange: Exchange, kind: BodyKind, optionsKind: string): Draft {
+  const own = (apiVersion: string, name: string) => (apiVersion === kind.apiVersion && name === kind.kind ? kind.schema : undefined);
+  return toObject(exchange, kind, readBody(exchange, own), optionsKind);
+}
+
+/** `value` as an object of `kind`; see readObject. */
+export function toObject(exchange: Exchange, kind: BodyKind, value: JsonObject, optionsKind: string): Draft {
+  checkKind(kind, value);
+  const validation = fieldValidation(exchange.query, optionsKind);
+  const { object, unknownFields } = normalize(kind.schema, { ...value, apiVersion: kind.apiVersion, kind: kind.kind });
+  if (unknownFields.length > 0) {
+    const messages = unknownFieldMessages(unknownFields);
+    if (validation === 'Strict') throw cannotBeHandled(kind, `strict decoding error: ${messages.join(', ')}`);
+    if (validation === 'Warn') exchange.warnings.push(...messages);
+  }
+  if (!isJsonObject(object['metadata'])) object['metadata'] = {};
+  return object as unknown as Draft;
+}
+
+/** As upstream, a body may leave out its kind and version, but not claim others. */
+function checkKind(kind: BodyKind, value: JsonObject): void {
+  const apiVersion = value['apiVersion'];
+  if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== kind.apiVersion) {
+    throw badRequest(`the API version in the data (${String(apiVersion)}) does not match the expected API version (${kind.apiVersion})`);
+  }
+  if (value['kind'] !== undefined && value['kind'] !== '' && value['kind'] !== kind.kind) {
+    throw badRequest(`the kind in the data (${String(value['kind'])}) does not match the expected kind (${kind.kind})`);
+  }
+}
+
+const cannotBeHandled = (kind: BodyKind, why: string) =>
+  badRequest(`${kind.kind} in version "${versionOf(kind)}" cannot be handled as a ${kind.kind}: ${why}`);
+
+const versionOf = ({ apiVersion }: BodyKind) => apiVersion.slice(apiVersion.indexOf('/') + 1);
+
+/** The kind of body for a type id of `schemas`. */
+export function bodyKind(schemas: Schemas, apiVersion: string, kind: string, schemaId: string): BodyKind {
+  return { apiVersion, kind, schema: schemas.get(schemaId) };
+}

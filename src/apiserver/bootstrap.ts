@@ -1,0 +1,113 @@
+// Bootstrap: what every cluster has from its first moment: the system's namespaces, and the Services of the API and of DNS.
+import { isDeepStrictEqual } from 'node:util';
+import type { Draft } from '../apimachinery/json.js';
+import type { KubeObject, ObjectName } from '../apimachinery/object.js';
+import { isStatus } from '../apimachinery/status.js';
+import type { Client } from '../client/client.js';
+import { endpoints } from '../kinds/core/endpoints.js';
+import { namespaces } from '../kinds/core/namespace.js';
+import { services } from '../kinds/core/service.js';
+import type { Kind } from '../kinds/define.js';
+import { endpointSlices } from '../kinds/discovery/endpointslice.js';
+import type { Endpoints, Service } from '../kinds/types/core_v1.js';
+import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
+import {
+  LABEL_SERVICE_NAME,
+  NAMESPACE_DEFAULT,
+  NAMESPACE_NODE_LEASE,
+  NAMESPACE_PUBLIC,
+  NAMESPACE_SYSTEM,
+  PORT_NODE_DNS,
+} from '../kinds/wellknown.js';
+import { ipv4, parseCidr } from './cidr.js';
+
+const NAMESPACES = [NAMESPACE_SYSTEM, NAMESPACE_DEFAULT, NAMESPACE_PUBLIC, NAMESPACE_NODE_LEASE];
+const API_SERVICE = { namespace: NAMESPACE_DEFAULT, name: 'kubernetes' };
+const API_PORT_NAME = 'https';
+/** Where in the service range the two well-known addresses are. */
+const API_OFFSET = 1;
+const DNS_OFFSET = 10;
+
+export interface BootstrapOptions {
+  readonly serviceCidr: string;
+  readonly advertiseAddress: string;
+  /** Where this server listens, as seen from pods. */
+  readonly port: number;
+}
+
+/** Makes what is missing; before requests are served, so that nobody else takes the well-known addresses. */
+export async function bootstrap(client: Client, { serviceCidr, port }: Omit<BootstrapOptions, 'advertiseAddress'>): Promise<void> {
+  for (const name of NAMESPACES) await ensure(client, namespaces, { metadata: { name } });
+  const { base } = parseCidr(serviceCidr);
+  await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
+  await ensure(client, services, dnsService(ipv4(base + DNS_OFFSET)));
+}
+
+/** Publishes where this server is, which may have changed since it last ran. */
+export async function publishEndpoints(client: Client, { advertiseAddress, port }: BootstrapOptions): Promise<void> {
+  const ports = [{ name: API_PORT_NAME, port, protocol: 'TCP' as const }];
+  const wantedEndpoints: Draft<Endpoints> = {
+    metadata: { ...API_SERVICE },
+    subsets: [{ addresses: [{ ip: advertiseAddress }], ports }],
+  };
+  const wantedSlice: Draft<EndpointSlice> = {
+    metadata: { ...API_SERVICE, labels: { [LABEL_SERVICE_NAME]: API_SERVICE.name } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    ports,
+  };
+  await replace(client, endpoints, wantedEndpoints, ({ subsets }) => subsets);
+  await replace(client, endpointSlices, wantedSlice, (slice) => [slice.addressType, slice.endpoints, slice.ports]);
+}
+
+function apiService(clusterIP: string, targetPort: number): Draft<Service> {
+  return {
+    metadata: { ...API_SERVICE, labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: { type: 'ClusterIP', clusterIP, ports: [{ name: API_PORT_NAME, port: 443, protocol: 'TCP', targetPort }] },
+  };
+}
+
+/** No selector: each node publishes its own DNS server, and Local sends a pod to the one of its node. */
+function dnsService(clusterIP: string): Draft<Service> {
+  const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
+  return {
+    metadata: { namespace: NAMESPACE_SYSTEM, name: 'kube-dns', labels },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP,
+      internalTrafficPolicy: 'Local',
+      ports: [
+        { name: 'dns', port: 53, protocol: 'UDP', targetPort: PORT_NODE_DNS },
+        { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: PORT_NODE_DNS },
+      ],
+    },
+  };
+}
+
+async function ensure<T extends KubeObject>(client: Client, kind: Kind<T>, object: Draft<T>): Promise<void> {
+  if (await find(client, kind, nameOf(object))) return;
+  try {
+    await client.create(kind, object);
+  } catch (error) {
+    // Another API server of the same cluster was faster.
+    if (!isStatus(error, 'AlreadyExists')) throw error;
+  }
+}
+
+/** Creates or updates, unless the `part` of it that counts is as wanted. */
+async function replace<T extends KubeObject>(client: Client, kind: Kind<T>, wanted: Draft<T>, part: (object: T) => unknown): Promise<void> {
+  const current = await find(client, kind, nameOf(wanted));
+  if (!current) return ensure(client, kind, wanted);
+  if (!isDeepStrictEqual(part(current), part(wanted as unknown as T))) await client.update(kind, wanted);
+}
+
+const nameOf = (object: object) => (object as { metadata: ObjectName }).metadata;
+
+async function find<T extends KubeObject>(client: Client, kind: Kind<T>, name: ObjectName): Promise<T | undefined> {
+  try {
+    return await client.get(kind, name);
+  } catch (error) {
+    if (isStatus(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,15 @@
+// ApiContext: what filters, admission plugins and handlers have to work with.
+import type { Clock, Random } from '../apimachinery/clock.js';
+import type { Logger } from '../apimachinery/logger.js';
+import type { Admission } from './admission/admission.js';
+import type { ApiServerOptions } from './options.js';
+import type { Resources } from './resources.js';
+
+export interface ApiContext {
+  readonly options: ApiServerOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly resources: Resources;
+  readonly admission: Admission;
+}

@@ -1,0 +1,44 @@
+// Credentials: what a connection and a request's headers say about who is at the other end.
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../apimachinery/clock.js';
+import type { Credentials } from './exchange.js';
+
+interface Presented {
+  readonly credentials: Credentials;
+  /** When the certificate ends; a connection may outlive it. */
+  readonly notAfter_ms: number;
+}
+
+const NONE: Presented = { credentials: {}, notAfter_ms: Number.POSITIVE_INFINITY };
+
+/** Reads each connection's certificate once. */
+export class CredentialReader {
+  readonly #byConnection = new WeakMap<object, Presented>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** `connection` stands for the socket in the cache: an HTTP/2 session's own sockets are proxies. */
+  read(connection: object, socket: () => TLSSocket, authorization: string | undefined): Credentials {
+    let presented = this.#byConnection.get(connection);
+    if (!presented) {
+      presented = certificateOf(socket());
+      this.#byConnection.set(connection, presented);
+    }
+    if (presented.notAfter_ms < this.clock.now()) return { certificateError: 'it has expired' };
+    if (presented.credentials.certificate || !authorization) return presented.credentials;
+    const [scheme, token] = authorization.split(' ', 2);
+    return scheme?.toLowerCase() === 'bearer' && token ? { ...presented.credentials, bearer: token } : presented.credentials;
+  }
+}
+
+function certificateOf(socket: TLSSocket): Presented {
+  const certificate = socket.getPeerCertificate();
+  if (!certificate?.subject) return NONE;
+  const notAfter_ms = Date.parse(certificate.valid_to);
+  if (!socket.authorized)
+    return { credentials: { certificateError: String(socket.authorizationError) }, notAfter_ms: Number.POSITIVE_INFINITY };
+  const { CN, O } = certificate.subject as { CN?: string | string[]; O?: string | string[] };
+  const name = [CN ?? []].flat()[0];
+  if (!name) return { credentials: { certificateError: 'its subject has no common name' }, notAfter_ms };
+  return { credentials: { certificate: { name, groups: [O ?? []].flat() } }, notAfter_ms };
+}

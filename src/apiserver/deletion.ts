@@ -1,0 +1,110 @@
+// What a deletion does to an object, decided from the object and the options alone: removed, marked, or left as it is.
+import { rfc3339 } from '../apimachinery/clock.js';
+import type { KubeObject } from '../apimachinery/object.js';
+import { badRequest, conflict, type GroupResource } from '../apimachinery/status.js';
+import type { AnyKind, Mutable } from '../kinds/define.js';
+import type { ResourceExtension } from './extensions/extension.js';
+
+export const FINALIZER_ORPHAN = 'orphan';
+export const FINALIZER_FOREGROUND = 'foregroundDeletion';
+
+export interface DeletionOptions {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: string;
+  /** The old form of `propagationPolicy: Orphan`. */
+  readonly orphanDependents?: boolean;
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+export type Deletion =
+  | { readonly type: 'remove' }
+  | { readonly type: 'keep' }
+  /** Marked as being deleted: something else completes it. */
+  | { readonly type: 'mark'; readonly object: KubeObject };
+
+interface DeletableKind {
+  readonly kind: AnyKind;
+  readonly extension: ResourceExtension | undefined;
+}
+
+/** Throws 400 for options that contradict themselves or are unknown. */
+export function checkDeletionOptions({ gracePeriodSeconds, propagationPolicy, orphanDependents }: DeletionOptions): void {
+  if (gracePeriodSeconds !== undefined && gracePeriodSeconds < 0) throw badRequest('gracePeriodSeconds must not be negative');
+  if (propagationPolicy !== undefined && orphanDependents !== undefined) {
+    throw badRequest('orphanDependents and deletionPropagation cannot be both set');
+  }
+  if (propagationPolicy !== undefined && !['Foreground', 'Background', 'Orphan'].includes(propagationPolicy)) {
+    throw badRequest(`DeletionPropagationPolicy "${propagationPolicy}" is unknown: supported values are Foreground, Background and Orphan`);
+  }
+}
+
+/** Throws 409 where the object is not the one, or not in the state, that the client means. */
+export function checkPreconditions(what: GroupResource, { metadata }: KubeObject, preconditions: DeletionOptions['preconditions']): void {
+  const { uid, resourceVersion } = preconditions ?? {};
+  if (uid !== undefined && uid !== metadata.uid) {
+    throw conflict(what, metadata.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`);
+  }
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+    throw conflict(
+      what,
+      metadata.name,
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+    );
+  }
+}
+
+export function decideDeletion({ kind, extension }: DeletableKind, object: KubeObject, options: DeletionOptions, now_ms: number): Deletion {
+  const { metadata } = object;
+  const grace_s = kind.gracePeriodSeconds?.(object, options.gracePeriodSeconds) ?? 0;
+  const finalizers = finalizersAfter(metadata.finalizers ?? [], options);
+  const held = finalizers.length > 0 || (extension?.finalizers?.(object) ?? []).length > 0;
+  if (metadata.deletionTimestamp !== undefined) return again(object, grace_s, finalizers, held);
+  if (grace_s === 0 && !held) return { type: 'remove' };
+  const draft = copy(object);
+  setFinalizers(draft, finalizers);
+  draft.metadata.deletionTimestamp = rfc3339(now_ms + grace_s * 1000);
+  draft.metadata.deletionGracePeriodSeconds = grace_s;
+  if (draft.metadata.generation) draft.metadata.generation++;
+  extension?.beginDeletion?.(draft);
+  return { type: 'mark', object: draft as KubeObject };
+}
+
+/** A further deletion of an object that is being deleted can only shorten its grace period. */
+function again(object: KubeObject, grace_s: number, finalizers: readonly string[], held: boolean): Deletion {
+  const { deletionTimestamp, deletionGracePeriodSeconds: old_s = 0 } = object.metadata;
+  const shorter = grace_s < old_s;
+  if (grace_s === 0 && !held) return { type: 'remove' };
+  const sameFinalizers = finalizers.length === (object.metadata.finalizers ?? []).length;
+  if (!shorter && sameFinalizers) return { type: 'keep' };
+  const draft = copy(object);
+  setFinalizers(draft, finalizers);
+  if (shorter) {
+    draft.metadata.deletionTimestamp = rfc3339(Date.parse(deletionTimestamp!) - (old_s - grace_s) * 1000);
+    draft.metadata.deletionGracePeriodSeconds = grace_s;
+  }
+  return { type: 'mark', object: draft as KubeObject };
+}
+
+/** Whether an object in this state has nothing left to wait for: the update that brings it there deletes it. */
+export function isDeletionComplete(extension: ResourceExtension | undefined, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  if (deletionTimestamp === undefined || (deletionGracePeriodSeconds ?? 0) > 0) return false;
+  return !finalizers?.length && !extension?.finalizers?.(object).length;
+}
+
+/** The garbage collector acts on these two finalizers; the policy of the newest request counts. */
+function finalizersAfter(finalizers: readonly string[], { propagationPolicy, orphanDependents }: DeletionOptions): readonly string[] {
+  const policy = propagationPolicy ?? (orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background');
+  if (policy === undefined) return finalizers;
+  const others = finalizers.filter((each) => each !== FINALIZER_ORPHAN && each !== FINALIZER_FOREGROUND);
+  if (policy === 'Orphan') return [...others, FINALIZER_ORPHAN];
+  if (policy === 'Foreground') return [...others, FINALIZER_FOREGROUND];
+  return others;
+}
+
+function setFinalizers(draft: Mutable<KubeObject>, finalizers: readonly string[]): void {
+  if (finalizers.length > 0) draft.metadata.finalizers = [...finalizers];
+  else delete draft.metadata.finalizers;
+}
+
+const copy = (object: KubeObject): Mutable<KubeObject> => structuredClone(object) as Mutable<KubeObject>;

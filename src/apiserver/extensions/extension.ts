@@ -1,0 +1,32 @@
+// ResourceExtension: what a kind's storage does beyond the generic path: claims on shared numbers, finalizers kept
+// outside metadata, fields that depend on who asks.
+import type { FieldError } from '../../apimachinery/field.js';
+import type { KubeObject } from '../../apimachinery/object.js';
+import type { AnyKind, Mutable } from '../../kinds/define.js';
+import type { UserInfo } from '../options.js';
+
+/**
+ * A number or address that only one object of the cluster may hold. It is a key in etcd that is written, compared and
+ * removed in the same transaction as the object, so it is unique across races and restarts and never leaks.
+ */
+export interface Claim {
+  readonly key: string;
+  /** What to answer when another object holds it. */
+  readonly error: FieldError;
+}
+
+export interface ResourceExtension<T extends KubeObject = KubeObject> {
+  readonly kind: AnyKind;
+  /** Fills in what depends on who asks; before defaults are read by anyone else. */
+  prepareForCreate?(draft: Mutable<T>, user: UserInfo): void;
+  /** Chooses values for what the client left open, avoiding the claim keys in `taken`. Throws StatusError when none is left. */
+  allocate?(draft: Mutable<T>, old: T | undefined, taken: () => ReadonlySet<string>): void;
+  /** All that is wrong with what `draft` asks to claim. */
+  validateClaims?(object: T, old: T | undefined): readonly FieldError[];
+  /** The claims that `object` holds as it stands. */
+  claims?(object: T): readonly Claim[];
+  /** What besides metadata.finalizers keeps a deleted object. */
+  finalizers?(object: T): readonly string[];
+  /** What changes on the object when its deletion begins but cannot be completed yet. */
+  beginDeletion?(draft: Mutable<T>): void;
+}

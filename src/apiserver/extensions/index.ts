@@ -1,0 +1,14 @@
+// The kinds whose storage does more than the generic path. Adding one is one file and one line here.
+import type { Random } from '../../apimachinery/clock.js';
+import type { ApiServerOptions } from '../options.js';
+import { certificateRequester } from './certificates.js';
+import type { ResourceExtension } from './extension.js';
+import { namespaceFinalizers } from './namespaces.js';
+import { serviceClaims } from './services.js';
+
+export function resourceExtensions(
+  options: Pick<ApiServerOptions, 'serviceCidr' | 'nodePorts'>,
+  random: Random,
+): readonly ResourceExtension[] {
+  return [namespaceFinalizers, serviceClaims(options, random), certificateRequester] as readonly ResourceExtension[];
+}

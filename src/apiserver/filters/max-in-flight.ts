@@ -1,0 +1,36 @@
+// Max in flight: how many requests are worked on at once; the rest are asked to come back.
+import { tooManyRequests } from '../../apimachinery/status.js';
+import { isConnection, type RequestInfo } from '../request.js';
+import type { Filter } from './filter.js';
+
+/** Upstream's --max-requests-inflight and --max-mutating-requests-inflight. */
+const MAX_READS = 400;
+const MAX_WRITES = 200;
+const RETRY_AFTER_S = 1;
+const READS: readonly string[] = ['get', 'list', 'head'];
+
+/** Watches and connections last as long as their clients like, so they have bounds of their own. */
+function isLongRunning(info: RequestInfo): boolean {
+  return (info.isResource && info.verb === 'watch') || isConnection(info);
+}
+
+export function maxInFlight(limits = { reads: MAX_READS, writes: MAX_WRITES }): Filter {
+  const inFlight = { reads: 0, writes: 0 };
+  return {
+    name: 'MaxInFlight',
+    inProcess: false,
+    async apply(exchange, next) {
+      if (isLongRunning(exchange.info)) return next();
+      const class_ = READS.includes(exchange.info.verb) ? 'reads' : 'writes';
+      if (inFlight[class_] >= limits[class_]) {
+        throw tooManyRequests('The server is currently handling too many requests, please try again later.', RETRY_AFTER_S);
+      }
+      inFlight[class_]++;
+      try {
+        return await next();
+      } finally {
+        inFlight[class_]--;
+      }
+    },
+  };
+}

@@ -1,0 +1,12 @@
+// Request info: tells once what the request asks for.
+import { requestInfo } from '../request.js';
+import type { Filter } from './filter.js';
+
+export const requestInfoFilter: Filter = {
+  name: 'RequestInfo',
+  inProcess: true,
+  apply(exchange, next) {
+    exchange.info = requestInfo(exchange.method, exchange.path, exchange.query);
+    return next();
+  },
+};

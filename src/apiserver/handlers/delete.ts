@@ -1,0 +1,109 @@
+// DELETE of one object or of a collection: at once, or marked for a kubelet or finalizers to complete.
+import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
+import { normalize } from '../../apimachinery/normalize.js';
+import { badRequest, isStatus } from '../../apimachinery/status.js';
+import { readBody } from '../body.js';
+import { claimsOf } from '../claims.js';
+import type { ApiContext } from '../context.js';
+import { checkDeletionOptions, checkPreconditions, type DeletionOptions, decideDeletion } from '../deletion.js';
+import type { Exchange, Handler, Result } from '../exchange.js';
+import type { UserInfo } from '../options.js';
+import { countOf, isDryRun } from '../parameters.js';
+import { isTrue } from '../request.js';
+import type { Resource } from '../resources.js';
+import { successStatus } from '../success.js';
+import { listHandler } from './list.js';
+
+/** Deletions of a collection that are under way at once. */
+const COLLECTION_CONCURRENCY = 16;
+const OPTIONS_KIND = 'DeleteOptions';
+
+interface DeleteRequest {
+  readonly resource: Resource;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly options: DeletionOptions;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+}
+
+export function deleteHandler(context: ApiContext): Handler {
+  return async ({ exchange, info, resource }) => {
+    const { options, dryRun } = readOptions(context, exchange);
+    return deleteObject(context, { resource, namespace: info.namespace, name: info.name!, options, user: exchange.user, dryRun });
+  };
+}
+
+export function deleteCollectionHandler(context: ApiContext): Handler {
+  return async (request) => {
+    const { exchange, resource } = request;
+    const { options, dryRun } = readOptions(context, exchange);
+    const list = await listHandler(request);
+    if (list.type !== 'list') throw new Error('delete: a list answers with a list');
+    const waiting = [...list.objects];
+    const worker = async () => {
+      for (let object = waiting.shift(); object; object = waiting.shift()) {
+        const { name, namespace } = object.object.metadata;
+        await unlessGone(deleteObject(context, { resource, namespace, name, options, user: exchange.user, dryRun }));
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(COLLECTION_CONCURRENCY, waiting.length) }, worker));
+    return list;
+  };
+}
+
+/** What is deleted by somebody else meanwhile is deleted all the same. */
+async function unlessGone(deletion: Promise<Result>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!isStatus(error, 'NotFound')) throw error;
+  }
+}
+
+/** The object where it stays for a while, a success Status where it is gone. */
+export async function deleteObject(context: ApiContext, request: DeleteRequest): Promise<Result> {
+  const { resource, namespace, name, options, user, dryRun } = request;
+  const changed = await resource.storage.change({ namespace, name }, async ({ object: old }) => {
+    checkPreconditions(resource.kind.groupResource, old, options.preconditions);
+    const admission = { operation: 'DELETE', resource, subresource: undefined, namespace, name, user, dryRun, old } as const;
+    await context.admission.validate(admission, undefined, context);
+    const deletion = decideDeletion(resource, old, options, context.clock.now());
+    if (deletion.type === 'keep' || dryRun) return { type: 'keep' };
+    if (deletion.type === 'mark') return { type: 'put', object: deletion.object };
+    return { type: 'delete', release: claimsOf(resource, old) };
+  });
+  if (changed.deleted) {
+    const { uid } = changed.object.object.metadata;
+    return { type: 'value', code: 200, value: successStatus(resource.kind.groupResource, name, uid) };
+  }
+  return { type: 'object', code: 200, resource, object: changed.object };
+}
+
+/** Options come in the body or in the query; the body counts more. */
+function readOptions(context: ApiContext, exchange: Exchange): { options: DeletionOptions; dryRun: boolean } {
+  const { query } = exchange;
+  const body = hasBody(exchange) ? readOptionsBody(context, exchange) : {};
+  const fromQuery: JsonObject = {
+    ...(query.has('gracePeriodSeconds') ? { gracePeriodSeconds: countOf(query, 'gracePeriodSeconds') } : {}),
+    ...(query.has('propagationPolicy') ? { propagationPolicy: query.get('propagationPolicy')! } : {}),
+    ...(query.has('orphanDependents') ? { orphanDependents: isTrue(query.get('orphanDependents')) } : {}),
+  };
+  const merged = { ...fromQuery, ...body };
+  const options = merged as DeletionOptions;
+  checkDeletionOptions(options);
+  const inBody = Array.isArray(merged['dryRun']) ? (merged['dryRun'] as string[]) : [];
+  return { options, dryRun: isDryRun([...query.getAll('dryRun'), ...inBody], OPTIONS_KIND) };
+}
+
+const hasBody = ({ body }: Exchange) => (body.type === 'value' ? body.value !== undefined : body.type === 'bytes' && body.bytes.length > 0);
+
+function readOptionsBody(context: ApiContext, exchange: Exchange): JsonObject {
+  const schema = context.resources.schemas.get('meta.v1.DeleteOptions');
+  const value = readBody(exchange, (_apiVersion, kind) => (kind === OPTIONS_KIND ? schema : undefined));
+  if (value['kind'] !== undefined && value['kind'] !== OPTIONS_KIND) {
+    throw badRequest(`the body of a deletion must be ${OPTIONS_KIND}, not ${String(value['kind'])}`);
+  }
+  const { object } = normalize(schema, value);
+  return isJsonObject(object) ? object : {};
+}

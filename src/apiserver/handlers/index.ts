@@ -1,0 +1,84 @@
+// The one generic path of all kinds: which handler answers a resource request, by verb and subresource.
+import { methodNotAllowed, noSuchPath } from '../../apimachinery/status.js';
+import { pods } from '../../kinds/core/pod.js';
+import type { ApiContext } from '../context.js';
+import type { Exchange, Handler, Result } from '../exchange.js';
+import type { ResourceRequestInfo, Verb } from '../request.js';
+import { type Resource, verbsOf } from '../resources.js';
+import { actionHandler, createBinding } from './action.js';
+import { connectHandler } from './connect.js';
+import { createHandler } from './create.js';
+import { deleteCollectionHandler, deleteHandler } from './delete.js';
+import { EVICTION, evictionHandler } from './eviction.js';
+import { getHandler } from './get.js';
+import { listHandler } from './list.js';
+import { patchHandler } from './patch.js';
+import { getScaleHandler, patchScaleHandler, updateScaleHandler } from './scale.js';
+import { updateHandler } from './update.js';
+import { watchHandler } from './watch.js';
+
+type Handlers = { readonly [V in Verb]?: Handler };
+
+export class Dispatcher {
+  readonly #objects: Handlers;
+  /** Subresources that are a view of the whole object. */
+  readonly #views: Handlers;
+  readonly #scale: Handlers;
+  readonly #actions: Handlers;
+  readonly #connect: Handlers;
+  readonly #eviction: Handlers;
+
+  constructor(private readonly context: ApiContext) {
+    const [update, patch] = [updateHandler(context), patchHandler(context)];
+    this.#objects = {
+      get: getHandler,
+      list: listHandler,
+      watch: watchHandler,
+      create: createHandler(context),
+      update,
+      patch,
+      delete: deleteHandler(context),
+      deletecollection: deleteCollectionHandler(context),
+    };
+    this.#views = { get: getHandler, update, patch };
+    this.#scale = { get: getScaleHandler, update: updateScaleHandler(context), patch: patchScaleHandler(context) };
+    this.#actions = { create: actionHandler(context) };
+    const connect = connectHandler(context);
+    this.#connect = { get: connect, create: connect };
+    this.#eviction = { create: evictionHandler(context) };
+  }
+
+  /** Throws 404 for what is not served and 405 for verbs that it does not have. */
+  async dispatch(exchange: Exchange, info: ResourceRequestInfo): Promise<Result> {
+    const { group, version, resource: plural, namespace, verb, subresource } = info;
+    if (group === '' && version === 'v1' && plural === 'bindings' && namespace && !info.name && verb === 'create') {
+      return createBinding(this.context, exchange, namespace);
+    }
+    const resource = this.context.resources.find(group, version, plural);
+    if (!resource || !isScopeRight(resource, info)) throw noSuchPath();
+    const handlers = subresource === undefined ? this.#objects : this.#subresource(resource, subresource);
+    if (!handlers) throw noSuchPath();
+    const handler = handlers[verb];
+    if (!handler || (subresource === undefined && !verbsOf(resource.kind).includes(verb))) {
+      throw methodNotAllowed(resource.kind.groupResource, verb);
+    }
+    return handler({ exchange, info, resource });
+  }
+
+  #subresource({ kind }: Resource, name: string): Handlers | undefined {
+    const { status, scale, actions, writable, connect } = kind.subresources ?? {};
+    if (status && name === 'status') return this.#views;
+    if (writable && Object.hasOwn(writable, name)) return this.#views;
+    if (scale && name === 'scale') return this.#scale;
+    if (actions && Object.hasOwn(actions, name)) return this.#actions;
+    if (connect?.includes(name)) return this.#connect;
+    if (kind === pods && name === EVICTION) return this.#eviction;
+    return undefined;
+  }
+}
+
+/** Namespaced objects are reached through their namespace, cluster-scoped ones never; collections also across namespaces. */
+function isScopeRight({ kind }: Resource, { namespace, name }: ResourceRequestInfo): boolean {
+  if (!kind.namespaced) return namespace === undefined;
+  return namespace !== undefined || name === undefined;
+}

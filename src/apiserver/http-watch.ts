@@ -1,0 +1,107 @@
+// HttpWatch: one watch on its way to one HTTP client, which may be slower than the events come.
+import type { StatusError } from '../apimachinery/status.js';
+import type { EventView } from './cache-event.js';
+import type { EventEncoder } from './encode.js';
+import type { WatchSink } from './watch-cache.js';
+
+/** What is used of an HTTP/1.1 or HTTP/2 response. */
+export interface ByteSink {
+  write(chunk: Uint8Array): boolean;
+  once(event: 'drain', listener: () => void): unknown;
+  end(): unknown;
+  destroy(): unknown;
+}
+
+/** Events that wait for a slow client; one that falls behind further is cut off and starts again from what it has seen. */
+const MAX_QUEUED_EVENTS = 10_000;
+/** The state that a watch starts with is written in pieces of about this size. */
+const CHUNK_BYTES = 64 * 1024;
+
+export class HttpWatch implements WatchSink {
+  #initial: readonly EventView[] = [];
+  #nextInitial = 0;
+  #queue: Buffer[] = [];
+  #blocked = false;
+  #ending = false;
+  #closed = false;
+
+  constructor(
+    private readonly out: ByteSink,
+    private readonly encoder: EventEncoder,
+  ) {}
+
+  start(initial: readonly EventView[]): void {
+    this.#initial = initial;
+    this.#pump();
+  }
+
+  event(view: EventView): void {
+    this.#push(this.encoder.event(view));
+  }
+
+  bookmark(revision: number, initialEventsEnd: boolean): void {
+    this.#push(this.encoder.bookmark(revision, initialEventsEnd));
+  }
+
+  end(error?: StatusError): void {
+    if (error) this.#push(this.encoder.error(error));
+    this.#ending = true;
+    this.#pump();
+  }
+
+  /** The client is gone. */
+  close(): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#initial = [];
+  }
+
+  #push(frame: Buffer): void {
+    if (this.#closed || this.#ending) return;
+    if (this.#queue.length >= MAX_QUEUED_EVENTS) {
+      this.close();
+      this.out.destroy();
+      return;
+    }
+    this.#queue.push(frame);
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (!this.#blocked && !this.#closed) {
+      const chunk = this.#nextChunk();
+      if (!chunk) {
+        if (this.#ending) {
+          this.#closed = true;
+          this.out.end();
+        }
+        return;
+      }
+      if (this.out.write(chunk)) continue;
+      this.#blocked = true;
+      this.out.once('drain', () => {
+        this.#blocked = false;
+        this.#pump();
+      });
+    }
+  }
+
+  #nextChunk(): Buffer | undefined {
+    const frames: Buffer[] = [];
+    let size = 0;
+    while (size < CHUNK_BYTES && this.#nextInitial < this.#initial.length) {
+      const frame = this.encoder.event(this.#initial[this.#nextInitial++]!);
+      size += frame.length;
+      frames.push(frame);
+    }
+    if (frames.length > 0) return Buffer.concat(frames);
+    if (this.#initial.length > 0) {
+      this.#initial = [];
+      this.#nextInitial = 0;
+    }
+    if (this.#queue.length <= 1) return this.#queue.pop();
+    const rest = Buffer.concat(this.#queue);
+    this.#queue = [];
+    return rest;
+  }
+}

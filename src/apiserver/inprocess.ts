@@ -1,0 +1,118 @@
+// The in-process transport: requests without sockets or encoding, through the same filters, admission and storage.
+
+import type { Clock, Random } from '../apimachinery/clock.js';
+import type { KubeObject } from '../apimachinery/object.js';
+import { StatusError } from '../apimachinery/status.js';
+import type { ApiRequest, Transport, WatchEvent } from '../client/client.js';
+import { GROUP_AUTHENTICATED } from '../kinds/wellknown.js';
+import type { EventView } from './cache-event.js';
+import { listMeta } from './encode.js';
+import { Exchange, type RequestBody, type Result } from './exchange.js';
+import type { Serve } from './filters/filter.js';
+import { openWatch } from './handlers/watch.js';
+import type { UserInfo } from './options.js';
+import type { WatchSink } from './watch-cache.js';
+
+/** Events that wait for a slow reader; past it the watch ends, and the reader lists again. */
+const MAX_QUEUED_EVENTS = 10_000;
+
+/** Objects that come back are the cache's own: they must not be changed. */
+export function inProcessTransport(serve: Serve, user: UserInfo, clock: Clock, random: Random): Transport {
+  const who = { ...user, groups: [...user.groups, GROUP_AUTHENTICATED] };
+  const exchangeOf = (request: ApiRequest) => {
+    const exchange = new Exchange(request.method, request.path, request.query, bodyOf(request), {});
+    exchange.user = who;
+    return exchange;
+  };
+  return {
+    async request(request) {
+      return resultValue(await serve(exchangeOf(request)));
+    },
+    async *watch(request, signal) {
+      const result = await serve(exchangeOf(request));
+      if (result.type !== 'watch') throw new Error('in process: a watch must ask for watch=true');
+      const queue = new WatchQueue();
+      const stop = openWatch(result, queue, clock, random.next());
+      const onAbort = () => queue.end();
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        if (!signal.aborted) yield* queue.events();
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        stop();
+      }
+    },
+  };
+}
+
+function bodyOf({ body, contentType = 'application/json' }: ApiRequest): RequestBody {
+  return body === undefined ? { type: 'none' } : { type: 'value', contentType, value: body };
+}
+
+function resultValue(result: Result): unknown {
+  switch (result.type) {
+    case 'object':
+      return result.object.object;
+    case 'value':
+      return result.value;
+    case 'list': {
+      const { kind, apiVersion } = result.resource.kind;
+      return { kind: `${kind}List`, apiVersion, metadata: listMeta(result), items: result.objects.map(({ object }) => object) };
+    }
+    case 'bytes':
+      return JSON.parse(Buffer.from(result.bytes).toString());
+    default:
+      throw new StatusError(400, 'BadRequest', `a ${result.type} cannot be asked for in process`);
+  }
+}
+
+class WatchQueue implements WatchSink {
+  #events: WatchEvent<KubeObject>[] = [];
+  #ended = false;
+  #error: StatusError | undefined;
+  #wake: (() => void) | undefined;
+  #limit = MAX_QUEUED_EVENTS;
+
+  start(initial: readonly EventView[]): void {
+    this.#limit += initial.length;
+    for (const view of initial) this.event(view);
+  }
+
+  event({ type, object }: EventView): void {
+    this.#push({ type, object: object.object });
+  }
+
+  bookmark(revision: number, initialEventsEnd: boolean): void {
+    const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
+    this.#push({ type: 'BOOKMARK', object: { metadata: { resourceVersion: String(revision), ...annotations } } as unknown as KubeObject });
+  }
+
+  end(error?: StatusError): void {
+    this.#ended = true;
+    this.#error ??= error;
+    this.#wake?.();
+  }
+
+  async *events(): AsyncGenerator<WatchEvent<KubeObject>> {
+    for (;;) {
+      const events = this.#events;
+      this.#events = [];
+      yield* events;
+      if (this.#events.length > 0) continue;
+      if (this.#error) throw this.#error;
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  #push(event: WatchEvent<KubeObject>): void {
+    if (this.#ended) return;
+    if (this.#events.length < this.#limit) {
+      this.#events.push(event);
+      this.#wake?.();
+    } else this.end();
+  }
+}

@@ -1,0 +1,256 @@
+// The listener: HTTP/2 and HTTP/1.1 on one TLS port, each request as an Exchange, each Result as an answer.
+import type { IncomingMessage } from 'node:http';
+import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import { badRequest, internalError, StatusError, serviceUnavailable, tooLarge } from '../apimachinery/status.js';
+import type { ApiContext } from './context.js';
+import { CredentialReader } from './credentials.js';
+import { EventEncoder, JSON_TYPE } from './encode.js';
+import { Exchange, type RequestBody, type Result, type WatchResult } from './exchange.js';
+import type { Serve } from './filters/filter.js';
+import { openWatch } from './handlers/watch.js';
+import { HttpWatch } from './http-watch.js';
+import type { Metrics } from './metrics.js';
+import { commonHeaders, errorReply, type Reply, replyTo } from './respond.js';
+import { refuseUpgrade, Tunnels } from './upgrade.js';
+
+/** As upstream: no object may be as big as half of it. */
+export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+const MAX_HEADER_BYTES = 64 * 1024;
+/** Of one HTTP/2 connection: every watch of a component is one. */
+const MAX_STREAMS = 1000;
+/** An HTTP/2 connection without a request for so long is closed. */
+const IDLE_SESSION_MS = 180_000;
+/** How long requests under way may take to finish when the server stops. */
+const DRAIN_TIMEOUT_MS = 5000;
+
+type RawRequest = Http2ServerRequest;
+/** Both versions' answers have it; the types only know HTTP/1.1's. */
+type RawReply = Http2ServerResponse & { flushHeaders(): void };
+
+export class Listener {
+  readonly #app;
+  readonly #credentials: CredentialReader;
+  readonly #tunnels: Tunnels;
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #inFlight = 0;
+  #onIdle: (() => void) | undefined;
+  #closing = false;
+
+  constructor(
+    private readonly context: ApiContext,
+    private readonly serve: Serve,
+    private readonly metrics: Metrics,
+  ) {
+    const { tls, kubeletClient } = context.options;
+    this.#credentials = new CredentialReader(context.clock);
+    this.#tunnels = new Tunnels(kubeletClient, metrics);
+    this.#app = fastify({
+      http2: true,
+      https: {
+        allowHTTP1: true,
+        cert: tls.cert,
+        key: tls.key,
+        ca: tls.clientCa,
+        requestCert: true,
+        // Who presents nothing may still ask for /livez, or have a token: that is for the filters to say.
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.2',
+        maxSessionMemory: 64,
+        settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES },
+      },
+      http2SessionTimeout: IDLE_SESSION_MS,
+      bodyLimit: MAX_BODY_BYTES,
+      exposeHeadRoutes: false,
+      routerOptions: { querystringParser: () => ({}) },
+      frameworkErrors: (error, _request, reply) => send(reply as unknown as FastifyReply, errorReply(undefined, badRequest(error.message))),
+    });
+    this.#app.removeAllContentTypeParsers();
+    this.#app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    this.#app.addHook('onRequest', (request, _reply, done) => {
+      markBody(request.raw as unknown as RawRequest);
+      done();
+    });
+    this.#app.setErrorHandler((error, _request, reply) => send(reply as unknown as FastifyReply, errorReply(undefined, asStatus(error))));
+    this.#app.route({
+      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      url: '*',
+      handler: (request, reply) => this.#handle(request as unknown as FastifyRequest, reply as unknown as FastifyReply),
+    });
+    const server = this.#app.server as unknown as Http2SecureServer;
+    server.on('secureConnection', (socket) => track(this.#sockets, socket));
+    server.on('session', (session) => track(this.#sessions, session));
+    server.on(
+      'upgrade',
+      (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#upgrade(request, socket as TLSSocket, head),
+    );
+  }
+
+  /** Rejects with one clear line if the port cannot be had. */
+  async listen(): Promise<{ address: string; port: number }> {
+    const { address: host, port } = this.context.options.bind;
+    try {
+      await this.#app.listen({ host, port });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EADDRINUSE')
+        throw new Error(`port ${port} on ${host} is already in use: stop what listens there, or choose another port`, { cause: error });
+      throw error;
+    }
+    const { address, port: bound } = this.#app.server.address() as AddressInfo;
+    return { address, port: bound };
+  }
+
+  /** Stops accepting, lets requests under way finish within a bound, then ends every connection. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    const closed = this.#app.close();
+    this.#tunnels.close();
+    for (const session of this.#sessions) session.close();
+    await this.#idle();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #idle(): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.context.clock.after(DRAIN_TIMEOUT_MS, resolve);
+      this.#onIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  async #handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const raw = request.raw as unknown as RawRequest;
+    const exchange = this.#exchangeOf(raw, bodyOf(request));
+    this.#inFlight++;
+    try {
+      if (this.#closing) throw serviceUnavailable('the server is shutting down');
+      const result = await this.serve(exchange);
+      await this.#answer(exchange, result, reply);
+    } catch (error) {
+      const status = asStatus(error);
+      this.#count(exchange, status.code);
+      await send(reply, errorReply(exchange, status));
+    } finally {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#onIdle?.();
+    }
+  }
+
+  #exchangeOf(raw: RawRequest | IncomingMessage, body: RequestBody): Exchange {
+    const [path, query = ''] = splitUrl(raw.url ?? '/');
+    const { accept, authorization } = raw.headers;
+    const ifNoneMatch = raw.headers['if-none-match'];
+    const session = 'stream' in raw ? raw.stream?.session : undefined;
+    const socket = () => (session?.socket ?? raw.socket) as TLSSocket;
+    const credentials = this.#credentials.read(session ?? raw.socket, socket, authorization);
+    const headers = { ...(accept === undefined ? {} : { accept }), ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }) };
+    return new Exchange(raw.method ?? 'GET', path, new URLSearchParams(query), body, credentials, headers);
+  }
+
+  async #answer(exchange: Exchange, result: Result, reply: FastifyReply): Promise<void> {
+    const raw = reply.raw as unknown as RawReply;
+    if (result.type === 'watch') {
+      this.#count(exchange, 200);
+      reply.hijack();
+      this.#watch(exchange, result, raw);
+    } else if (result.type === 'stream') {
+      this.#count(exchange, result.code);
+      reply.hijack();
+      raw.writeHead(result.code, { ...commonHeaders(exchange), 'content-type': result.contentType } as never);
+      raw.flushHeaders();
+      // A log that breaks off must not look complete.
+      result.stream.once('error', () => raw.destroy());
+      raw.once('close', () => result.stream.destroy());
+      result.stream.pipe(raw);
+    } else {
+      const answer = replyTo(exchange, result, this.context.clock.now());
+      this.#count(exchange, answer.code);
+      await send(reply, answer);
+    }
+  }
+
+  #watch(exchange: Exchange, result: WatchResult, raw: RawReply): void {
+    const { clock, random } = this.context;
+    const encoder = new EventEncoder(result.resource, exchange.form, () => clock.now());
+    raw.writeHead(200, { ...commonHeaders(exchange), 'content-type': JSON_TYPE } as never);
+    raw.flushHeaders();
+    const sink = new HttpWatch(raw, encoder);
+    const stop = openWatch(result, sink, clock, random.next());
+    raw.on('error', () => raw.destroy());
+    raw.once('close', () => {
+      stop();
+      sink.close();
+    });
+  }
+
+  async #upgrade(request: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    const exchange = this.#exchangeOf(request, { type: 'none' });
+    try {
+      const result = await this.serve(exchange);
+      if (result.type === 'tunnel') {
+        await this.#tunnels.open(request, socket, head, result.target);
+        this.#count(exchange, 101);
+      } else if (result.type === 'watch' || result.type === 'stream') {
+        if (result.type === 'stream') result.stream.destroy();
+        throw badRequest('this request cannot be upgraded');
+      } else refuseUpgrade(socket, replyTo(exchange, result, this.context.clock.now()));
+    } catch (error) {
+      const status = asStatus(error);
+      this.#count(exchange, status.code);
+      refuseUpgrade(socket, errorReply(exchange, status));
+    }
+  }
+
+  #count(exchange: Exchange, code: number): void {
+    const info = exchange.maybeInfo;
+    const served = info?.isResource && this.context.resources.find(info.group, info.version, info.resource);
+    this.metrics.request(info?.verb ?? exchange.method, served ? served.kind.plural : '', code);
+  }
+}
+
+function track<T extends { once(event: 'close', listener: () => void): unknown }>(all: Set<T>, one: T): void {
+  all.add(one);
+  one.once('close', () => all.delete(one));
+}
+
+function splitUrl(url: string): readonly [string, string?] {
+  const mark = url.indexOf('?');
+  return mark < 0 ? [url] : [url.slice(0, mark), url.slice(mark + 1)];
+}
+
+/** Over HTTP/2 a body may come without a type and a length, and would be taken for none; without a type it is JSON. */
+function markBody({ headers, stream }: RawRequest): void {
+  if (headers['content-type'] === undefined && stream && !stream.endAfterHeaders) headers['content-type'] = JSON_TYPE;
+}
+
+function bodyOf({ body, headers }: FastifyRequest): RequestBody {
+  if (!Buffer.isBuffer(body) || body.length === 0) return { type: 'none' };
+  return { type: 'bytes', contentType: headers['content-type'] ?? JSON_TYPE, bytes: body };
+}
+
+async function send(reply: FastifyReply, { code, headers, body }: Reply): Promise<void> {
+  await reply
+    .code(code)
+    .headers(headers as never)
+    .send(body);
+}
+
+/** Fastify's own errors come before our filters: bodies too large, requests malformed. */
+function asStatus(error: unknown): StatusError {
+  if (error instanceof StatusError) return error;
+  const { statusCode, message } = error as { statusCode?: number; message?: string };
+  if (statusCode === 413) return tooLarge(MAX_BODY_BYTES);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new StatusError(statusCode, 'BadRequest', message ?? 'bad request');
+  return internalError(message ?? String(error));
+}

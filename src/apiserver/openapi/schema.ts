@@ -1,0 +1,119 @@
+// OpenAPI component schemas, made from the field facts of API types.
+import type { Field, ObjectSchema } from '../../apimachinery/schema.js';
+
+/** The part of an OpenAPI v3 schema object that is used here. */
+export interface OpenApiSchema {
+  readonly [key: string]: unknown;
+}
+
+const META_PREFIX = 'meta.v1.';
+/** Types that are JSON leaves, though protobuf has messages for some of them. */
+const SCALARS: { readonly [type: string]: OpenApiSchema } = {
+  string: { type: 'string' },
+  bool: { type: 'boolean' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  double: { type: 'number', format: 'double' },
+  byte: { type: 'integer', format: 'byte' },
+  bytes: { type: 'string', format: 'byte' },
+  Duration: { type: 'string' },
+  FieldsV1: { type: 'object' },
+  Raw: { type: 'object' },
+};
+const NAMED_SCALARS: { readonly [type: string]: { readonly name: string; readonly schema: OpenApiSchema } } = {
+  Quantity: { name: 'io.k8s.apimachinery.pkg.api.resource.Quantity', schema: { oneOf: [{ type: 'string' }, { type: 'number' }] } },
+  IntOrString: {
+    name: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
+    schema: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  },
+  Time: { name: 'io.k8s.apimachinery.pkg.apis.meta.v1.Time', schema: { type: 'string', format: 'date-time' } },
+  MicroTime: { name: 'io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime', schema: { type: 'string', format: 'date-time' } },
+};
+
+/** `core.v1.Pod` under the name that upstream's documents have for it. */
+export function componentName(id: string): string {
+  if (id.startsWith(META_PREFIX)) return `io.k8s.apimachinery.pkg.apis.${id}`;
+  return `io.k8s.api.${id}`;
+}
+
+/** Collects the schemas of types and of all that they refer to. */
+export class Components {
+  readonly schemas: { [name: string]: OpenApiSchema } = {};
+
+  /** A reference to the type, which is added if it is not there yet. `extra` is said of the type itself. */
+  ref(schema: ObjectSchema, extra: OpenApiSchema = {}): OpenApiSchema {
+    const name = componentName(schema.id);
+    if (!(name in this.schemas)) {
+      // Taken first: types may refer to themselves.
+      this.schemas[name] = {};
+      this.schemas[name] = { ...this.#object(schema, Object.keys(extra).length > 0), ...extra };
+    }
+    return { $ref: `#/components/schemas/${name}` };
+  }
+
+  /** A list of a kind. */
+  list(schema: ObjectSchema, meta: ObjectSchema, extra: OpenApiSchema): OpenApiSchema {
+    const name = `${componentName(schema.id)}List`;
+    this.schemas[name] = {
+      type: 'object',
+      required: ['items'],
+      properties: {
+        apiVersion: { type: 'string' },
+        items: { type: 'array', items: this.#wrapped(schema) },
+        kind: { type: 'string' },
+        metadata: this.#wrapped(meta),
+      },
+      ...extra,
+    };
+    return { $ref: `#/components/schemas/${name}` };
+  }
+
+  #object(schema: ObjectSchema, isKind: boolean): OpenApiSchema {
+    const properties: { [name: string]: OpenApiSchema } = isKind ? { apiVersion: { type: 'string' }, kind: { type: 'string' } } : {};
+    const required: string[] = [];
+    for (const field of schema.fields.values()) {
+      properties[field.name] = this.#field(field);
+      if (field.required) required.push(field.name);
+    }
+    return { type: 'object', ...(required.length > 0 ? { required } : {}), properties };
+  }
+
+  #field(field: Field): OpenApiSchema {
+    const extensions = extensionsOf(field);
+    const fallback = field.default === undefined ? {} : { default: field.default };
+    if (!field.of) return { ...this.#item(field), ...fallback, ...extensions };
+    const item = this.#item(field);
+    const inner = field.itemOf ? collection(field.itemOf, item) : item;
+    return { ...collection(field.of, inner), ...fallback, ...extensions };
+  }
+
+  #item(field: Field): OpenApiSchema {
+    if (field.object) return this.#wrapped(field.object);
+    const named = NAMED_SCALARS[field.type];
+    if (named) {
+      this.schemas[named.name] = named.schema;
+      return { allOf: [{ $ref: `#/components/schemas/${named.name}` }] };
+    }
+    const scalar = SCALARS[field.type];
+    if (!scalar) throw new Error(`openapi: no schema for type ${field.type}`);
+    return field.enum ? { ...scalar, enum: field.enum } : scalar;
+  }
+
+  /** References stand in allOf, since nothing may stand beside a $ref. */
+  #wrapped(schema: ObjectSchema): OpenApiSchema {
+    return { allOf: [this.ref(schema)], default: {} };
+  }
+}
+
+const collection = (of: 'list' | 'map', items: OpenApiSchema): OpenApiSchema =>
+  of === 'list' ? { type: 'array', items } : { type: 'object', additionalProperties: items };
+
+function extensionsOf({ patch, key, listType, keys, mapType, structType }: Field): OpenApiSchema {
+  return {
+    ...(patch ? { 'x-kubernetes-patch-strategy': patch } : {}),
+    ...(key ? { 'x-kubernetes-patch-merge-key': key } : {}),
+    ...(listType ? { 'x-kubernetes-list-type': listType } : {}),
+    ...(keys && keys.length > 0 ? { 'x-kubernetes-list-map-keys': keys } : {}),
+    ...((mapType ?? structType) ? { 'x-kubernetes-map-type': mapType ?? structType } : {}),
+  };
+}

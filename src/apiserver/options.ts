@@ -1,0 +1,43 @@
+// What an API server is given and what it offers: the types that the rest of the project wires it up by.
+import type { Clock, Random } from '../apimachinery/clock.js';
+import type { Logger } from '../apimachinery/logger.js';
+import type { Transport } from '../client/client.js';
+import type { Backend } from '../etcd/backend.js';
+
+/** Who makes a request: by client certificate CN is the name and each O a group. */
+export interface UserInfo {
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+export interface ApiServerOptions {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** PEM: the serving certificate (chain) and key, and the CA that client certificates are checked against. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string };
+  /** Port 0 takes a free one. */
+  readonly bind: { readonly address: string; readonly port: number };
+  readonly serviceCidr: string;
+  readonly nodePorts: { readonly min: number; readonly max: number };
+  /** Where nodes and pods reach this server: the endpoint of the Service default/kubernetes. An IP address. */
+  readonly advertiseAddress: string;
+  /** The port of that endpoint; absent: the port it listens on. */
+  readonly advertisePort?: number;
+  /** PEM: how this server presents itself to kubelets, and the CA that their serving certificates are signed by. */
+  readonly kubeletClient: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** `--default-not-ready-toleration-seconds`; 300 if absent. */
+  readonly defaultNotReadyTolerationSeconds?: number;
+  /** `--default-unreachable-toleration-seconds`; 300 if absent. */
+  readonly defaultUnreachableTolerationSeconds?: number;
+}
+
+export interface ApiServer {
+  /** Makes what a cluster must have (namespaces, Services) and listens; resolves once requests are served. */
+  listen(): Promise<{ readonly address: string; readonly port: number }>;
+  /** Requests of `user` without sockets or encoding, through the same authorization, admission and storage. Usable before `listen`. */
+  transport(user: UserInfo): Transport;
+  /** Stops accepting, ends watches, lets requests under way finish (bounded), and frees the port. The backend stays open. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,104 @@
+// RequestInfo: what a request's path and method ask for, told apart once for every filter and handler.
+import { badRequest } from '../apimachinery/status.js';
+
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+/** A request for an API resource. `namespace` is absent for cluster-scoped resources and for all namespaces. */
+export interface ResourceRequestInfo {
+  readonly isResource: true;
+  readonly verb: Verb;
+  readonly path: string;
+  readonly group: string;
+  readonly version: string;
+  readonly namespace: string | undefined;
+  readonly resource: string;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
+}
+
+/** Any other path: discovery, health, OpenAPI. */
+export interface PathRequestInfo {
+  readonly isResource: false;
+  readonly verb: string;
+  readonly path: string;
+}
+
+export type RequestInfo = ResourceRequestInfo | PathRequestInfo;
+
+/** Subresources of a Namespace itself: anything else after its name is a resource inside it. */
+const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize']);
+/** Longest path that is looked at: no resource path comes near, a longer one is an attack or an accident. */
+const MAX_PATH_LENGTH = 4096;
+
+/** `path` as it stands in the URL, percent-encoded and without its query. */
+export function requestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
+  if (path.length > MAX_PATH_LENGTH) throw badRequest(`the path is longer than ${MAX_PATH_LENGTH} characters`);
+  const parts = path.split('/').slice(1);
+  if (parts.at(-1) === '') parts.pop();
+  const rest = resourcePart(parts);
+  const prefix = parts.length - (rest?.length ?? 0);
+  if (!rest || rest.length === 0 || rest.includes('')) return { isResource: false, verb: method.toLowerCase(), path };
+  const [group, version] = prefix === 2 ? ['', parts[1]!] : [parts[1]!, parts[2]!];
+  const target = resourceTarget(rest.map(decode));
+  if (!target) return { isResource: false, verb: method.toLowerCase(), path };
+  return { isResource: true, verb: verbOf(method, target.name !== undefined, query), path, group, version, ...target };
+}
+
+/** What follows `/api/<version>` or `/apis/<group>/<version>`. */
+function resourcePart(parts: readonly string[]): readonly string[] | undefined {
+  if (parts[0] === 'api' && parts.length > 2) return parts.slice(2);
+  if (parts[0] === 'apis' && parts.length > 3) return parts.slice(3);
+  return undefined;
+}
+
+interface Target {
+  readonly namespace: string | undefined;
+  readonly resource: string;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
+}
+
+function resourceTarget(parts: readonly string[]): Target | undefined {
+  const inNamespace = parts[0] === 'namespaces' && parts.length > 2 && !(parts.length === 3 && NAMESPACE_SUBRESOURCES.has(parts[2]!));
+  const [resource, name, subresource, ...excess] = inNamespace ? parts.slice(2) : parts;
+  if (!resource || excess.length > 0) return undefined;
+  const namespace = inNamespace ? parts[1] : undefined;
+  return { namespace, resource, name, subresource };
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw badRequest(`the path is not well formed: ${part}`);
+  }
+}
+
+function verbOf(method: string, named: boolean, query: URLSearchParams): Verb {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      if (named) return 'get';
+      return isTrue(query.get('watch')) ? 'watch' : 'list';
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return named ? 'delete' : 'deletecollection';
+    default:
+      throw badRequest(`the method ${method} is not supported`);
+  }
+}
+
+/** Subresources that a kubelet answers, with streams of its own form, for as long as the client likes. */
+const CONNECTIONS: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward']);
+
+export const isConnection = (info: RequestInfo): boolean => info.isResource && CONNECTIONS.has(info.subresource ?? '');
+
+/** How query parameters spell a boolean: present and neither empty, `0` nor `false`. */
+export function isTrue(value: string | null): boolean {
+  return value !== null && value !== '' && value !== '0' && value !== 'false';
+}

@@ -1,0 +1,76 @@
+// createApiServer: puts the parts of the API server together.
+import { ApiClient } from '../client/api-client.js';
+import { events } from '../kinds/core/event.js';
+import { kinds, schemas } from '../kinds/index.js';
+import { GROUP_MASTERS, PORT_API } from '../kinds/wellknown.js';
+import { Admission } from './admission/admission.js';
+import { admissionPlugins } from './admission/index.js';
+import { bootstrap, publishEndpoints } from './bootstrap.js';
+import type { ApiContext } from './context.js';
+import { EventLeases } from './event-leases.js';
+import type { Exchange, Result } from './exchange.js';
+import { resourceExtensions } from './extensions/index.js';
+import { chain } from './filters/filter.js';
+import { filters } from './filters/index.js';
+import { Dispatcher } from './handlers/index.js';
+import { PathHandler } from './handlers/paths.js';
+import { Health } from './health.js';
+import { inProcessTransport } from './inprocess.js';
+import { Listener } from './listener.js';
+import { Metrics } from './metrics.js';
+import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
+import { Resources } from './resources.js';
+import { Storage } from './storage.js';
+import { WatchCache } from './watch-cache.js';
+
+const SELF: UserInfo = { name: 'system:apiserver', groups: [GROUP_MASTERS] };
+
+/** Throws for options that make no sense. Nothing listens and nothing is stored before `listen`. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const context = contextOf(options);
+  const health = new Health(options.backend);
+  const metrics = new Metrics();
+  const dispatcher = new Dispatcher(context);
+  const paths = new PathHandler(context, health, metrics);
+  const handle = (exchange: Exchange): Promise<Result> =>
+    exchange.info.isResource ? dispatcher.dispatch(exchange, exchange.info) : paths.handle(exchange);
+  const overNetwork = chain(filters, handle, context);
+  const inProcess = chain(
+    filters.filter((filter) => filter.inProcess),
+    handle,
+    context,
+  );
+  const listener = new Listener(context, overNetwork, metrics);
+  const transport: ApiServer['transport'] = (user) => inProcessTransport(inProcess, user, options.clock, options.random);
+  return {
+    transport,
+    async listen() {
+      const client = new ApiClient(transport(SELF));
+      const { serviceCidr, advertiseAddress } = options;
+      await bootstrap(client, { serviceCidr, port: options.advertisePort ?? (options.bind.port || PORT_API) });
+      const bound = await listener.listen();
+      await publishEndpoints(client, { serviceCidr, advertiseAddress, port: options.advertisePort ?? bound.port });
+      health.ready = true;
+      return bound;
+    },
+    async close() {
+      health.ready = false;
+      context.resources.close();
+      await listener.close();
+    },
+  };
+}
+
+function contextOf(options: ApiServerOptions): ApiContext {
+  const { backend, clock, random } = options;
+  const log = options.log.child({ component: 'apiserver' });
+  const leases = new EventLeases(backend, clock);
+  const resources = new Resources({
+    kinds,
+    schemas,
+    extensions: resourceExtensions(options, random),
+    storage: (kind) => new Storage(kind, backend, kind === events ? leases : undefined),
+    cache: (storage) => new WatchCache(storage, backend, clock, log),
+  });
+  return { options, clock, random, log, resources, admission: new Admission(admissionPlugins) };
+}

@@ -1,0 +1,162 @@
+// Storage: one kind's objects on the etcd backend: keys, reads, and writes that compare before they set.
+import type { KubeObject, ObjectName } from '../apimachinery/object.js';
+import { alreadyExists, conflict, type GroupResource, notFound } from '../apimachinery/status.js';
+import {
+  type Backend,
+  type Compare,
+  type KeyValue,
+  type Operation,
+  type OperationResult,
+  prefixEnd,
+  type RangeResponse,
+} from '../etcd/backend.js';
+import type { AnyKind } from '../kinds/define.js';
+import type { EventLeases } from './event-leases.js';
+import type { Claim } from './extensions/extension.js';
+import { ObjectCodec, type StoredObject } from './stored.js';
+
+/** A write loses its race only to a write that won; a caller that lost this often is told to come back. */
+const MAX_WRITE_ATTEMPTS = 64;
+
+/** Thrown when another object holds one of the claims of a write. */
+export class ClaimTakenError extends Error {
+  override readonly name = 'ClaimTakenError';
+  constructor(readonly claim: Claim) {
+    super(`${claim.key} is already claimed`);
+  }
+}
+
+/** What a change makes of the current object. */
+export type Change =
+  | { readonly type: 'keep' }
+  | { readonly type: 'put'; readonly object: KubeObject; readonly claims?: ClaimChange }
+  | { readonly type: 'delete'; readonly release?: readonly Claim[] };
+
+export interface ClaimChange {
+  readonly take: readonly Claim[];
+  readonly release: readonly Claim[];
+}
+
+export interface Changed {
+  readonly object: StoredObject;
+  readonly deleted: boolean;
+}
+
+export class Storage {
+  readonly codec: ObjectCodec;
+  /** All keys of the kind start with it. */
+  readonly prefix: string;
+
+  constructor(
+    readonly kind: AnyKind,
+    private readonly backend: Backend,
+    /** For kinds whose objects expire by themselves. */
+    private readonly leases: EventLeases | undefined,
+  ) {
+    this.codec = new ObjectCodec(kind);
+    this.prefix = `/registry/${kind.group ? `${kind.group}/` : ''}${kind.plural}/`;
+  }
+
+  get groupResource(): GroupResource {
+    return this.kind.groupResource;
+  }
+
+  key(name: ObjectName): string {
+    return this.kind.namespaced ? `${this.prefix}${name.namespace}/${name.name}` : `${this.prefix}${name.name}`;
+  }
+
+  /** The prefix of the keys of one namespace, or of all. */
+  prefixOf(namespace: string | undefined): string {
+    return namespace === undefined || !this.kind.namespaced ? this.prefix : `${this.prefix}${namespace}/`;
+  }
+
+  decode(kv: KeyValue): StoredObject {
+    return this.codec.decode(kv.value, kv.modRevision);
+  }
+
+  /** The newest state; sees every write acknowledged before the call. */
+  async get(name: ObjectName): Promise<StoredObject | undefined> {
+    const { kvs } = await this.backend.range({ key: this.key(name) });
+    return kvs[0] && this.decode(kvs[0]);
+  }
+
+  /** Objects in key order from `start` on, as of `revision` (0: now). */
+  range(prefix: string, start: string, limit: number, revision: number): Promise<RangeResponse> {
+    return this.backend.range({ key: start, rangeEnd: prefixEnd(prefix), limit, revision });
+  }
+
+  /** 409 AlreadyExists; ClaimTakenError. */
+  async create(object: KubeObject, claims: readonly Claim[] = []): Promise<StoredObject> {
+    const key = this.key(object.metadata);
+    const value = this.codec.encode(object);
+    const lease = this.leases && (await this.leases.current());
+    const { succeeded, revision, results } = await this.backend.txn({
+      compare: [absent(key), ...claims.map((claim) => absent(claim.key))],
+      success: [{ type: 'put', key, value, ...(lease === undefined ? {} : { lease }) }, ...claims.map((claim) => take(claim, key))],
+      failure: [existence(key), ...claims.map((claim) => existence(claim.key))],
+    });
+    if (succeeded) return this.codec.decode(value, revision);
+    if (countOf(results[0]) > 0) throw alreadyExists(this.groupResource, object.metadata.name);
+    throw new ClaimTakenError(takenClaim(claims, results.slice(1)));
+  }
+
+  /**
+   * Reads, asks `change` what to make of it, and writes if nobody wrote in between; else all again. `change` may throw.
+   * 404 NotFound; 409 Conflict after too many lost races; ClaimTakenError.
+   */
+  async change(name: ObjectName, change: (current: StoredObject) => Change | Promise<Change>): Promise<Changed> {
+    const key = this.key(name);
+    for (let attempt = 0; attempt < MAX_WRITE_ATTEMPTS; attempt++) {
+      const { kvs } = await this.backend.range({ key });
+      const kv = kvs[0];
+      if (!kv) throw notFound(this.groupResource, name.name);
+      const current = this.decode(kv);
+      const wanted = await change(current);
+      if (wanted.type === 'keep') return { object: current, deleted: false };
+      const changed = wanted.type === 'put' ? await this.#put(key, kv, wanted) : await this.#delete(key, kv, wanted.release ?? []);
+      if (changed) return changed;
+    }
+    throw conflict(this.groupResource, name.name);
+  }
+
+  async #put(key: string, kv: KeyValue, wanted: { object: KubeObject; claims?: ClaimChange }): Promise<Changed | undefined> {
+    const value = this.codec.encode(wanted.object);
+    // As upstream: a write that changes nothing is no write, so no revision and no event.
+    if (Buffer.compare(value, kv.value) === 0) return { object: this.decode(kv), deleted: false };
+    const { take: taken, release } = wanted.claims ?? { take: [], release: [] };
+    const { succeeded, revision, results } = await this.backend.txn({
+      compare: [unchanged(kv), ...taken.map((claim) => absent(claim.key))],
+      success: [{ type: 'put', key, value, lease: kv.lease }, ...taken.map((claim) => take(claim, key)), ...release.map(drop)],
+      failure: taken.map((claim) => existence(claim.key)),
+    });
+    if (succeeded) return { object: this.codec.decode(value, revision), deleted: false };
+    if (results.some((result) => countOf(result) > 0)) throw new ClaimTakenError(takenClaim(taken, results));
+    return undefined;
+  }
+
+  async #delete(key: string, kv: KeyValue, release: readonly Claim[]): Promise<Changed | undefined> {
+    const { succeeded } = await this.backend.txn({
+      compare: [unchanged(kv)],
+      success: [{ type: 'delete', key }, ...release.map(drop)],
+      failure: [],
+    });
+    return succeeded ? { object: this.decode(kv), deleted: true } : undefined;
+  }
+}
+
+const absent = (key: string): Compare => ({ key, target: 'version', result: '=', value: 0 });
+const unchanged = (kv: KeyValue): Compare => ({ key: kv.key, target: 'mod', result: '=', value: kv.modRevision });
+const existence = (key: string): Operation => ({ type: 'range', request: { key, countOnly: true } });
+const take = (claim: Claim, holder: string): Operation => ({ type: 'put', key: claim.key, value: Buffer.from(holder) });
+const drop = (claim: Claim): Operation => ({ type: 'delete', key: claim.key });
+
+function countOf(result: OperationResult | undefined): number {
+  return result?.type === 'range' ? result.response.count : 0;
+}
+
+function takenClaim(claims: readonly Claim[], results: readonly OperationResult[]): Claim {
+  const claim = claims[results.findIndex((result) => countOf(result) > 0)];
+  // Whoever held it let go between the comparison and now: that is impossible within one transaction.
+  if (!claim) throw new Error('storage: a transaction failed though nothing it compares differs');
+  return claim;
+}

@@ -1,0 +1,93 @@
+// StoredObject: one revision of an object, parsed and encoded at most once each and shared by everyone who needs it.
+import type { KubeObject } from '../apimachinery/object.js';
+import type { AnyKind } from '../kinds/define.js';
+
+interface Written {
+  readonly object: KubeObject;
+  stored?: StoredObject;
+}
+
+/**
+ * How objects of one kind are kept in etcd: JSON that starts with `{"kind":…,"apiVersion":…,"metadata":{`, without a
+ * resourceVersion, since that is the revision of the write. So the encoded form is a splice, never a second stringify.
+ */
+export class ObjectCodec {
+  readonly #prefix: Buffer;
+  /** Objects by the very bytes that we wrote, so that an embedded store's echo of a write is not parsed again. */
+  readonly #written = new WeakMap<Uint8Array, Written>();
+
+  constructor(kind: AnyKind) {
+    this.#prefix = Buffer.from(`{"kind":${JSON.stringify(kind.kind)},"apiVersion":${JSON.stringify(kind.apiVersion)},"metadata":{`);
+  }
+
+  /** The value to store. `object` must not change any more. */
+  encode(object: KubeObject): Uint8Array {
+    const { kind, apiVersion, metadata, ...rest } = object;
+    const { resourceVersion: _, ...meta } = metadata;
+    const value = Buffer.from(JSON.stringify({ kind, apiVersion, metadata: meta, ...rest }));
+    this.#written.set(value, { object });
+    return value;
+  }
+
+  /** The object that `value` holds as of `revision`, the one already made where there is one. */
+  decode(value: Uint8Array, revision: number): StoredObject {
+    const written = this.#written.get(value);
+    if (!written) return new StoredObject(this, value, revision, undefined);
+    if (written.stored?.revision !== revision) {
+      written.stored = new StoredObject(this, value, revision, withRevision(written.object, revision));
+    }
+    return written.stored;
+  }
+
+  /** JSON with the resourceVersion in its place. */
+  splice(value: Uint8Array, revision: number): Buffer {
+    const head = this.#prefix;
+    if (head.compare(value, 0, head.length) !== 0) return Buffer.from(JSON.stringify(parse(value, revision)));
+    return Buffer.concat([head, Buffer.from(`"resourceVersion":"${revision}",`), value.subarray(head.length)]);
+  }
+}
+
+/** Read-only: the parsed form is shared with caches and in-process clients. */
+export class StoredObject {
+  #value: Uint8Array | undefined;
+  #bytes: Buffer | undefined;
+  #object: KubeObject | undefined;
+
+  constructor(
+    private readonly codec: ObjectCodec,
+    value: Uint8Array,
+    readonly revision: number,
+    object: KubeObject | undefined,
+  ) {
+    this.#value = value;
+    this.#object = object;
+  }
+
+  get object(): KubeObject {
+    this.#object ??= this.#bytes ? (JSON.parse(this.#bytes.toString()) as KubeObject) : parse(this.#value!, this.revision);
+    return this.#object;
+  }
+
+  /** The object's JSON. */
+  get bytes(): Buffer {
+    if (!this.#bytes) {
+      this.#bytes = this.codec.splice(this.#value!, this.revision);
+      this.#value = undefined;
+    }
+    return this.#bytes;
+  }
+
+  /** The same state as of a later revision: what a DELETED event carries. */
+  at(revision: number): StoredObject {
+    const object = withRevision(this.object, revision);
+    return new StoredObject(this.codec, this.codec.encode(object), revision, object);
+  }
+}
+
+function parse(value: Uint8Array, revision: number): KubeObject {
+  return withRevision(JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as KubeObject, revision);
+}
+
+function withRevision(object: KubeObject, revision: number): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}

@@ -1,0 +1,148 @@
+// The generic part of every write: what of an object only the server may set, and what an update cannot change.
+import { isDeepStrictEqual } from 'node:util';
+import { type Random, rfc3339, uuid } from '../apimachinery/clock.js';
+import type { KubeObject, ObjectName } from '../apimachinery/object.js';
+import { badRequest, conflict, invalidObject } from '../apimachinery/status.js';
+import { validateObjectMeta, validateObjectMetaUpdate } from '../kinds/validation.js';
+import type { Draft } from './body.js';
+import type { UserInfo } from './options.js';
+import type { Resource } from './resources.js';
+
+/** Objects with a spec to reconcile and a status to report count the changes of their spec. */
+const tracksGeneration = ({ kind, schema }: Resource) => Boolean(kind.subresources?.status) && schema.fields.has('spec');
+
+/** The namespace of the path and that of the body are one; either may be left out. */
+export function setNamespace(draft: Draft, resource: Resource, namespace: string | undefined): void {
+  if (!resource.kind.namespaced) {
+    // As upstream: a namespace on a cluster-scoped object is dropped, not refused.
+    delete draft.metadata.namespace;
+    return;
+  }
+  if (draft.metadata.namespace && draft.metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  if (namespace !== undefined) draft.metadata.namespace = namespace;
+}
+
+export function prepareForCreate(resource: Resource, draft: Draft, user: UserInfo, random: Random, now_ms: number): void {
+  const { metadata } = draft;
+  if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  dropServerSideMeta(draft);
+  metadata.uid = uuid(random);
+  metadata.creationTimestamp = rfc3339(now_ms);
+  if (tracksGeneration(resource)) metadata.generation = 1;
+  else delete metadata.generation;
+  resource.kind.prepareForCreate?.(draft);
+  resource.extension?.prepareForCreate?.(draft, user);
+}
+
+/** Throws 422 with all that is wrong. */
+export function validateForCreate(resource: Resource, object: KubeObject): void {
+  refuse(resource, object, [...validateObjectMeta(resource.kind, object), ...(resource.kind.validate?.(object, undefined) ?? [])]);
+}
+
+/** Throws 400 or 409 where `draft` is not about the object that the path names, in the state that is stored. */
+export function checkIdentity(resource: Resource, draft: Draft, name: ObjectName, old: KubeObject): void {
+  const { metadata } = draft;
+  if (metadata.name && metadata.name !== name.name) {
+    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name.name})`);
+  }
+  setNamespace(draft, resource, name.namespace);
+  const what = resource.kind.groupResource;
+  if (metadata.resourceVersion && metadata.resourceVersion !== old.metadata.resourceVersion) throw conflict(what, name.name);
+  if (metadata.uid && metadata.uid !== old.metadata.uid) {
+    throw conflict(what, name.name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid}`);
+  }
+}
+
+/** What becomes of `old` when `draft` is written to it, or to its `subresource`. */
+export function prepareForUpdate(resource: Resource, draft: Draft, old: KubeObject, subresource: string | undefined): Draft {
+  const writable = subresource && resource.kind.subresources?.writable?.[subresource];
+  if (writable) return withFields(old, draft, writable);
+  if (subresource === 'status') return withStatus(old, draft);
+  restoreServerSideMeta(draft, old);
+  if (resource.kind.subresources?.status) restoreStatus(draft, old);
+  resource.kind.prepareForUpdate?.(draft, old);
+  if (tracksGeneration(resource) && !isDeepStrictEqual(specOf(draft), specOf(old))) {
+    draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  }
+  return draft;
+}
+
+/** Throws 422 with all that is wrong. A status write leaves the rest as it was stored, so that needs no second look. */
+export function validateForUpdate(resource: Resource, object: KubeObject, old: KubeObject, subresource: string | undefined): void {
+  if (subresource === 'status') return;
+  refuse(resource, object, [...validateObjectMetaUpdate(object, old), ...(resource.kind.validate?.(object, old) ?? [])]);
+}
+
+function refuse(resource: Resource, object: KubeObject, errors: Parameters<typeof invalidObject>[3]): void {
+  const { group, kind } = resource.kind;
+  if (errors.length > 0) throw invalidObject(group, kind, object.metadata.name ?? '', errors);
+}
+
+function restoreServerSideMeta(draft: Draft, old: KubeObject): void {
+  const { metadata } = draft;
+  const { name, uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
+  dropServerSideMeta(draft);
+  Object.assign(metadata, { name, uid, creationTimestamp });
+  setOrDelete(metadata, 'deletionTimestamp', deletionTimestamp);
+  setOrDelete(metadata, 'deletionGracePeriodSeconds', deletionGracePeriodSeconds);
+  setOrDelete(metadata, 'generation', generation);
+}
+
+/** Who manages which field is not tracked, and what is sent of it not kept. */
+function dropServerSideMeta({ metadata }: Draft): void {
+  delete metadata.selfLink;
+  delete metadata.managedFields;
+}
+
+function setOrDelete<K extends 'deletionTimestamp' | 'deletionGracePeriodSeconds' | 'generation'>(
+  metadata: Draft['metadata'],
+  field: K,
+  value: Draft['metadata'][K] | undefined,
+): void {
+  if (value === undefined) delete metadata[field];
+  else metadata[field] = value;
+}
+
+const specOf = (object: object) => (object as { spec?: unknown }).spec;
+const statusOf = (object: object) => (object as { status?: unknown }).status;
+
+function restoreStatus(draft: Draft, old: KubeObject): void {
+  const status = statusOf(old);
+  if (status === undefined) delete (draft as { status?: unknown }).status;
+  else (draft as { status?: unknown }).status = status;
+}
+
+function withStatus(old: KubeObject, draft: Draft): Draft {
+  const { status: _, ...rest } = old as KubeObject & { status?: unknown };
+  const status = statusOf(draft);
+  return { ...rest, ...(status === undefined ? {} : { status }) } as unknown as Draft;
+}
+
+/** `old` with only the fields at `paths` as `draft` has them. */
+function withFields(old: KubeObject, draft: Draft, paths: readonly string[]): Draft {
+  const next = structuredClone(old) as Draft;
+  for (const path of paths) {
+    const steps = path.split('.');
+    const last = steps.pop()!;
+    const [from, to] = [steps.reduce<Fields>(memberOf, asFields(draft)), steps.reduce<Fields>(memberOf, asFields(next))];
+    if (from[last] === undefined) delete to[last];
+    else to[last] = from[last];
+  }
+  return next;
+}
+
+interface Fields {
+  [field: string]: unknown;
+}
+
+const asFields = (object: object) => object as Fields;
+
+/** The object at `field`, made if it is not there. */
+function memberOf(fields: Fields, field: string): Fields {
+  fields[field] ??= {};
+  return fields[field] as Fields;
+}

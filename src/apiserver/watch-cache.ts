@@ -1,0 +1,265 @@
+// WatchCache: one resource as one etcd watch keeps it: the current objects, the recent events, and everyone who watches.
+import type { Clock, Timer } from '../apimachinery/clock.js';
+import type { Logger } from '../apimachinery/logger.js';
+import { internalError, StatusError, serviceUnavailable } from '../apimachinery/status.js';
+import { type Backend, prefixEnd, type Watch, type WatchBatch } from '../etcd/backend.js';
+import { CacheEvent, EventView, type Matcher } from './cache-event.js';
+import { EventRing } from './event-ring.js';
+import { SortedKeys } from './sorted-keys.js';
+import type { Storage } from './storage.js';
+import type { StoredObject } from './stored.js';
+
+/** How long a read waits for the cache to catch up with a revision: upstream's. */
+const CATCH_UP_TIMEOUT_MS = 3000;
+/** How often watchers that want bookmarks get one. */
+const BOOKMARK_INTERVAL_MS = 60_000;
+/** Watchers of one resource; each costs memory and a share of every event. */
+const MAX_WATCHERS = 20_000;
+
+/** What a watch gets told, in order. No method may throw or wait. */
+export interface WatchSink {
+  /** First of all, once: the state that the watch starts from (empty if it continues from a revision). */
+  start(initial: readonly EventView[]): void;
+  event(view: EventView): void;
+  /** Everything up to `revision` has been told; `initialEventsEnd` when that is the state it started from. */
+  bookmark(revision: number, initialEventsEnd: boolean): void;
+  /** The watch is over; the error if it ended for one. Nothing follows. */
+  end(error?: StatusError): void;
+}
+
+export interface WatchStart {
+  /** A prefix of keys. */
+  readonly prefix: string;
+  readonly matches: Matcher | undefined;
+  /** Go on after this revision; absent: start with the current state. */
+  readonly after?: number;
+  readonly bookmarks: boolean;
+  /** Tell with a bookmark when the state it starts from has been sent. */
+  readonly initialEventsEnd: boolean;
+}
+
+interface Watcher extends WatchStart {
+  readonly sink: WatchSink;
+}
+
+interface Waiter {
+  readonly revision: number;
+  resolve(): void;
+}
+
+export class WatchCache {
+  readonly #objects = new Map<string, StoredObject>();
+  #keys = new SortedKeys();
+  #ring = new EventRing(0);
+  #revision = 0;
+  #watch: Watch | undefined;
+  #starting: Promise<void> | undefined;
+  #closed = false;
+  readonly #watchers = new Set<Watcher>();
+  readonly #waiters = new Set<Waiter>();
+  #bookmarkTimer: Timer | undefined;
+  #bookmarksDue = false;
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly backend: Backend,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+  ) {}
+
+  /** Everything up to this revision is in the cache. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get watcherCount(): number {
+    return this.#watchers.size;
+  }
+
+  /** Resolves once the cache holds the state of some revision; starts it if nobody has. */
+  ready(): Promise<void> {
+    if (this.#closed) return Promise.reject(serviceUnavailable('the server is shutting down'));
+    if (!this.#starting) {
+      const starting = this.#start();
+      this.#starting = starting;
+      // Whoever asked gets the error; the next one to ask starts anew.
+      starting.catch(() => {
+        this.#starting = undefined;
+      });
+    }
+    return this.#starting;
+  }
+
+  /** Resolves once the cache holds every write acknowledged before the call. */
+  async fresh(): Promise<void> {
+    await this.ready();
+    const { revision } = await this.backend.range({ key: this.storage.prefix, keysOnly: true });
+    await this.caughtUp(revision);
+  }
+
+  /** Resolves once the cache has seen `revision`; 504 if that takes too long. */
+  async caughtUp(revision: number): Promise<void> {
+    await this.ready();
+    if (this.#revision >= revision) return;
+    await new Promise<void>((resolve, reject) => {
+      const waiter: Waiter = {
+        revision,
+        resolve: () => {
+          timer.cancel();
+          resolve();
+        },
+      };
+      const timer = this.clock.after(CATCH_UP_TIMEOUT_MS, () => {
+        this.#waiters.delete(waiter);
+        reject(tooLargeResourceVersion(revision, this.#revision));
+      });
+      this.#waiters.add(waiter);
+      // The answer may come before this returns.
+      this.#watch?.requestProgress();
+    });
+  }
+
+  /** Objects whose keys start with `prefix`, in key order. Call it only when ready. */
+  list(prefix: string, matches?: Matcher): readonly StoredObject[] {
+    const out: StoredObject[] = [];
+    for (const key of this.#keys.withPrefix(prefix)) {
+      const object = this.#objects.get(key)!;
+      if (!matches || matches(object)) out.push(object);
+    }
+    return out;
+  }
+
+  get(key: string): StoredObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  /** Starts a watch, and tells `sink` until it is cancelled. Call it only when ready. 410 through `sink.end`. */
+  watch(start: WatchStart, sink: WatchSink): { cancel(): void } {
+    if (this.#watchers.size >= MAX_WATCHERS) {
+      sink.end(new StatusError(429, 'TooManyRequests', `too many watches of ${this.storage.kind.plural}`, { retryAfterSeconds: 5 }));
+      return { cancel() {} };
+    }
+    if (start.after !== undefined && start.after < this.#ring.floor) {
+      sink.end(new StatusError(410, 'Expired', `too old resource version: ${start.after} (${this.#ring.floor})`));
+      return { cancel() {} };
+    }
+    if (start.after === undefined) {
+      sink.start(this.list(start.prefix, start.matches).map((object) => new EventView('ADDED', object)));
+      if (start.initialEventsEnd) sink.bookmark(this.#revision, true);
+    } else {
+      sink.start([]);
+      for (const event of this.#ring.after(start.after)) tell(start, sink, event);
+    }
+    const watcher: Watcher = { ...start, sink };
+    this.#watchers.add(watcher);
+    this.#scheduleBookmarks();
+    return { cancel: () => void this.#watchers.delete(watcher) };
+  }
+
+  /** Ends every watch and the cache for good. */
+  close(): void {
+    this.#closed = true;
+    this.#stop();
+  }
+
+  async #start(): Promise<void> {
+    const { prefix } = this.storage;
+    const { revision, kvs } = await this.backend.range({ key: prefix, rangeEnd: prefixEnd(prefix) });
+    if (this.#closed) throw serviceUnavailable('the server is shutting down');
+    this.#objects.clear();
+    this.#keys = new SortedKeys();
+    for (const kv of kvs) {
+      this.#objects.set(kv.key, this.storage.decode(kv));
+      this.#keys.add(kv.key);
+    }
+    this.#ring = new EventRing(revision);
+    this.#revision = revision;
+    this.#watch = this.backend.watch(
+      { key: prefix, rangeEnd: prefixEnd(prefix), startRevision: revision + 1 },
+      {
+        onBatch: (batch) => this.#onBatch(batch),
+        onEnd: (error) => {
+          this.log.warn({ resource: this.storage.kind.plural, error: error.message }, 'watch of the store ended; clients list again');
+          this.#watch = undefined;
+          this.#stop();
+        },
+      },
+    );
+  }
+
+  /** Back to not started: watchers end, and list and watch again. */
+  #stop(): void {
+    this.#watch?.cancel();
+    this.#watch = undefined;
+    this.#starting = undefined;
+    this.#bookmarkTimer?.cancel();
+    this.#bookmarkTimer = undefined;
+    for (const watcher of [...this.#watchers]) watcher.sink.end();
+    this.#watchers.clear();
+  }
+
+  #onBatch(batch: WatchBatch): void {
+    for (const { type, kv } of batch.events) {
+      const previous = this.#objects.get(kv.key);
+      const current = type === 'put' ? this.storage.decode(kv) : undefined;
+      if (current) this.#objects.set(kv.key, current);
+      else this.#objects.delete(kv.key);
+      if (current && !previous) this.#keys.add(kv.key);
+      if (!current) this.#keys.delete(kv.key);
+      const event = new CacheEvent(kv.key, kv.modRevision, this.clock.monotonic(), current, previous);
+      this.#ring.push(event);
+      for (const watcher of this.#watchers) this.#tell(watcher, event);
+    }
+    this.#revision = Math.max(this.#revision, batch.revision);
+    for (const waiter of this.#waiters) {
+      if (waiter.revision > this.#revision) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+    if (this.#bookmarksDue) this.#sendBookmarks();
+  }
+
+  /** An object that one watcher's form cannot show ends that watch, not the server. */
+  #tell(watcher: Watcher, event: CacheEvent): void {
+    try {
+      tell(watcher, watcher.sink, event);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.log.error({ key: event.key, error: message }, 'an event cannot be shown to a watcher');
+      this.#watchers.delete(watcher);
+      watcher.sink.end(internalError(message));
+    }
+  }
+
+  /** Asks the store how far it is first: a bookmark is worth most where the resource itself is quiet. */
+  #scheduleBookmarks(): void {
+    if (this.#bookmarkTimer) return;
+    this.#bookmarkTimer = this.clock.after(BOOKMARK_INTERVAL_MS, () => {
+      this.#bookmarkTimer = undefined;
+      if (this.#watchers.size === 0) return;
+      this.#bookmarksDue = true;
+      this.#watch?.requestProgress();
+      this.#scheduleBookmarks();
+    });
+  }
+
+  #sendBookmarks(): void {
+    this.#bookmarksDue = false;
+    for (const watcher of this.#watchers) if (watcher.bookmarks) watcher.sink.bookmark(this.#revision, false);
+  }
+}
+
+function tell(start: WatchStart, sink: WatchSink, event: CacheEvent): void {
+  // A client may be ahead of the cache: what it has seen already is not told again.
+  if (start.after !== undefined && event.revision <= start.after) return;
+  if (!event.key.startsWith(start.prefix)) return;
+  const view = event.viewFor(start.matches);
+  if (view) sink.event(view);
+}
+
+function tooLargeResourceVersion(wanted: number, current: number): StatusError {
+  return new StatusError(504, 'Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
+  });
+}

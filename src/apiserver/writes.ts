@@ -1,0 +1,127 @@
+// Create and update as every handler does them: defaults, admission, preparation, validation, claims, and the store.
+import { nameSuffix } from '../apimachinery/clock.js';
+import type { KubeObject, ObjectName } from '../apimachinery/object.js';
+import { alreadyExists, isStatus } from '../apimachinery/status.js';
+import type { AdmissionRequest } from './admission/admission.js';
+import type { Draft } from './body.js';
+import { allocateClaims, claimChange, claimsOf, withFreeClaims } from './claims.js';
+import type { ApiContext } from './context.js';
+import { isDeletionComplete } from './deletion.js';
+import type { Result } from './exchange.js';
+import type { UserInfo } from './options.js';
+import type { Resource } from './resources.js';
+import type { Change } from './storage.js';
+import { checkIdentity, prepareForCreate, prepareForUpdate, validateForCreate, validateForUpdate } from './strategy.js';
+
+/** As upstream: a name generated this often and taken each time is reported as taken. */
+const MAX_GENERATED_NAMES = 8;
+/** With five random characters a generated name is at most 63 long, which a label and a DNS name can hold. */
+const MAX_GENERATED_PREFIX = 58;
+
+export interface CreateRequest {
+  readonly resource: Resource;
+  /** Decoded and in its namespace; ours alone. */
+  readonly draft: Draft;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+}
+
+export async function createObject(context: ApiContext, { resource, draft, user, dryRun }: CreateRequest): Promise<Result> {
+  const generated = !draft.metadata.name && Boolean(draft.metadata.generateName);
+  resource.kind.defaults?.(draft);
+  for (let attempt = 1; ; attempt++) {
+    if (generated) draft.metadata.name = draft.metadata.generateName!.slice(0, MAX_GENERATED_PREFIX) + nameSuffix(context.random);
+    const { name, namespace } = draft.metadata;
+    const request: AdmissionRequest = {
+      operation: 'CREATE',
+      resource,
+      subresource: undefined,
+      namespace,
+      name,
+      user,
+      dryRun,
+      old: undefined,
+    };
+    if (attempt === 1) {
+      await context.admission.admit(request, draft, context);
+      prepareForCreate(resource, draft, user, context.random, context.clock.now());
+    }
+    validateForCreate(resource, draft as KubeObject);
+    try {
+      return await store(context, request, draft);
+    } catch (error) {
+      if (!generated || attempt === MAX_GENERATED_NAMES || !isStatus(error, 'AlreadyExists')) throw error;
+    }
+  }
+}
+
+function store(context: ApiContext, request: AdmissionRequest, draft: Draft): Promise<Result> {
+  const { resource, dryRun } = request;
+  return withFreeClaims(resource, draft, async (avoid) => {
+    const object = (await allocateClaims(resource, draft, undefined, avoid)) as KubeObject;
+    await context.admission.validate(request, object, context);
+    if (dryRun) return { type: 'value', code: 201, value: await unlessItExists(resource, object) };
+    const stored = await resource.storage.create(object, claimsOf(resource, object));
+    return { type: 'object', code: 201, resource, object: stored };
+  });
+}
+
+async function unlessItExists(resource: Resource, object: KubeObject): Promise<KubeObject> {
+  if (await resource.storage.get(object.metadata)) throw alreadyExists(resource.kind.groupResource, object.metadata.name);
+  return object;
+}
+
+export interface UpdateRequest {
+  readonly resource: Resource;
+  readonly name: ObjectName;
+  readonly subresource: string | undefined;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  /** What the object should become; fresh at each call, which come again after a lost race. */
+  draft(current: KubeObject): Draft;
+  /** Writes the draft as it is, past the rules for what clients may change: for actions, which have rules of their own. */
+  readonly trusted?: boolean;
+}
+
+/** Resolves to what is stored, or to what would be if it is a dry run or was the object's end. */
+export async function updateObject(context: ApiContext, request: UpdateRequest): Promise<Result> {
+  const { resource, name, dryRun } = request;
+  let last: Draft | undefined;
+  const draftOf = async (current: KubeObject) => {
+    last = await prepare(context, request, current);
+    return last;
+  };
+  let wouldBe: KubeObject | undefined;
+  return withFreeClaims(
+    resource,
+    () => last,
+    async (avoid) => {
+      const changed = await resource.storage.change(name, async (stored): Promise<Change> => {
+        const next = (await allocateClaims(resource, await draftOf(stored.object), stored.object, avoid)) as KubeObject;
+        await context.admission.validate(admissionRequest(request, stored.object), next, context);
+        wouldBe = next;
+        if (dryRun) return { type: 'keep' };
+        if (isDeletionComplete(resource.extension, next)) return { type: 'delete', release: claimsOf(resource, stored.object) };
+        return { type: 'put', object: next, claims: claimChange(resource, stored.object, next) };
+      });
+      if (dryRun || changed.deleted) return { type: 'value', code: 200, value: wouldBe! };
+      return { type: 'object', code: 200, resource, object: changed.object };
+    },
+  );
+}
+
+async function prepare(context: ApiContext, request: UpdateRequest, current: KubeObject): Promise<Draft> {
+  const { resource, name, subresource } = request;
+  const draft = request.draft(current);
+  checkIdentity(resource, draft, name, current);
+  if (request.trusted) return draft;
+  if (!subresource) resource.kind.defaults?.(draft);
+  await context.admission.admit(admissionRequest(request, current), draft, context);
+  const next = prepareForUpdate(resource, draft, current, subresource);
+  validateForUpdate(resource, next as KubeObject, current, subresource);
+  return next;
+}
+
+function admissionRequest({ resource, name, subresource, user, dryRun }: UpdateRequest, old: KubeObject): AdmissionRequest {
+  return { operation: 'UPDATE', resource, subresource, namespace: name.namespace, name: name.name, user, dryRun, old };
+}

@@ -1,0 +1,72 @@
+// Parsers of flag values: each returns the value or throws the one line that commander shows.
+import { isIP } from 'node:net';
+import { InvalidArgumentError } from 'commander';
+import { parseCidr } from '../apiserver/cidr.js';
+
+const UNIT_ms: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3600_000 };
+const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
+
+/** Go's durations (`40s`, `1m30s`, `24h`, `0`), in milliseconds. */
+export function duration_ms(text: string): number {
+  if (text === '0') return 0;
+  if (!DURATION.test(text)) throw new InvalidArgumentError('it must be a duration such as 40s, 5m or 1h30m.');
+  let sum = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) sum += Number(count) * UNIT_ms[unit!]!;
+  return sum;
+}
+
+export function positiveDuration_ms(text: string): number {
+  const ms = duration_ms(text);
+  if (ms <= 0) throw new InvalidArgumentError('it must be more than 0.');
+  return ms;
+}
+
+const integer = (text: string, min: number, max: number): number => {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) throw new InvalidArgumentError(`it must be a whole number from ${min} to ${max}.`);
+  return value;
+};
+
+export const port = (text: string) => integer(text, 1, 65535);
+export const seconds = (text: string) => integer(text, 0, Number.MAX_SAFE_INTEGER);
+export const verbosity = (text: string) => integer(text, 0, 10);
+export const maskSize = (text: string) => integer(text, 9, 30);
+
+export function address(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('it must be an IP address.');
+  return text;
+}
+
+/** An address that nodes and pods can reach this machine by. */
+export function advertisedAddress(text: string): string {
+  if (isIP(text) !== 4 || text.startsWith('127.') || text === '0.0.0.0') {
+    throw new InvalidArgumentError('it must be an IPv4 address by which other machines reach this one.');
+  }
+  return text;
+}
+
+export function cidr(text: string): string {
+  try {
+    parseCidr(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+  return text;
+}
+
+export interface PortRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+export function portRange(text: string): PortRange {
+  const match = /^(\d+)-(\d+)$/.exec(text);
+  const [min, max] = [Number(match?.[1]), Number(match?.[2])];
+  if (!match || min < 1 || max > 65535 || min > max) throw new InvalidArgumentError('it must be a range of ports such as 30000-32767.');
+  return { min, max };
+}
+
+/** For flags that may be repeated, each with one value or several with commas between. */
+export function list(text: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, ...text.split(',').filter((part) => part !== '')];
+}

@@ -1,0 +1,146 @@
+// startControlPlane: etcd store, API server, controllers and scheduler in one process, each an API client under its own user name.
+import type { Clock, Random } from '../apimachinery/clock.js';
+import type { Logger } from '../apimachinery/logger.js';
+import { ipv4, parseCidr } from '../apiserver/cidr.js';
+import { type ApiServer, createApiServer } from '../apiserver/index.js';
+import { ApiClient } from '../client/api-client.js';
+import { createEventRecorder } from '../client/event-recorder.js';
+import { writePrivateFile } from '../client/files.js';
+import type { Informers } from '../client/informer.js';
+import { createInformers } from '../client/informers.js';
+import type { ControllerOptions } from '../controllers/define.js';
+import { controllers } from '../controllers/index.js';
+import { startControllers } from '../controllers/manager.js';
+import type { Backend } from '../etcd/backend.js';
+import { openLevelBackend } from '../etcd/leveldb.js';
+import { GROUP_AUTHENTICATED } from '../kinds/wellknown.js';
+import { startScheduler } from '../scheduler/scheduler.js';
+import { makeKubeconfig } from './admin-kubeconfig.js';
+import { dataPaths } from './data-paths.js';
+import { UserError } from './local/user-error.js';
+import { ensurePki, type Pki } from './pki.js';
+
+const USER_CONTROLLER_MANAGER = 'system:kube-controller-manager';
+const USER_SCHEDULER = 'system:kube-scheduler';
+
+export interface ControlPlaneOptions {
+  readonly dataDir: string;
+  readonly bindAddress: string;
+  readonly securePort: number;
+  readonly advertiseAddress: string;
+  readonly tlsSans: readonly string[];
+  readonly serviceCidr: string;
+  readonly nodePorts: { readonly min: number; readonly max: number };
+  readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey'>;
+  readonly defaultNotReadyTolerationSeconds: number;
+  readonly defaultUnreachableTolerationSeconds: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface ControlPlane {
+  /** `https://address:port`. */
+  readonly url: string;
+  /** Ends the loops, lets requests under way finish, and closes the store. */
+  stop(): Promise<void>;
+}
+
+/** Resolves once requests are served. Rejects with what stood in the way, with nothing left open. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { dataDir, advertiseAddress, tlsSans, serviceCidr, clock, random, log } = options;
+  const paths = dataPaths(dataDir);
+  const backend = await openStore(paths.etcd, options);
+  let api: ApiServer | undefined;
+  try {
+    const serviceIp = ipv4(parseCidr(serviceCidr).base + 1);
+    const pki = await ensurePki({ dir: paths.pki, altNames: [advertiseAddress, ...tlsSans], serviceIp, clock, random, log });
+    const url = adminUrl(options);
+    // Before requests are served: whoever finds the API ready finds its kubeconfig too.
+    await writePrivateFile(paths.adminKubeconfig, makeKubeconfig('porthole', { server: url, ca: pki.ca.cert, ...pki.admin }));
+    api = await makeApiServer(options, backend, pki);
+    await api.listen();
+    return running(url, api, backend, [runControllers(options, api, pki), runScheduler(options, api)]);
+  } catch (error) {
+    await api?.close();
+    await backend.close();
+    throw error;
+  }
+}
+
+/** What keeps a store from being opened has a cause, and a message for whoever started the server. */
+async function openStore(dir: string, { clock, random, log }: ControlPlaneOptions): Promise<Backend> {
+  try {
+    return await openLevelBackend({ dir, clock, random, log: log.child({ part: 'etcd' }) });
+  } catch (error) {
+    throw error instanceof Error && error.cause ? new UserError(error.message, { cause: error }) : error;
+  }
+}
+
+/** By the advertised address, unless it is only bound to loopback. */
+function adminUrl({ bindAddress, advertiseAddress, securePort }: ControlPlaneOptions): string {
+  if (bindAddress === '::1') return `https://[::1]:${securePort}`;
+  return `https://${bindAddress.startsWith('127.') ? bindAddress : advertiseAddress}:${securePort}`;
+}
+
+function makeApiServer(options: ControlPlaneOptions, backend: Backend, pki: Pki): Promise<ApiServer> {
+  const { bindAddress, securePort, clock, random, log, serviceCidr, nodePorts, advertiseAddress } = options;
+  return createApiServer({
+    backend,
+    clock,
+    random,
+    log: log.child({ part: 'apiserver' }),
+    tls: { ...pki.apiserver, clientCa: pki.ca.cert },
+    bind: { address: bindAddress, port: securePort },
+    serviceCidr,
+    nodePorts,
+    advertiseAddress,
+    kubeletClient: { ...pki.kubeletClient, ca: pki.ca.cert },
+    defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
+    defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
+  });
+}
+
+interface Loop {
+  stop(): Promise<void>;
+}
+
+/** What every component but the API server works with: a client, caches over it, and a way to tell events. */
+function component(api: ApiServer, user: string, part: string, { clock, random, log: parent }: ControlPlaneOptions) {
+  const log = parent.child({ part });
+  const client = new ApiClient(api.transport({ name: user, groups: [GROUP_AUTHENTICATED] }));
+  const informers = createInformers({ client, clock, random, log });
+  const events = (name: string) => createEventRecorder({ client, component: name, clock, random, log });
+  return { client, informers, clock, random, log, events };
+}
+
+function runControllers(options: ControlPlaneOptions, api: ApiServer, pki: Pki): Loop {
+  const parts = component(api, USER_CONTROLLER_MANAGER, 'controllers', options);
+  const flags = { ...options.controllers, clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key };
+  return withInformers(parts.informers, startControllers(controllers, { ...parts, options: flags }));
+}
+
+function runScheduler(options: ControlPlaneOptions, api: ApiServer): Loop {
+  const parts = component(api, USER_SCHEDULER, 'scheduler', options);
+  return withInformers(parts.informers, startScheduler({ ...parts, events: parts.events('default-scheduler') }));
+}
+
+function withInformers(informers: Informers, loop: Loop): Loop {
+  return {
+    async stop() {
+      await loop.stop();
+      informers.stop();
+    },
+  };
+}
+
+function running(url: string, api: ApiServer, backend: Backend, loops: readonly Loop[]): ControlPlane {
+  return {
+    url,
+    async stop() {
+      await Promise.all(loops.map((loop) => loop.stop()));
+      await api.close();
+      await backend.close();
+    },
+  };
+}

@@ -1,0 +1,15 @@
+// Where the control plane keeps its files below --data-dir.
+import { join } from 'node:path';
+
+export const DEFAULT_DATA_DIR = '/var/lib/porthole';
+
+export interface DataPaths {
+  readonly etcd: string;
+  readonly pki: string;
+  readonly adminKubeconfig: string;
+}
+
+export function dataPaths(dataDir: string): DataPaths {
+  const server = join(dataDir, 'server');
+  return { etcd: join(server, 'etcd'), pki: join(server, 'pki'), adminKubeconfig: join(server, 'admin.kubeconfig') };
+}

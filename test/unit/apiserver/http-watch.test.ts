@@ -1,0 +1,101 @@
+// A watch on its way to a client that may be slow.
+import { describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../../src/apimachinery/object.js';
+import { StatusError } from '../../../src/apimachinery/status.js';
+import { EventView } from '../../../src/apiserver/cache-event.js';
+import { EventEncoder } from '../../../src/apiserver/encode.js';
+import { type ByteSink, HttpWatch } from '../../../src/apiserver/http-watch.js';
+import type { Resource } from '../../../src/apiserver/resources.js';
+import { ObjectCodec } from '../../../src/apiserver/stored.js';
+import { configMaps } from '../../../src/kinds/core/configmap.js';
+
+class Client implements ByteSink {
+  text = '';
+  slow = false;
+  ended = false;
+  destroyed = false;
+  #onDrain: (() => void) | undefined;
+  write(chunk: Uint8Array): boolean {
+    this.text += Buffer.from(chunk).toString();
+    return !this.slow;
+  }
+  once(_event: 'drain', listener: () => void): void {
+    this.#onDrain = listener;
+  }
+  drain(): void {
+    const listener = this.#onDrain;
+    this.#onDrain = undefined;
+    listener?.();
+  }
+  end(): void {
+    this.ended = true;
+  }
+  destroy(): void {
+    this.destroyed = true;
+  }
+  get events(): { type: string; object: KubeObject & { rows?: unknown[]; columnDefinitions?: unknown[] } }[] {
+    return this.text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+  }
+}
+
+const codec = new ObjectCodec(configMaps);
+const view = (name: string, revision: number) =>
+  new EventView('ADDED', codec.decode(codec.encode({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } } as KubeObject), revision));
+const watchOf = (client: Client, form: ConstructorParameters<typeof EventEncoder>[1] = { type: 'json' }) =>
+  new HttpWatch(client, new EventEncoder({ kind: configMaps } as unknown as Resource, form, () => 0));
+
+describe('a watch over HTTP', () => {
+  it('sends the state it starts from, then bookmark, events and end, in order', () => {
+    const client = new Client();
+    const watch = watchOf(client);
+    watch.start([view('a', 1), view('b', 2)]);
+    watch.bookmark(2, true);
+    watch.event(view('c', 3));
+    watch.end(new StatusError(410, 'Expired', 'too old'));
+    expect(client.events.map(({ type, object }) => [type, object.metadata.name])).toEqual([
+      ['ADDED', 'a'],
+      ['ADDED', 'b'],
+      ['BOOKMARK', undefined],
+      ['ADDED', 'c'],
+      ['ERROR', undefined],
+    ]);
+    expect(client.events[2]!.object.metadata).toMatchObject({ resourceVersion: '2', annotations: { 'k8s.io/initial-events-end': 'true' } });
+    expect(client.ended).toBe(true);
+  });
+
+  it('waits for a slow client and loses nothing', () => {
+    const client = new Client();
+    client.slow = true;
+    const watch = watchOf(client);
+    watch.start([]);
+    for (let i = 1; i <= 100; i++) watch.event(view(`x${i}`, i));
+    expect(client.events).toHaveLength(1);
+    client.slow = false;
+    client.drain();
+    expect(client.events.map(({ object }) => object.metadata.name)).toEqual(Array.from({ length: 100 }, (_, i) => `x${i + 1}`));
+  });
+
+  it('cuts off a client that falls too far behind', () => {
+    const client = new Client();
+    client.slow = true;
+    const watch = watchOf(client);
+    watch.start([]);
+    const event = view('x', 1);
+    for (let i = 0; i < 10_002; i++) watch.event(event);
+    expect(client.destroyed).toBe(true);
+  });
+
+  it('names the columns of a table in its first event only', () => {
+    const client = new Client();
+    const watch = watchOf(client, { type: 'table', includeObject: 'None' });
+    watch.start([view('a', 1)]);
+    watch.event(view('b', 2));
+    const [first, second] = client.events;
+    expect(first!.object.columnDefinitions!.length).toBeGreaterThan(0);
+    expect(second!.object.columnDefinitions).toEqual([]);
+    expect(second!.object.rows).toHaveLength(1);
+  });
+});
