@@ -87,9 +87,20 @@ describe('amounts', () => {
   });
 });
 
-test.each(['', 'abc', '1K', '1.2.3', '1 Gi', '1mi', 'Gi', '.', '1e', '1e999', '--1', '1'.repeat(80), 'constructor'])(
-  '%j is refused',
-  (text) => {
-    expect(() => parseQuantity(text)).toThrow(QuantityError);
-  },
-);
+test.each([
+  '',
+  'abc',
+  '1K',
+  '1.2.3',
+  '1 Gi',
+  '1mi',
+  'Gi',
+  '.',
+  '1e',
+  '1e999',
+  '--1',
+  '1'.repeat(80),
+  'constructor',
+])('%j is refused', (text) => {
+  expect(() => parseQuantity(text)).toThrow(QuantityError);
+});

@@ -1,0 +1,54 @@
+// Ends and removes what is left on the node of pods that the API no longer has: containers, sandboxes, networks, volumes.
+import { type Clock, sleep } from '../../src/apimachinery/clock.js';
+import type { Logger } from '../../src/apimachinery/logger.js';
+import type { ContainerRuntime, RuntimePodName } from '../runtime/runtime.js';
+import type { PodDirs } from './pod-dirs.js';
+
+/** Upstream's housekeeping looks every 2 s; what is left behind here costs nothing meanwhile. */
+const INTERVAL_MS = 60_000;
+
+export interface CleanupOptions {
+  readonly runtime: ContainerRuntime;
+  readonly dirs: PodDirs;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly stopping: AbortSignal;
+  /** The pod has a worker, whose business it is. */
+  readonly isKnown: (podUid: string) => boolean;
+}
+
+/** To be called only once the API's pods are known, or every running pod would look orphaned. Runs until the agent stops. */
+export async function runCleanup(options: CleanupOptions): Promise<void> {
+  const { clock, log, stopping } = options;
+  while (!stopping.aborted) {
+    try {
+      await cleanUpOnce(options);
+    } catch (error) {
+      log.warn({ error: (error as Error).message }, 'cleaning up after pods that are gone failed, trying again later');
+    }
+    const stopped = await sleep(clock, INTERVAL_MS, stopping).then(
+      () => false,
+      () => true,
+    );
+    if (stopped) return;
+  }
+}
+
+export async function cleanUpOnce({ runtime, dirs, log, isKnown }: CleanupOptions): Promise<void> {
+  const orphans = (await runtime.listPods()).filter(({ uid }) => !isKnown(uid));
+  await Promise.all(orphans.map((pod) => removePod(pod, runtime, log)));
+  for (const uid of await dirs.list()) if (!isKnown(uid)) await dirs.remove(uid);
+  await runtime.collectNetworkGarbage();
+}
+
+async function removePod(pod: RuntimePodName, runtime: ContainerRuntime, log: Logger): Promise<void> {
+  log.info({ pod: pod.name, namespace: pod.namespace, uid: pod.uid }, 'ending a pod that the API no longer has');
+  const { sandboxes, containers } = await runtime.podStatus(pod.uid);
+  const running = containers.filter(({ state }) => state === 'running');
+  await Promise.all(running.map(({ id }) => runtime.stopContainer(id, pod.terminationGracePeriod_s)));
+  for (const { id } of sandboxes) {
+    await runtime.stopPodSandbox(id);
+    await runtime.removePodSandbox(id);
+  }
+  await Promise.all(containers.map(({ id }) => runtime.removeContainer(id)));
+}

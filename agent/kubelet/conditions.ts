@@ -1,0 +1,68 @@
+// A pod's conditions: pure, with upstream's types, reasons and messages.
+import { rfc3339 } from '../../src/apimachinery/clock.js';
+import { podCondition } from '../../src/kinds/core/podutil.js';
+import type { ContainerStatus, Pod, PodCondition } from '../../src/kinds/types/core_v1.js';
+
+export interface ConditionsContext {
+  readonly pod: Pod;
+  readonly phase: string;
+  readonly sandboxReady: boolean;
+  readonly inits: readonly ContainerStatus[];
+  readonly containers: readonly ContainerStatus[];
+  readonly now_ms: number;
+}
+
+interface Verdict {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+/** Only those that the kubelet owns; a condition that did not change keeps its time. */
+export function podConditions(context: ConditionsContext): readonly PodCondition[] {
+  const { pod, now_ms } = context;
+  const containersReady = allReady('ContainersReady', context);
+  const verdicts: readonly Verdict[] = [
+    { type: 'PodReadyToStartContainers', status: context.sandboxReady ? 'True' : 'False' },
+    initialized(context),
+    ready(containersReady, context),
+    containersReady,
+    { type: 'PodScheduled', status: 'True' },
+  ];
+  return verdicts.map((verdict) => {
+    const old = podCondition(pod, verdict.type);
+    const since = old?.status === verdict.status ? old.lastTransitionTime : undefined;
+    const { generation } = pod.metadata;
+    return { ...verdict, ...(generation ? { observedGeneration: generation } : {}), lastTransitionTime: since ?? rfc3339(now_ms) };
+  });
+}
+
+const names = (statuses: readonly ContainerStatus[]) => `[${statuses.map(({ name }) => name).join(' ')}]`;
+
+function initialized({ phase, inits }: ConditionsContext): Verdict {
+  if (phase === 'Succeeded') return { type: 'Initialized', status: 'True', reason: 'PodCompleted' };
+  const missing = inits.filter((status) => !status.ready);
+  if (missing.length === 0) return { type: 'Initialized', status: 'True' };
+  const message = `containers with incomplete status: ${names(missing)}`;
+  return { type: 'Initialized', status: 'False', reason: 'ContainersNotInitialized', message };
+}
+
+function allReady(type: string, { phase, containers }: ConditionsContext): Verdict {
+  if (phase === 'Succeeded') return { type, status: 'False', reason: 'PodCompleted' };
+  if (phase === 'Failed') return { type, status: 'False', reason: 'PodFailed' };
+  const unready = containers.filter((status) => !status.ready);
+  if (unready.length === 0) return { type, status: 'True' };
+  return { type, status: 'False', reason: 'ContainersNotReady', message: `containers with unready status: ${names(unready)}` };
+}
+
+/** All containers, and every condition that the pod's readiness gates name. */
+function ready(containersReady: Verdict, { pod }: ConditionsContext): Verdict {
+  if (containersReady.status === 'False') return { ...containersReady, type: 'Ready' };
+  const closed = (pod.spec.readinessGates ?? [])
+    .map(({ conditionType }) => conditionType)
+    .filter((type) => podCondition(pod, type)?.status !== 'True');
+  if (closed.length === 0) return { type: 'Ready', status: 'True' };
+  const message = closed.map((type) => `corresponding condition of pod readiness gate "${type}" does not exist or is not true.`).join(', ');
+  return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message };
+}

@@ -1,0 +1,129 @@
+// startKubelet: assembles a node's kubelet out of its parts and runs it until it is stopped.
+import type { Clock, Random } from '../../src/apimachinery/clock.js';
+import type { Logger } from '../../src/apimachinery/logger.js';
+import type { Client } from '../../src/client/client.js';
+import type { EventRecorder } from '../../src/client/events.js';
+import type { Informers } from '../../src/client/informer.js';
+import { nodes } from '../../src/kinds/core/node.js';
+import { pods } from '../../src/kinds/core/pod.js';
+import type { CniNetwork } from '../cni/cni.js';
+import { ProbeManager } from '../probes/manager.js';
+import type { ContainerRuntime } from '../runtime/runtime.js';
+import { Backoff } from './backoff.js';
+import { runCleanup } from './cleanup.js';
+import { ImageManager } from './image-manager.js';
+import { keepLease } from './lease.js';
+import { machineFacts, oomScoreFloor } from './machine.js';
+import { NodeReporter } from './node.js';
+import { PodDirs } from './pod-dirs.js';
+import { PodWorkers } from './pod-workers.js';
+import type { ClusterDns } from './resolv-conf.js';
+import type { PodServices } from './services.js';
+import { apiSources } from './sources.js';
+import { StatusManager } from './status-manager.js';
+
+export interface KubeletOptions {
+  readonly nodeName: string;
+  readonly nodeIps: readonly string[];
+  readonly nodeLabels: { readonly [key: string]: string };
+  readonly rootDirectory: string;
+  /** The node's own resolv.conf. */
+  readonly resolvConf: string;
+  readonly clusterDns: ClusterDns;
+  readonly maxPods: number;
+  /** Where the server below listens, for the Node's status. */
+  readonly port: number;
+  readonly nodeStatusUpdateFrequency_ms: number;
+  readonly nodeLeaseRenewInterval_ms: number;
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly events: EventRecorder;
+  readonly runtime: ContainerRuntime;
+  readonly network: CniNetwork;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface Kubelet {
+  /** Ends all loops; the pods run on. */
+  stop(): void;
+}
+
+/** Resolves once the node is registered; pods are looked after from then on. */
+export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
+  const { nodeName, nodeIps, client, informers, events, runtime, network, clock, random } = options;
+  const log = options.log.child({ component: 'kubelet' });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const dirs = new PodDirs(options.rootDirectory);
+  const machine = await machineFacts(options.rootDirectory);
+  const oomFloor = await oomScoreFloor();
+  const node = new NodeReporter({
+    name: nodeName,
+    ips: nodeIps,
+    labels: options.nodeLabels,
+    maxPods: options.maxPods,
+    port: options.port,
+    rootDirectory: options.rootDirectory,
+    machine,
+    client,
+    runtime,
+    informer: informers.of(nodes, { fieldSelector: `metadata.name=${nodeName}` }),
+    events,
+    clock,
+    log,
+    stopping: signal,
+    interval_ms: options.nodeStatusUpdateFrequency_ms,
+    reloadNetwork: (podCidr) => network.reload(podCidr),
+  });
+  await node.register();
+  // Before any pod is looked at: a node that is known already has its network.
+  await network.reload(node.current?.spec.podCIDR);
+  void keepLease({
+    client,
+    node: () => node.current,
+    nodeName,
+    interval_ms: options.nodeLeaseRenewInterval_ms,
+    clock,
+    random,
+    log,
+    stopping: signal,
+  });
+  void node.run();
+  if (oomFloor === 0 && node.current) {
+    const message = 'containers cannot be protected from the OOM killer: this machine lacks CAP_SYS_RESOURCE, so no OOM score is below 0';
+    events.event(node.current, 'Warning', 'OOMScoreAdjDegraded', message);
+  }
+
+  const informer = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const probes = new ProbeManager({ runtime, events, clock, changed: (uid) => workers.wake(uid) });
+  const services: PodServices = {
+    runtime,
+    client,
+    events,
+    clock,
+    random,
+    log,
+    statuses: new StatusManager({ client, clock, random, log, stopping: signal }),
+    probes,
+    images: new ImageManager({ runtime, events, clock, log }),
+    restarts: new Backoff(clock),
+    dirs,
+    sources: apiSources(client, informers),
+    node: { name: nodeName, ips: nodeIps, cpu_milli: machine.cpu_milli, memory_bytes: machine.memory_bytes },
+    clusterDns: options.clusterDns,
+    resolvConf: options.resolvConf,
+    oomFloor,
+  };
+  const workers = new PodWorkers(services, informer, signal);
+  workers.start();
+  const cleanup = { runtime, dirs, clock, log, stopping: signal, isKnown: (uid: string) => workers.has(uid) };
+  informer.whenSynced(signal).then(
+    () => void runCleanup(cleanup),
+    () => undefined,
+  );
+  return {
+    stop: () => stopping.abort(new Error('the kubelet stops')),
+  };
+}

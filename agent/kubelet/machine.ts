@@ -1,0 +1,86 @@
+// The machine as a node's status shows it: its identity, capacity and pressures, from /proc, /sys and /etc.
+import { readFile, statfs } from 'node:fs/promises';
+import { arch, cpus, release, totalmem } from 'node:os';
+import type { NodeSystemInfo } from '../../src/kinds/types/core_v1.js';
+import type { RuntimeVersion } from '../runtime/runtime.js';
+
+/** What API clients compare versions with, and whose it is. */
+export const KUBELET_VERSION = 'v1.35.0+porthole';
+
+const ARCHITECTURES: { readonly [node: string]: string } = { x64: 'amd64', ia32: '386' };
+
+/** Upstream's thresholds of eviction, at which it reports pressure. */
+const MEMORY_AVAILABLE_MIN_BYTES = 100 * 1024 * 1024;
+const DISK_AVAILABLE_MIN = 0.1;
+const INODES_AVAILABLE_MIN = 0.05;
+const PIDS_AVAILABLE_MIN = 0.05;
+
+export interface MachineFacts {
+  readonly cpu_milli: number;
+  readonly memory_bytes: number;
+  readonly disk_bytes: number;
+}
+
+export interface Pressures {
+  readonly memory: boolean;
+  readonly disk: boolean;
+  readonly pid: boolean;
+}
+
+export const architecture = () => ARCHITECTURES[arch()] ?? arch();
+
+const read = (path: string) =>
+  readFile(path, 'utf8').then(
+    (text) => text.trim(),
+    () => '',
+  );
+
+export async function machineFacts(rootDirectory: string): Promise<MachineFacts> {
+  const { blocks, bsize } = await statfs(rootDirectory);
+  return { cpu_milli: cpus().length * 1000, memory_bytes: totalmem(), disk_bytes: blocks * bsize };
+}
+
+export async function pressures(rootDirectory: string): Promise<Pressures> {
+  const [memory, disk, load, pidMax] = await Promise.all([
+    read('/proc/meminfo'),
+    statfs(rootDirectory),
+    read('/proc/loadavg'),
+    read('/proc/sys/kernel/pid_max'),
+  ]);
+  const available = /^MemAvailable:\s+(\d+) kB/m.exec(memory)?.[1];
+  const tasks = Number(load.split(' ')[3]?.split('/')[1] ?? 0);
+  return {
+    memory: available !== undefined && Number(available) * 1024 < MEMORY_AVAILABLE_MIN_BYTES,
+    disk: disk.bavail < disk.blocks * DISK_AVAILABLE_MIN || (disk.files > 0 && disk.ffree < disk.files * INODES_AVAILABLE_MIN),
+    pid: Number(pidMax) > 0 && tasks > Number(pidMax) * (1 - PIDS_AVAILABLE_MIN),
+  };
+}
+
+export async function systemInfo(runtime: RuntimeVersion | undefined): Promise<NodeSystemInfo> {
+  const [machineID, systemUUID, bootID, osRelease] = await Promise.all([
+    read('/etc/machine-id'),
+    read('/sys/class/dmi/id/product_uuid'),
+    read('/proc/sys/kernel/random/boot_id'),
+    read('/etc/os-release'),
+  ]);
+  return {
+    machineID,
+    systemUUID: systemUUID || machineID,
+    bootID,
+    kernelVersion: release(),
+    osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? 'Linux',
+    containerRuntimeVersion: runtime ? `${runtime.name}://${runtime.version}` : '',
+    kubeletVersion: KUBELET_VERSION,
+    kubeProxyVersion: KUBELET_VERSION,
+    operatingSystem: 'linux',
+    architecture: architecture(),
+  };
+}
+
+/** The lowest OOM score that containers can be given here: below 0 needs CAP_SYS_RESOURCE, which nested machines may lack. */
+export async function oomScoreFloor(): Promise<number> {
+  const status = await read('/proc/self/status');
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
+  const CAP_SYS_RESOURCE = 24n;
+  return (effective >> CAP_SYS_RESOURCE) & 1n ? -1000 : 0;
+}

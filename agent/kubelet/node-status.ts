@@ -1,0 +1,109 @@
+// A Node's labels and status from what the machine and the runtime say: pure.
+import { rfc3339 } from '../../src/apimachinery/clock.js';
+import { formatQuantity } from '../../src/apimachinery/quantity.js';
+import type { NodeCondition, NodeStatus, NodeSystemInfo } from '../../src/kinds/types/core_v1.js';
+import { LABEL_ARCH, LABEL_HOSTNAME, LABEL_OS, PORT_KUBELET } from '../../src/kinds/wellknown.js';
+import type { MachineFacts, Pressures } from './machine.js';
+
+/** Upstream's eviction thresholds, which are not for pods to use. */
+const MEMORY_RESERVED_BYTES = 100 * 1024 * 1024;
+const DISK_ALLOCATABLE = 0.9;
+
+const OWN_CONDITIONS: readonly string[] = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'];
+
+/** How old a heartbeat time in an otherwise unchanged status may get before it is written: upstream's nodeStatusReportFrequency. */
+export const REPORT_INTERVAL_MS = 300_000;
+
+export interface NodeStatusContext {
+  readonly name: string;
+  readonly ips: readonly string[];
+  readonly maxPods: number;
+  readonly machine: MachineFacts;
+  readonly pressures: Pressures;
+  readonly info: NodeSystemInfo;
+  /** Why no pod can run here now; empty: they can. */
+  readonly problems: readonly string[];
+  readonly port?: number;
+  readonly old: NodeStatus | undefined;
+  readonly now_ms: number;
+}
+
+export function nodeLabels(name: string, architecture: string): { readonly [key: string]: string } {
+  return {
+    'beta.kubernetes.io/arch': architecture,
+    'beta.kubernetes.io/os': 'linux',
+    [LABEL_ARCH]: architecture,
+    [LABEL_HOSTNAME]: name,
+    [LABEL_OS]: 'linux',
+  };
+}
+
+export function nodeStatus(context: NodeStatusContext): NodeStatus {
+  const { name, ips, machine, maxPods, info, port } = context;
+  const resources = (memory_bytes: number, disk_bytes: number) => ({
+    cpu: formatQuantity(machine.cpu_milli / 1000, 'DecimalSI'),
+    'ephemeral-storage': formatQuantity(Math.floor(disk_bytes / 1024) * 1024, 'BinarySI'),
+    memory: formatQuantity(Math.floor(memory_bytes / 1024) * 1024, 'BinarySI'),
+    pods: String(maxPods),
+  });
+  return {
+    capacity: resources(machine.memory_bytes, machine.disk_bytes),
+    allocatable: resources(machine.memory_bytes - MEMORY_RESERVED_BYTES, Math.floor(machine.disk_bytes * DISK_ALLOCATABLE)),
+    conditions: conditions(context),
+    addresses: [...ips.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: name }],
+    daemonEndpoints: { kubeletEndpoint: { Port: port ?? PORT_KUBELET } },
+    nodeInfo: info,
+  };
+}
+
+function conditions({ pressures, problems, old, now_ms }: NodeStatusContext): readonly NodeCondition[] {
+  const pressure = (type: string, has: boolean, yes: readonly [string, string], no: readonly [string, string]) =>
+    condition(type, has ? 'True' : 'False', ...(has ? yes : no));
+  const condition = (type: string, status: 'True' | 'False', reason: string, message: string): NodeCondition => {
+    const before = old?.conditions?.find((one) => one.type === type);
+    const since = before?.status === status ? before.lastTransitionTime : undefined;
+    return { type, status, lastHeartbeatTime: rfc3339(now_ms), lastTransitionTime: since ?? rfc3339(now_ms), reason, message };
+  };
+  return [
+    pressure(
+      'MemoryPressure',
+      pressures.memory,
+      ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
+      ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    ),
+    pressure(
+      'DiskPressure',
+      pressures.disk,
+      ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
+      ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    ),
+    pressure(
+      'PIDPressure',
+      pressures.pid,
+      ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
+      ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    ),
+    problems.length === 0
+      ? condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status')
+      : condition('Ready', 'False', 'KubeletNotReady', `[${problems.join(', ')}]`),
+  ];
+}
+
+/** Whether the API has to be told: something else than a heartbeat time differs, or that has become too old. */
+export function needsReport(old: NodeStatus | undefined, wanted: NodeStatus, now_ms: number): boolean {
+  if (!old) return true;
+  const own = (old.conditions ?? []).filter(({ type }) => OWN_CONDITIONS.includes(type));
+  const heartbeat_ms = Math.min(...own.map(({ lastHeartbeatTime }) => Date.parse(lastHeartbeatTime ?? '') || 0));
+  if (!(now_ms - heartbeat_ms < REPORT_INTERVAL_MS)) return true;
+  return JSON.stringify(facts(old)) !== JSON.stringify(facts(wanted));
+}
+
+function facts({ capacity, allocatable, conditions: all = [], addresses, daemonEndpoints, nodeInfo }: NodeStatus) {
+  const states = OWN_CONDITIONS.map((type) => {
+    const found = all.find((condition) => condition.type === type);
+    return [found?.status, found?.reason, found?.message];
+  });
+  const sorted = (map: object | undefined) => Object.entries(map ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const places = addresses?.map(({ type, address }) => [type, address]);
+  return [sorted(capacity), sorted(allocatable), states, places, daemonEndpoints?.kubeletEndpoint?.Port, sorted(nodeInfo)];
+}

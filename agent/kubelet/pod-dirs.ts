@@ -1,0 +1,80 @@
+// Where a pod's files lie on the node: upstream's layout below --root-dir.
+import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tearDownVolumes } from '../volumes/index.js';
+
+/** Upstream's bound of a termination message. */
+const MESSAGE_MAX_BYTES = 4096;
+
+export class PodDirs {
+  constructor(readonly root: string) {}
+
+  private get pods(): string {
+    return join(this.root, 'pods');
+  }
+
+  pod(uid: string): string {
+    return join(this.pods, uid);
+  }
+
+  hosts(uid: string): string {
+    return join(this.pod(uid), 'etc-hosts');
+  }
+
+  resolvConf(uid: string): string {
+    return join(this.pod(uid), 'resolv.conf');
+  }
+
+  hostname(uid: string): string {
+    return join(this.pod(uid), 'hostname');
+  }
+
+  /** The pod's directory, which others than root may not look into. */
+  async make(uid: string): Promise<void> {
+    await mkdir(this.pods, { recursive: true });
+    await mkdir(this.pod(uid), { recursive: true, mode: 0o750 });
+  }
+
+  /** An empty file for a container's last words, one a run, which any user in the container may write. */
+  async makeMessageFile(uid: string, container: string, attempt: number): Promise<string> {
+    const directory = join(this.pod(uid), 'containers', container);
+    await mkdir(directory, { recursive: true });
+    const path = join(directory, String(attempt));
+    const file = await open(path, 'w');
+    await file.chmod(0o666);
+    await file.close();
+    return path;
+  }
+
+  async readMessage(path: string): Promise<string> {
+    const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (!file) return '';
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(MESSAGE_MAX_BYTES), 0, MESSAGE_MAX_BYTES, 0);
+      return buffer.subarray(0, bytesRead).toString('utf8');
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** In place: containers have the file itself mounted, and would go on seeing one that was replaced. */
+  async write(path: string, text: string): Promise<void> {
+    await writeFile(path, text, { mode: 0o644 });
+  }
+
+  async remove(uid: string): Promise<void> {
+    await tearDownVolumes(this.pod(uid));
+    await rm(this.pod(uid), { recursive: true, force: true });
+  }
+
+  /** Pods that have a directory, whether they still exist or not. */
+  async list(): Promise<readonly string[]> {
+    return readdir(this.pods).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,306 @@
+// One pod's life on this node, one step at a time: bring it to what its spec says, or to its end.
+import type { Timer } from '../../src/apimachinery/clock.js';
+import { isBeingDeleted } from '../../src/apimachinery/object.js';
+import { StatusError } from '../../src/apimachinery/status.js';
+import { pods } from '../../src/kinds/core/pod.js';
+import { isPodTerminal } from '../../src/kinds/core/podutil.js';
+import type { Pod } from '../../src/kinds/types/core_v1.js';
+import type { RuntimePod } from '../runtime/runtime.js';
+import { setUpVolumes, volumeTypes } from '../volumes/index.js';
+import type { Waiting } from './container-status.js';
+import { deletionGrace_s, killContainer, restartKill } from './kill.js';
+import type { PodServices } from './services.js';
+import { PodStart } from './start-pod.js';
+import { buildStatus } from './status.js';
+import { computeActions, type PodActions } from './sync-pod.js';
+import { TerminationMessages } from './termination-message.js';
+import type { WaitingError } from './waiting.js';
+
+/** Waits between tries of what failed without a back-off of its own. The longest is upstream's. */
+const RETRY_MIN_MS = 500;
+const RETRY_MAX_MS = 10_000;
+
+interface Failure {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export class PodWorker {
+  private pod: Pod;
+  /** The API no longer has it. */
+  private gone = false;
+  private dirty = false;
+  private looping = false;
+  /** Nothing of it is left on the node. */
+  private removed = false;
+  /** Aborted when the pod is to end, so that a pull does not hold it up. */
+  private starting = new AbortController();
+  /** While its containers are being ended: which, and what grace they were given. */
+  private ending: { readonly ids: readonly string[]; grace_s: number } | undefined;
+  private failures = 0;
+  private retry: Timer | undefined;
+  private readonly waiting = new Map<string, Waiting>();
+  private readonly messages: TerminationMessages;
+
+  /** `done` is called once, when the API no longer has the pod and nothing of it is left. */
+  constructor(
+    pod: Pod,
+    private readonly services: PodServices,
+    private readonly done: () => void,
+  ) {
+    this.pod = pod;
+    this.messages = new TerminationMessages(services.runtime, services.dirs);
+    this.wake();
+  }
+
+  /** The API's object changed. */
+  update(pod: Pod): void {
+    const before = this.pod;
+    this.pod = pod;
+    this.services.statuses.observed(pod);
+    if (isBeingDeleted(pod)) this.hasten(pod);
+    if (concernsUs(before, pod)) this.wake();
+  }
+
+  /** The API no longer has it. */
+  delete(last: Pod): void {
+    this.pod = last;
+    this.gone = true;
+    this.hasten(last);
+    this.wake();
+  }
+
+  private hasten(pod: Pod): void {
+    this.starting.abort(new Error('the pod is being deleted'));
+    const grace_s = deletionGrace_s(pod);
+    if (!this.ending || grace_s >= this.ending.grace_s) return;
+    this.ending.grace_s = grace_s;
+    for (const id of this.ending.ids) {
+      this.services.runtime.stopContainer(id, grace_s).catch((error: Error) => {
+        this.services.log.warn({ container: id, error: error.message }, 'cannot shorten a grace period');
+      });
+    }
+  }
+
+  /** Something may have changed: the runtime's containers, a probe's verdict, a reason to wait that has passed. */
+  wake(): void {
+    this.dirty = true;
+    if (!this.looping) void this.loop();
+  }
+
+  private async loop(): Promise<void> {
+    this.looping = true;
+    this.retry?.cancel();
+    while (this.dirty && !this.removed) {
+      this.dirty = false;
+      try {
+        const retryAfter_ms = await this.sync();
+        this.failures = 0;
+        if (retryAfter_ms !== undefined) this.retryAfter(retryAfter_ms);
+      } catch (error) {
+        this.failedWith(error as Error);
+      }
+    }
+    this.looping = false;
+  }
+
+  private failedWith(error: Error): void {
+    const { name, namespace } = this.pod.metadata;
+    this.services.log.warn({ pod: name, namespace, error: error.message }, 'pod sync failed, trying again');
+    this.retryAfter(this.nextRetry_ms());
+  }
+
+  private nextRetry_ms(): number {
+    return Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.failures++, 10)) * (0.75 + this.services.random.next() / 2);
+  }
+
+  private retryAfter(delay_ms: number): void {
+    this.retry?.cancel();
+    this.retry = this.services.clock.after(delay_ms, () => this.wake());
+  }
+
+  /** When to look again even if nothing changes; undefined: not needed. */
+  private async sync(): Promise<number | undefined> {
+    const pod = this.services.statuses.newest(this.pod);
+    if (this.gone || isBeingDeleted(pod)) return this.end(pod, undefined);
+    if (isPodTerminal(pod)) return this.stop(pod, undefined).then(() => undefined);
+    const left_ms = deadlineLeft_ms(pod, this.services.clock.now());
+    if (left_ms <= 0) {
+      await this.stop(pod, { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' });
+      return undefined;
+    }
+    const retry_ms = await this.bringUp(pod);
+    const next_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, left_ms);
+    return Number.isFinite(next_ms) ? next_ms : undefined;
+  }
+
+  private async bringUp(pod: Pod): Promise<number | undefined> {
+    const { runtime, probes } = this.services;
+    const observed = await this.observe(pod);
+    const actions = computeActions(pod, observed, probes.failed(pod.metadata.uid));
+    await this.report(pod, observed, {});
+    if (isIdle(actions, observed)) {
+      await this.refreshVolumes(pod);
+      return undefined;
+    }
+    if (actions.killPod) await this.killAll(pod, observed);
+    await Promise.all(actions.kill.map((kill) => restartKill(pod, kill, podIp(observed, this.services), this.services)));
+    await Promise.all(actions.remove.map((id) => runtime.removeContainer(id)));
+    let retry_ms: number | undefined;
+    const failed = (name: string, error: WaitingError) => {
+      this.waiting.set(name, { reason: error.reason, message: error.message });
+      retry_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, error.retryAfter_ms ?? this.nextRetry_ms());
+    };
+    const start = new PodStart(
+      pod,
+      this.services,
+      this.starting.signal,
+      ({ container }, error) => failed(container.name, error),
+      ({ container }) => this.waiting.delete(container.name),
+    );
+    try {
+      await start.run(actions, observed);
+    } finally {
+      await this.report(this.services.statuses.newest(pod), await this.observe(pod), {});
+    }
+    if (retry_ms !== undefined) this.failures++;
+    return retry_ms;
+  }
+
+  private async observe(pod: Pod): Promise<RuntimePod> {
+    const observed = await this.services.runtime.podStatus(pod.metadata.uid);
+    const running = observed.containers.filter(({ state }) => state === 'running');
+    if (!this.starting.signal.aborted) this.services.probes.sync(pod, running, podIp(observed, this.services));
+    return observed;
+  }
+
+  private async report(
+    pod: Pod,
+    observed: RuntimePod,
+    { terminating = false, finished = false, failure }: { terminating?: boolean; finished?: boolean; failure?: Failure | undefined },
+  ): Promise<void> {
+    const { statuses, images, probes, node, clock } = this.services;
+    const { uid } = pod.metadata;
+    await this.messages.learn(observed.containers);
+    await Promise.all([...new Set(observed.containers.map(({ image }) => image))].map((image) => images.learn(image)));
+    const status = buildStatus(pod, observed, {
+      now_ms: clock.now(),
+      hostIps: node.ips,
+      waiting: this.waiting,
+      probes: {
+        started: (container, id) => probes.started(uid, container, id),
+        ready: (container, id) => probes.ready(uid, container, id),
+      },
+      imageId: (image) => images.imageId(image),
+      terminationMessage: (container) => this.messages.of(container),
+      terminating,
+      finished,
+      failure,
+    });
+    statuses.set(pod, status);
+  }
+
+  /** ConfigMaps, Secrets and the pod's own labels may have changed since their files were written. */
+  private async refreshVolumes(pod: Pod): Promise<void> {
+    const managed = (pod.spec.volumes ?? []).filter((volume) =>
+      volumeTypes.some(({ field, managed: m }) => m && volume[field] !== undefined),
+    );
+    if (managed.length === 0) return;
+    const { dirs, node, sources } = this.services;
+    await setUpVolumes(dirs.pod(pod.metadata.uid), managed, { pod, node, sources, warn: () => undefined });
+  }
+
+  /** Ends what runs of it and its sandboxes; what has exited stays, for its logs. */
+  private async killAll(pod: Pod, observed: RuntimePod): Promise<void> {
+    const { runtime } = this.services;
+    const running = observed.containers.filter(({ state }) => state === 'running');
+    // Of the newest object: a shorter grace may have come since this round began.
+    const grace_s = deletionGrace_s(this.pod);
+    this.ending = { ids: running.map(({ id }) => id), grace_s };
+    const ip = podIp(observed, this.services);
+    try {
+      const kill = (c: (typeof running)[number]) => killContainer(pod, c, grace_s, `Stopping container ${c.name}`, ip, this.services);
+      await Promise.all(running.map(kill));
+    } finally {
+      this.ending = undefined;
+    }
+    await Promise.all(
+      observed.sandboxes.map(async ({ id }) => {
+        await runtime.stopPodSandbox(id);
+        await runtime.removePodSandbox(id);
+      }),
+    );
+  }
+
+  /** The pod is over, but stays in the API. */
+  private async stop(pod: Pod, failure: Failure | undefined): Promise<void> {
+    const { uid } = pod.metadata;
+    this.services.probes.remove(uid);
+    const observed = await this.services.runtime.podStatus(uid);
+    if (observed.sandboxes.length === 0 && observed.containers.every(({ state }) => state !== 'running') && !failure) return;
+    await this.killAll(pod, observed);
+    const after = await this.services.runtime.podStatus(uid);
+    await this.report(this.services.statuses.newest(pod), after, { terminating: true, finished: true, failure });
+  }
+
+  /** The pod is deleted: all of it goes, and then its object. */
+  private async end(pod: Pod, failure: Failure | undefined): Promise<undefined> {
+    const { runtime, statuses, dirs, restarts, images } = this.services;
+    const { uid } = pod.metadata;
+    await this.stop(pod, failure);
+    if (!this.gone) await statuses.flush(uid);
+    const left = await runtime.podStatus(uid);
+    await Promise.all([...left.containers, ...left.sandboxes].map(({ id }) => runtime.removeContainer(id)));
+    await dirs.remove(uid);
+    if (!this.gone) await this.deleteObject(pod);
+    restarts.reset(`${uid}/`);
+    images.forgetPod(uid);
+    if (!this.gone) return;
+    statuses.forget(uid);
+    this.removed = true;
+    this.done();
+  }
+
+  private async deleteObject({ metadata: { namespace, name, uid } }: Pod): Promise<void> {
+    try {
+      await this.services.client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } });
+    } catch (error) {
+      // Gone already, or another pod has its name.
+      if (!(error instanceof StatusError) || (error.code !== 404 && error.code !== 409)) throw error;
+    }
+  }
+}
+
+/** Our own status patches come back to us too; they ask for nothing. */
+function concernsUs(before: Pod, after: Pod): boolean {
+  const facts = ({ metadata, spec, status }: Pod) => [
+    metadata.generation,
+    metadata.deletionTimestamp,
+    metadata.deletionGracePeriodSeconds,
+    metadata.labels,
+    metadata.annotations,
+    spec.activeDeadlineSeconds,
+    spec.containers.map(({ image }) => image),
+    status.phase === 'Failed' || status.phase === 'Succeeded',
+    gates(after).map((type) => status.conditions?.find((condition) => condition.type === type)?.status),
+  ];
+  return JSON.stringify(facts(before)) !== JSON.stringify(facts(after));
+}
+
+const gates = ({ spec }: Pod) => (spec.readinessGates ?? []).map(({ conditionType }) => conditionType);
+
+function isIdle(actions: PodActions, observed: RuntimePod): boolean {
+  const running = observed.sandboxes.length > 0 || observed.containers.some(({ state }) => state === 'running');
+  return !(actions.killPod && running) && actions.kill.length + actions.start.length + actions.remove.length === 0;
+}
+
+function podIp(observed: RuntimePod, { node }: PodServices): string {
+  const sandbox = observed.sandboxes.find(({ ready }) => ready);
+  return sandbox?.ips[0] ?? node.ips[0] ?? '';
+}
+
+/** Infinite where the pod has no deadline. */
+function deadlineLeft_ms({ spec, status }: Pod, now_ms: number): number {
+  if (spec.activeDeadlineSeconds === undefined || !status.startTime) return Number.POSITIVE_INFINITY;
+  return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 - now_ms;
+}

@@ -1,0 +1,79 @@
+// All pods' workers: fed by the API's pods of this node and the runtime's events, with a slow look at everything as a safety net.
+import { sleep } from '../../src/apimachinery/clock.js';
+import type { Informer } from '../../src/client/informer.js';
+import type { Pod } from '../../src/kinds/types/core_v1.js';
+import { PodWorker } from './pod-worker.js';
+import type { PodServices } from './services.js';
+
+/** How long an event that was lost can go unnoticed; also how old a mounted ConfigMap can be. Upstream's relist is as slow. */
+const RELIST_MS = 60_000;
+/** After the runtime went away: its events are few, and a dead engine is soon back. */
+const RECONNECT_MS = 500;
+
+export class PodWorkers {
+  private readonly workers = new Map<string, PodWorker>();
+
+  constructor(
+    private readonly services: PodServices,
+    private readonly informer: Informer<Pod>,
+    private readonly stopping: AbortSignal,
+  ) {}
+
+  /** Follows the API and the runtime until the agent stops. */
+  start(): void {
+    const unsubscribe = this.informer.onChange(({ old, new: pod }) => {
+      if (pod) this.update(pod);
+      else if (old) this.workers.get(old.metadata.uid)?.delete(old);
+    });
+    this.stopping.addEventListener('abort', unsubscribe, { once: true });
+    void this.followRuntime();
+    void this.relist();
+  }
+
+  wake(podUid: string): void {
+    this.workers.get(podUid)?.wake();
+  }
+
+  has(podUid: string): boolean {
+    return this.workers.has(podUid);
+  }
+
+  private update(pod: Pod): void {
+    const { uid } = pod.metadata;
+    const worker = this.workers.get(uid);
+    if (worker) worker.update(pod);
+    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.workers.delete(uid)));
+  }
+
+  private wakeAll(): void {
+    for (const worker of this.workers.values()) worker.wake();
+  }
+
+  private async followRuntime(): Promise<void> {
+    const { runtime, clock, log } = this.services;
+    while (!this.stopping.aborted) {
+      try {
+        for await (const event of runtime.events(this.stopping)) {
+          // We start and remove ourselves, and look at the outcome then.
+          if (event.type === 'died' || event.type === 'oom') this.wake(event.podUid);
+        }
+      } catch (error) {
+        if (!this.stopping.aborted) log.warn({ error: (error as Error).message }, 'lost the events of the container runtime');
+      }
+      if (!(await this.pause(clock, RECONNECT_MS))) return;
+      this.wakeAll();
+    }
+  }
+
+  private async relist(): Promise<void> {
+    while (await this.pause(this.services.clock, RELIST_MS)) this.wakeAll();
+  }
+
+  /** False when the agent stops. */
+  private pause(clock: PodServices['clock'], delay_ms: number): Promise<boolean> {
+    return sleep(clock, delay_ms, this.stopping).then(
+      () => true,
+      () => false,
+    );
+  }
+}

@@ -1,0 +1,226 @@
+// The effects of starting: sandbox, images, volumes and containers, as much as possible at the same time.
+
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import type { Pod } from '../../src/kinds/types/core_v1.js';
+import type { Image, PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
+import { type ReadyVolume, setUpVolumes } from '../volumes/index.js';
+import { VolumeError } from '../volumes/volume.js';
+import { containerConfig } from './container-config.js';
+import { ContainerConfigError, envNeedsPodIp } from './env.js';
+import { runHook } from './hooks.js';
+import { hostNetworkHosts, podHostname, podHosts } from './hosts.js';
+import { pullSecrets } from './pull-secrets.js';
+import { formatResolvConf, parseResolvConf, podDns } from './resolv-conf.js';
+import { sandboxConfig } from './sandbox-config.js';
+import type { PodServices } from './services.js';
+import type { PodActions, StartAction } from './sync-pod.js';
+import { unsupportedField } from './unsupported.js';
+import { WaitingError } from './waiting.js';
+
+/** Upstream waits for a postStart hook for ever; a pod's other containers must not. */
+const POST_START_TIMEOUT_MS = 600_000;
+
+export type StartFailure = (action: StartAction, error: WaitingError) => void;
+
+interface Sandbox {
+  /** As soon as it exists: containers can be created in it. */
+  readonly id: Promise<string>;
+  /** Once it is wired. */
+  readonly ready: Promise<PodSandbox>;
+  readonly config: PodSandboxConfig;
+}
+
+/** One round of starting a pod's containers. `failed` is told of each that could not, `started` of each that could. */
+export class PodStart {
+  constructor(
+    private readonly pod: Pod,
+    private readonly services: PodServices,
+    private readonly signal: AbortSignal,
+    private readonly failed: StartFailure,
+    private readonly started: (action: StartAction) => void,
+  ) {}
+
+  /** Rejects where nothing of the pod can start: no sandbox, no volumes. */
+  async run(actions: PodActions, observed: RuntimePod): Promise<void> {
+    const { dirs, sources } = this.services;
+    const starts = actions.start.filter((action) => this.mayStart(action));
+    if (starts.length === 0) return;
+    await dirs.make(this.pod.metadata.uid);
+    const sandbox = this.sandbox(actions, observed);
+    const files = this.writeFiles();
+    const volumes = this.volumes();
+    const ready = Promise.all([sandbox.ready, files, sources.whenServicesKnown(this.signal)]).then(([wired]) => this.writeHosts(wired));
+    const created = starts.map((action) => settled(this.create(action, sandbox, ready, volumes)));
+    // All are awaited, so that nothing of this round is still under way when the next one begins.
+    const outcomes = await Promise.all([settled(sandbox.ready), settled(volumes), settled(ready)]);
+    const problem = outcomes.find((outcome) => outcome.error !== undefined)?.error;
+    for (const [index, action] of starts.entries()) {
+      const { value: containerId, error } = await created[index]!;
+      if (problem !== undefined) continue;
+      if (error !== undefined) this.report(action, error);
+      else await this.start(action, containerId!, (await sandbox.ready).ips[0] ?? this.services.node.ips[0] ?? '');
+    }
+    if (problem !== undefined) throw this.eventOf(problem);
+  }
+
+  /** Not while it backs off, and not with fields that this node cannot honour. */
+  private mayStart(action: StartAction): boolean {
+    const { events, restarts } = this.services;
+    const { metadata, spec } = this.pod;
+    const { container, last } = action;
+    const field = unsupportedField(spec, container);
+    if (field) {
+      const error = new WaitingError('CreateContainerConfigError', `${field} is not supported by this node`);
+      events.event(this.pod, 'Warning', 'Failed', `Error: ${error.message}`);
+      this.failed(action, error);
+      return false;
+    }
+    if (!last) return true;
+    const key = restartKey(this.pod, action);
+    const wait_ms = last.state === 'exited' ? restarts.remaining_ms(key, last.finishedAt_ms) : 0;
+    const podName = `${metadata.name}_${metadata.namespace}(${metadata.uid})`;
+    if (wait_ms > 0) {
+      events.event(this.pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${podName}`);
+      const message = `back-off ${formatDelay(restarts.delay_ms(key))} restarting failed container=${container.name} pod=${podName}`;
+      this.failed(action, new WaitingError('CrashLoopBackOff', message, wait_ms));
+      return false;
+    }
+    restarts.next(key, last.finishedAt_ms || this.services.clock.now());
+    return true;
+  }
+
+  private sandbox(actions: PodActions, observed: RuntimePod): Sandbox {
+    const { runtime, oomFloor } = this.services;
+    const existing = observed.sandboxes[0];
+    if (!actions.createSandbox && existing) {
+      const config = sandboxConfig(this.pod, existing.attempt, oomFloor);
+      return { id: Promise.resolve(existing.id), ready: Promise.resolve(existing), config };
+    }
+    const config = sandboxConfig(this.pod, actions.sandboxAttempt, oomFloor);
+    let created: (id: string) => void = () => undefined;
+    const exists = new Promise<string>((resolve) => {
+      created = resolve;
+    });
+    const ready = runtime.runPodSandbox(config, (id) => created(id));
+    return { id: Promise.race([exists, ready.then(({ id }) => id)]), ready, config };
+  }
+
+  private async writeFiles(): Promise<void> {
+    const { dirs, clusterDns, resolvConf } = this.services;
+    const { metadata, spec } = this.pod;
+    const node = parseResolvConf(await readFile(resolvConf, 'utf8'));
+    const dns = podDns(spec, metadata.namespace ?? '', clusterDns, node);
+    await dirs.write(dirs.resolvConf(metadata.uid), formatResolvConf(dns));
+    await dirs.write(dirs.hostname(metadata.uid), `${spec.hostNetwork ? hostname() : podHostname(this.pod)}\n`);
+  }
+
+  private async writeHosts(sandbox: PodSandbox): Promise<PodSandbox> {
+    const { dirs, clusterDns } = this.services;
+    const { metadata, spec } = this.pod;
+    const text = spec.hostNetwork
+      ? hostNetworkHosts(await readFile('/etc/hosts', 'utf8'), spec)
+      : podHosts(this.pod, sandbox.ips, clusterDns.domain);
+    await dirs.write(dirs.hosts(metadata.uid), text);
+    return sandbox;
+  }
+
+  private volumes(): Promise<ReadonlyMap<string, ReadyVolume>> {
+    const { dirs, node, sources, events } = this.services;
+    const warn = (message: string) => events.event(this.pod, 'Warning', 'FailedMount', message);
+    return setUpVolumes(dirs.pod(this.pod.metadata.uid), this.pod.spec.volumes ?? [], { pod: this.pod, node, sources, warn });
+  }
+
+  /** Creates the container as soon as it can be, which is before its sandbox runs. */
+  private async create(
+    { container, attempt }: StartAction,
+    sandbox: Sandbox,
+    ready: Promise<PodSandbox>,
+    volumes: Promise<ReadonlyMap<string, ReadyVolume>>,
+  ): Promise<string> {
+    const { runtime, images, sources, node, dirs, oomFloor } = this.services;
+    const ensured = pullSecrets(this.pod, sources).then((auths) => images.ensure(this.pod, container, auths, this.signal));
+    const [image, sandboxId, mounted] = await Promise.all([ensured, sandbox.id, volumes, sources.whenServicesKnown(this.signal)]);
+    const podIps = envNeedsPodIp(container) ? (this.pod.spec.hostNetwork ? node.ips : (await ready).ips) : [];
+    const context = { pod: this.pod, podIps, image: image as Image, volumes: mounted, node, sources, dirs, oomFloor };
+    const config = await containerConfig(container, attempt, context);
+    try {
+      return await runtime.createContainer(sandboxId, config, sandbox.config);
+    } catch (error) {
+      throw new WaitingError('CreateContainerError', (error as Error).message);
+    }
+  }
+
+  private async start(action: StartAction, containerId: string, podIp: string): Promise<void> {
+    const { runtime, events, clock, log } = this.services;
+    const { container } = action;
+    if (this.signal.aborted) return;
+    events.event(this.pod, 'Normal', 'Created', `Created container: ${container.name}`);
+    try {
+      await runtime.startContainer(containerId);
+    } catch (error) {
+      return this.report(action, new WaitingError('RunContainerError', (error as Error).message));
+    }
+    events.event(this.pod, 'Normal', 'Started', `Started container ${container.name}`);
+    this.started(action);
+    const hook = container.lifecycle?.postStart;
+    if (!hook) return;
+    try {
+      const run = runHook(hook, { container, containerId, podIp }, runtime, clock, POST_START_TIMEOUT_MS);
+      await Promise.race([run, aborted(this.signal)]);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      events.event(this.pod, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${(error as Error).message}`);
+      log.info({ pod: this.pod.metadata.name, container: container.name }, 'killing a container whose postStart hook failed');
+      await runtime.stopContainer(containerId, this.pod.spec.terminationGracePeriodSeconds ?? 0);
+      this.failed(action, new WaitingError('PostStartHookError', (error as Error).message));
+    }
+  }
+
+  private report(action: StartAction, error: unknown): void {
+    if (this.signal.aborted) return;
+    const waiting = toWaiting(error);
+    // Image errors have told their own events.
+    if (!(error instanceof WaitingError) || !IMAGE_REASONS.has(error.reason)) {
+      this.services.events.event(this.pod, 'Warning', 'Failed', `Error: ${waiting.message}`);
+    }
+    this.failed(action, waiting);
+  }
+
+  private eventOf(problem: unknown): unknown {
+    if (this.signal.aborted) return problem;
+    const { message } = problem as Error;
+    const [reason, text] =
+      problem instanceof VolumeError ? ['FailedMount', message] : ['FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`];
+    this.services.events.event(this.pod, 'Warning', reason!, text!);
+    return problem;
+  }
+}
+
+const IMAGE_REASONS = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName']);
+
+/** A problem of the container's own; anything else is the engine's or the API's, which passes. */
+function toWaiting(error: unknown): WaitingError {
+  if (error instanceof WaitingError) return error;
+  const reason = error instanceof ContainerConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
+  return new WaitingError(reason, (error as Error).message);
+}
+
+export const restartKey = (pod: Pod, { container }: StartAction) => `${pod.metadata.uid}/${container.name}/${container.image}`;
+
+/** Go's way to write whole seconds. */
+function formatDelay(delay_ms: number): string {
+  const seconds = Math.round(delay_ms / 1000);
+  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}
+
+function settled<T>(promise: Promise<T>): Promise<{ value?: T; error?: unknown }> {
+  return promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+}

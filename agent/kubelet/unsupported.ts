@@ -1,0 +1,53 @@
+// Fields of a pod that this node cannot honour: named, so that no pod runs as something other than what it asked for.
+import { isSidecar } from '../../src/kinds/core/podutil.js';
+import type { Container, Lifecycle, PodSpec, Probe, SecurityContext } from '../../src/kinds/types/core_v1.js';
+
+type Checks<T> = readonly (readonly [field: string, isUsed: (object: T) => boolean])[];
+
+const POD: Checks<PodSpec> = [
+  ['runtimeClassName', (s) => Boolean(s.runtimeClassName)],
+  ['resourceClaims', (s) => Boolean(s.resourceClaims?.length)],
+  ['resources', (s) => Object.keys(s.resources?.limits ?? {}).length + Object.keys(s.resources?.requests ?? {}).length > 0],
+  ['ephemeralContainers', (s) => Boolean(s.ephemeralContainers?.length)],
+  ['setHostnameAsFQDN', (s) => s.setHostnameAsFQDN === true],
+  ['hostUsers', (s) => s.hostUsers === false],
+  ['hostnameOverride', (s) => s.hostnameOverride !== undefined],
+  ['os.name', (s) => s.os !== undefined && s.os.name !== 'linux'],
+  ['securityContext.seLinuxOptions', (s) => Object.keys(s.securityContext?.seLinuxOptions ?? {}).length > 0],
+  ['securityContext.windowsOptions', (s) => Object.keys(s.securityContext?.windowsOptions ?? {}).length > 0],
+  ['securityContext.supplementalGroupsPolicy', (s) => s.securityContext?.supplementalGroupsPolicy === 'Strict'],
+  ['securityContext.seccompProfile', (s) => isLocal(s.securityContext?.seccompProfile)],
+  ['securityContext.appArmorProfile', (s) => isLocal(s.securityContext?.appArmorProfile)],
+];
+
+const CONTAINER: Checks<Container> = [
+  ['restartPolicyRules', (c) => Boolean(c.restartPolicyRules?.length)],
+  ['volumeDevices', (c) => Boolean(c.volumeDevices?.length)],
+  ['resources.claims', (c) => Boolean(c.resources?.claims?.length)],
+  ['lifecycle.preStop.tcpSocket', (c) => c.lifecycle?.preStop?.tcpSocket !== undefined],
+  ['volumeMounts.subPathExpr', (c) => (c.volumeMounts ?? []).some(({ subPathExpr }) => Boolean(subPathExpr))],
+  ['volumeMounts.recursiveReadOnly', (c) => (c.volumeMounts ?? []).some(({ recursiveReadOnly }) => recursiveReadOnly === 'Enabled')],
+  ['livenessProbe.grpc', (c) => usesGrpc(c.livenessProbe)],
+  ['readinessProbe.grpc', (c) => usesGrpc(c.readinessProbe)],
+  ['startupProbe.grpc', (c) => usesGrpc(c.startupProbe)],
+  ['lifecycle.postStart.tcpSocket', (c) => hasTcpHook(c.lifecycle)],
+  ['securityContext.seLinuxOptions', (c) => Object.keys(c.securityContext?.seLinuxOptions ?? {}).length > 0],
+  ['securityContext.windowsOptions', (c) => Object.keys(c.securityContext?.windowsOptions ?? {}).length > 0],
+  ['securityContext.procMount', (c) => c.securityContext?.procMount === 'Unmasked'],
+  ['securityContext.seccompProfile', (c) => isLocal(c.securityContext?.seccompProfile)],
+  ['securityContext.appArmorProfile', (c) => isLocal(c.securityContext?.appArmorProfile)],
+];
+
+const isLocal = (profile: SecurityContext['seccompProfile'] | SecurityContext['appArmorProfile']) => profile?.type === 'Localhost';
+const usesGrpc = (probe: Probe | undefined) => probe?.grpc !== undefined;
+const hasTcpHook = (lifecycle: Lifecycle | undefined) => lifecycle?.postStart?.tcpSocket !== undefined;
+
+/** The first such field, as a path below the pod; undefined where all can be honoured. Volumes are judged as they are set up. */
+export function unsupportedField(spec: PodSpec, container: Container): string | undefined {
+  for (const [field, isUsed] of POD) if (isUsed(spec)) return `spec.${field}`;
+  const sidecar = (spec.initContainers ?? []).find(isSidecar);
+  if (sidecar) return `spec.initContainers{${sidecar.name}}.restartPolicy`;
+  const list = spec.initContainers?.includes(container) ? 'initContainers' : 'containers';
+  for (const [field, isUsed] of CONTAINER) if (isUsed(container)) return `spec.${list}{${container.name}}.${field}`;
+  return list === 'containers' && container.restartPolicy ? `spec.containers{${container.name}}.restartPolicy` : undefined;
+}

@@ -1,0 +1,54 @@
+// `porthole agent`: the command line of a node's agent. What it assembles is in node-agent.ts, loaded only when it runs.
+import { hostname } from 'node:os';
+import { Command } from 'commander';
+import { CLUSTER_DOMAIN, CLUSTER_IP_DNS, PORT_KUBELET } from '../src/kinds/wellknown.js';
+import { addresses, count, dockerEndpoint, duration_ms, labels, list, port, serverUrl } from './flags.js';
+import type { AgentFlags, NodeAgent } from './node-agent.js';
+
+export const agentCommand = new Command('agent')
+  .description('Run a node: kubelet, kube-proxy and DNS, joined to a cluster')
+  .requiredOption('--server <url>', "the cluster's API server, such as https://192.168.1.10:6443", serverUrl)
+  .option('--token <token>', 'join token, made by `porthole token create`; needed to join, not afterwards')
+  .option('--hostname-override <name>', "the node's name", hostname().toLowerCase())
+  .option('--node-ip <ip>', "the node's address (default: the one towards the server)", addresses)
+  .option('--node-labels <labels>', 'labels for the node, key=value with commas between', labels, {})
+  .option('--root-dir <dir>', "where pods' files and volumes lie", '/var/lib/kubelet')
+  .option('--cert-dir <dir>', "where the node's certificates lie", '/var/lib/kubelet/pki')
+  .option('--docker-endpoint <url>', 'the Docker Engine', dockerEndpoint, 'unix:///var/run/docker.sock')
+  .option('--pod-infra-container-image <image>', 'image of the container that holds a pod together', 'registry.k8s.io/pause:3.10')
+  .option('--cni-conf-dir <dir>', 'CNI configuration; where it is empty, a bridge is configured', '/etc/cni/net.d')
+  .option('--cni-bin-dir <dirs>', 'CNI plugins, several directories with commas between', list, ['/usr/lib/cni', '/opt/cni/bin'])
+  .option('--resolv-conf <file>', "the node's resolv.conf, which pods' are made from")
+  .option('--cluster-dns <ips>', "the name server in pods' resolv.conf", addresses, [CLUSTER_IP_DNS])
+  .option('--cluster-domain <domain>', 'the domain of Services', CLUSTER_DOMAIN)
+  .option('--max-pods <n>', 'how many pods this node takes', count, 110)
+  .option('--address <ip>', 'where the kubelet listens', '0.0.0.0')
+  .option('--port <port>', 'where the kubelet listens', port, PORT_KUBELET)
+  .option('--node-status-update-frequency <duration>', 'how often the node looks at itself', duration_ms, 10_000)
+  .option('--node-lease-renew-interval <duration>', 'time between heartbeats', duration_ms, 5_000)
+  .option('-v, --v <level>', 'verbosity of the log, 0 to 10', count, 0)
+  .action(run);
+
+async function run(flags: AgentFlags): Promise<void> {
+  const { startNodeAgent } = await import('./node-agent.js');
+  try {
+    stopOnSignal(await startNodeAgent(flags));
+  } catch (error) {
+    // What keeps an agent from starting is for a person to put right; a defect keeps its stack.
+    const isDefect = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+    process.stderr.write(`porthole agent: ${isDefect ? (error as Error).stack : (error as Error).message}\n`);
+    process.exit(1);
+  }
+}
+
+/** Pods run on. A second signal does not wait: whoever sends it means it. */
+function stopOnSignal(agent: NodeAgent): void {
+  let stopping = false;
+  const onSignal = () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    void agent.stop().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}

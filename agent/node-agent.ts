@@ -1,0 +1,158 @@
+// startNodeAgent: joins the cluster and runs everything a node consists of, in one process.
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock, systemRandom } from '../src/apimachinery/clock.js';
+import type { Logger } from '../src/apimachinery/logger.js';
+import { ApiClient } from '../src/client/api-client.js';
+import { createEventRecorder } from '../src/client/event-recorder.js';
+import { createInformers } from '../src/client/informers.js';
+import { pods } from '../src/kinds/core/pod.js';
+import { PORT_NODE_DNS } from '../src/kinds/wellknown.js';
+import { bootstrapNode, type NodeIdentity } from './bootstrap.js';
+import { CniNetwork } from './cni/cni.js';
+import { startRoutes } from './cni/routes.js';
+import { publishDnsEndpoints } from './dns/publish.js';
+import { startDns } from './dns/server.js';
+import { startKubelet } from './kubelet/kubelet.js';
+import { parseResolvConf } from './kubelet/resolv-conf.js';
+import { createAgentLogger } from './logger.js';
+import { addressTowards, defaultResolvConf } from './node-addresses.js';
+import { startKubeProxy } from './proxy/kube-proxy.js';
+import { DockerRuntime } from './runtime/docker.js';
+import { startKubeletServer } from './server.js';
+
+export interface AgentFlags {
+  readonly server: string;
+  readonly token?: string;
+  readonly hostnameOverride: string;
+  readonly nodeIp?: readonly string[];
+  readonly nodeLabels: { readonly [key: string]: string };
+  readonly rootDir: string;
+  readonly certDir: string;
+  readonly dockerEndpoint: string;
+  readonly podInfraContainerImage: string;
+  readonly cniConfDir: string;
+  readonly cniBinDir: readonly string[];
+  readonly resolvConf?: string;
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+  readonly maxPods: number;
+  readonly address: string;
+  readonly port: number;
+  readonly nodeStatusUpdateFrequency: number;
+  readonly nodeLeaseRenewInterval: number;
+  readonly v: number;
+}
+
+export interface NodeAgent {
+  /** Ends the agent's work; pods, routes and rules stay as they are. */
+  stop(): Promise<void>;
+}
+
+const clock = systemClock;
+const random = systemRandom;
+
+/** Resolves when all parts run. Rejects with an error of one line where the node cannot join or lacks what it needs. */
+export async function startNodeAgent(flags: AgentFlags): Promise<NodeAgent> {
+  const log = createAgentLogger(flags.v);
+  const nodeName = flags.hostnameOverride;
+  const nodeIps = flags.nodeIp ?? [await addressTowards(flags.server)];
+  await mkdir(flags.rootDir, { recursive: true });
+  const identity = await bootstrapNode({
+    server: flags.server,
+    ...(flags.token === undefined ? {} : { token: flags.token }),
+    nodeName,
+    nodeIPs: nodeIps,
+    certDir: flags.certDir,
+    clock,
+    random,
+    log,
+  });
+  const stops = await startParts(flags, identity, nodeName, nodeIps, log);
+  log.info({ node: nodeName, addresses: nodeIps, server: flags.server }, 'the agent runs');
+  return {
+    async stop() {
+      for (const stop of stops) await stop();
+      identity.stop();
+    },
+  };
+}
+
+/** How to stop each part, in the order to do so. */
+async function startParts(
+  flags: AgentFlags,
+  identity: NodeIdentity,
+  nodeName: string,
+  nodeIps: readonly string[],
+  log: Logger,
+): Promise<readonly (() => Promise<void> | void)[]> {
+  const client = new ApiClient(identity.transport);
+  const informers = createInformers({ client, clock, random, log });
+  const events = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, random, log });
+  const resolvConf = flags.resolvConf ?? (await defaultResolvConf());
+  const network = await CniNetwork.open({
+    confDirectory: flags.cniConfDir,
+    binDirectories: flags.cniBinDir,
+    stateDirectory: join(flags.rootDir, 'cni'),
+    log,
+  });
+  const runtime = new DockerRuntime({ endpoint: flags.dockerEndpoint, pauseImage: flags.podInfraContainerImage, network, clock });
+  const nodeIp = nodeIps[0]!;
+
+  // First what listens: a port that is taken must be found out before the node says that it is there.
+  const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const server = await startKubeletServer({
+    address: flags.address,
+    port: flags.port,
+    ...identity.serving(),
+    clientCa: identity.ca,
+    lookup: { pods: () => ours.list(), pod: (namespace, name) => ours.get({ namespace, name }) },
+    runtime,
+    clock,
+    log,
+  });
+  identity.onServingChange((serving) => server.setServing(serving));
+  const upstreams = parseResolvConf(await readFile(resolvConf, 'utf8')).nameservers;
+  const dns = await startDns({
+    informers,
+    address: nodeIp,
+    port: PORT_NODE_DNS,
+    upstreams,
+    clock,
+    random,
+    log,
+    domain: flags.clusterDomain,
+  });
+  const proxy = await startKubeProxy({ informers, nodeName, nodeIp, clock, log });
+  const routes = startRoutes({ informers, nodeName, clock, log });
+  const kubelet = await startKubelet({
+    nodeName,
+    nodeIps,
+    nodeLabels: flags.nodeLabels,
+    rootDirectory: flags.rootDir,
+    resolvConf,
+    clusterDns: { addresses: flags.clusterDns, domain: flags.clusterDomain },
+    maxPods: flags.maxPods,
+    port: flags.port,
+    nodeStatusUpdateFrequency_ms: flags.nodeStatusUpdateFrequency,
+    nodeLeaseRenewInterval_ms: flags.nodeLeaseRenewInterval,
+    client,
+    informers,
+    events,
+    runtime,
+    network,
+    clock,
+    random,
+    log,
+  });
+  const publishing = publishDnsEndpoints({ client, informers, nodeName, nodeIp, port: dns.port, clock, log });
+  return [
+    () => kubelet.stop(),
+    () => server.close(),
+    () => publishing.stop(),
+    () => dns.stop(),
+    () => proxy.stop(),
+    () => routes.stop(),
+    () => informers.stop(),
+  ];
+}

@@ -1,0 +1,93 @@
+// What Docker is asked to create for a sandbox and for a container in it: pure, from the contract's configs.
+import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import { containerLabels, containerName, sandboxLabels, sandboxName } from './docker-names.js';
+import type { ContainerConfig, Mount, PodSandboxConfig } from './runtime.js';
+
+/** As kubelet's --container-log-max-size and -files, so that no container can fill the node's disk. */
+const LOG_MAX_SIZE = '10m';
+const LOG_MAX_FILES = '5';
+
+/** Weight of a sandbox, which only sleeps: the kernel's least, as dockershim's. */
+const SANDBOX_CPU_SHARES = 2;
+
+const LOGGING = { Type: 'json-file', Config: { 'max-size': LOG_MAX_SIZE, 'max-file': LOG_MAX_FILES } };
+
+/**
+ * A pause container whose Docker networking is disabled rather than `none`: it still has a network namespace of its own
+ * with `lo` up, and starts in half the time. CNI wires it afterwards.
+ */
+export function sandboxOptions(config: PodSandboxConfig, image: string): ContainerCreateOptions {
+  const host: HostConfig = {
+    IpcMode: config.hostIpc ? 'host' : 'shareable',
+    PidMode: config.hostPid ? 'host' : '',
+    CpuShares: SANDBOX_CPU_SHARES,
+    OomScoreAdj: config.oomScoreAdj,
+    SecurityOpt: ['seccomp=unconfined'],
+    LogConfig: LOGGING,
+    ...(config.hostNetwork ? { NetworkMode: 'host' } : {}),
+    ...(Object.keys(config.sysctls).length > 0 ? { Sysctls: { ...config.sysctls } } : {}),
+  };
+  return {
+    name: sandboxName(config),
+    Image: image,
+    Labels: { ...sandboxLabels(config) },
+    HostConfig: host,
+    ...(config.hostNetwork ? {} : { NetworkDisabled: true, Hostname: config.hostname ?? '' }),
+  };
+}
+
+const mountOf = (mount: Mount) => ({
+  Type: 'bind' as const,
+  Source: mount.hostPath,
+  Target: mount.containerPath,
+  ReadOnly: mount.readOnly,
+  ...(mount.propagation === 'private' ? {} : { BindOptions: { Propagation: mount.propagation } }),
+});
+
+function securityOptions({ security }: ContainerConfig): string[] {
+  if (security.privileged) return [];
+  return [...(security.seccomp === 'unconfined' ? ['seccomp=unconfined'] : []), ...(security.noNewPrivileges ? ['no-new-privileges'] : [])];
+}
+
+export function containerOptions(sandboxId: string, config: ContainerConfig, sandbox: PodSandboxConfig): ContainerCreateOptions {
+  const shared = `container:${sandboxId}`;
+  const { resources, security } = config;
+  const host: HostConfig = {
+    NetworkMode: shared,
+    IpcMode: shared,
+    PidMode: config.pidNamespace === 'pod' ? shared : config.pidNamespace === 'node' ? 'host' : '',
+    ...(sandbox.hostNetwork ? { UTSMode: 'host' } : {}),
+    Mounts: config.mounts.map(mountOf),
+    CpuShares: resources.cpuShares,
+    CpuPeriod: resources.cpuQuota_us === undefined ? 0 : resources.cpuPeriod_us,
+    CpuQuota: resources.cpuQuota_us ?? 0,
+    Memory: resources.memory_bytes ?? 0,
+    // The same as the memory: no swap.
+    MemorySwap: resources.memory_bytes ?? 0,
+    OomScoreAdj: resources.oomScoreAdj,
+    Privileged: security.privileged,
+    CapAdd: [...security.capAdd],
+    CapDrop: [...security.capDrop],
+    GroupAdd: security.supplementalGroups.map(String),
+    ReadonlyRootfs: security.readOnlyRootFilesystem,
+    SecurityOpt: securityOptions(config),
+    LogConfig: LOGGING,
+  };
+  return {
+    name: containerName(config.name, sandbox, config.attempt),
+    Image: config.image,
+    Labels: { ...containerLabels(sandbox, sandboxId, config) },
+    Env: [...config.env],
+    ...(config.command ? { Entrypoint: [...config.command] } : {}),
+    ...(config.args ? { Cmd: [...config.args] } : {}),
+    ...(config.workingDir ? { WorkingDir: config.workingDir } : {}),
+    ...(security.user ? { User: security.user } : {}),
+    ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
+    OpenStdin: config.stdin,
+    StdinOnce: config.stdinOnce,
+    Tty: config.tty,
+    HostConfig: host,
+    // The image's own health check would run beside the pod's probes and decide nothing.
+    Healthcheck: { Test: ['NONE'] },
+  };
+}

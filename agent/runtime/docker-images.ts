@@ -1,0 +1,49 @@
+// Images of the Docker Engine: look up, list, pull.
+import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import type { ImageInspectInfo } from 'dockerode';
+import { call, toRuntimeError } from './docker-errors.js';
+import { type Image, type RegistryAuth, RuntimeError } from './runtime.js';
+
+export async function inspectDockerImage(docker: Docker, reference: string): Promise<Image | undefined> {
+  const info: ImageInspectInfo | undefined = await call(docker.getImage(reference).inspect(), 404);
+  return info && imageFrom(info);
+}
+
+function imageFrom(info: ImageInspectInfo): Image {
+  return {
+    id: info.Id,
+    digests: info.RepoDigests ?? [],
+    tags: info.RepoTags ?? [],
+    user: info.Config?.User ?? '',
+    size_bytes: info.Size,
+  };
+}
+
+export async function listDockerImages(docker: Docker): Promise<readonly Image[]> {
+  const images = await call(docker.listImages());
+  return images.map((image) => ({
+    id: image.Id,
+    digests: image.RepoDigests ?? [],
+    tags: image.RepoTags ?? [],
+    user: '',
+    size_bytes: image.Size,
+  }));
+}
+
+/** The engine answers 200 before it knows; a failure is an object in the stream. */
+export async function pullDockerImage(
+  docker: Docker,
+  reference: string,
+  auth: RegistryAuth | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { abortSignal: signal, ...(auth ? { authconfig: auth } : {}) };
+  const stream = (await call(docker.pull(reference, options))) as Readable;
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(stream, (error: Error | null) => {
+      if (!error) return resolve();
+      reject(signal.aborted ? toRuntimeError(error) : new RuntimeError(500, error.message));
+    });
+  });
+}

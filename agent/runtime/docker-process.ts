@@ -1,0 +1,75 @@
+// Exec, attach and logs: the byte streams of a container's processes.
+import type { Duplex, Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { type Clock, sleep } from '../../src/apimachinery/clock.js';
+import { dial } from './docker-dial.js';
+import { call } from './docker-errors.js';
+import { mergeOutput, splitOutput } from './docker-streams.js';
+import { type ExecOptions, type LogOptions, type ProcessStreams, RuntimeError, type TerminalSize } from './runtime.js';
+
+/** The engine closes an exec's streams a moment before it knows the exit code. Doubling from the first, some 5 s in all. */
+const EXIT_CODE_WAIT_MS = 5;
+const EXIT_CODE_TRIES = 11;
+
+export async function dockerExec(docker: Docker, clock: Clock, containerId: string, options: ExecOptions): Promise<ProcessStreams> {
+  const exec = await call(
+    docker.getContainer(containerId).exec({
+      Cmd: [...options.command],
+      AttachStdin: options.stdin,
+      AttachStdout: true,
+      AttachStderr: !options.tty,
+      Tty: options.tty,
+    }),
+  );
+  // `stdin` is the client's word for a request that stays open for writing; without it no half-close reaches the engine.
+  const socket = (await call(exec.start({ hijack: true, stdin: true, Tty: options.tty }))) as Duplex;
+  return {
+    stdin: socket,
+    ...splitOutput(socket, options.tty),
+    resize: async ({ width, height }: TerminalSize) => {
+      await call(exec.resize({ w: width, h: height }));
+    },
+    exitCode: () => exitCodeOf(exec, clock),
+    close: () => socket.destroy(),
+  };
+}
+
+async function exitCodeOf(exec: Docker.Exec, clock: Clock): Promise<number> {
+  for (let tries = 0; tries < EXIT_CODE_TRIES; tries++) {
+    const { Running: running, ExitCode: code } = await call(exec.inspect());
+    if (!running && code !== null) return code;
+    await sleep(clock, EXIT_CODE_WAIT_MS * 2 ** tries);
+  }
+  throw new RuntimeError(500, 'the engine does not tell how the command ended');
+}
+
+export async function dockerAttach(docker: Docker, containerId: string): Promise<ProcessStreams> {
+  const container = docker.getContainer(containerId);
+  const { Config: config } = await call(container.inspect());
+  const options = { stream: true, hijack: true, stdin: config.OpenStdin, stdout: true, stderr: true };
+  const socket = (await call(container.attach(options))) as Duplex;
+  return {
+    stdin: socket,
+    ...splitOutput(socket, config.Tty),
+    resize: async ({ width, height }: TerminalSize) => {
+      await call(container.resize({ w: width, h: height }));
+    },
+    exitCode: async () => undefined,
+    close: () => socket.destroy(),
+  };
+}
+
+/** Always streamed, also without `follow`, so that a long log is never held in memory. */
+export async function dockerLogs(docker: Docker, containerId: string, options: LogOptions): Promise<Readable> {
+  const { Config: config } = await call(docker.getContainer(containerId).inspect());
+  const query = {
+    follow: options.follow,
+    stdout: true,
+    stderr: true,
+    timestamps: options.timestamps,
+    tail: options.tail === undefined ? 'all' : String(options.tail),
+    ...(options.since_ms === undefined ? {} : { since: (options.since_ms / 1000).toFixed(9) }),
+  };
+  const source = await dial<Readable>(docker, { path: `/containers/${containerId}/logs?`, method: 'GET', isStream: true, options: query });
+  return mergeOutput(source, config.Tty);
+}

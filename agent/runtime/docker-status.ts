@@ -1,0 +1,40 @@
+// Docker's view of a container as the contract's.
+import type { ContainerInspectInfo } from 'dockerode';
+import { attemptOf, hashOf, LABEL_CONTAINER_NAME, LABEL_SANDBOX_ID, messageFileOf, messagePolicyOf } from './docker-names.js';
+import type { RuntimeContainer } from './runtime.js';
+
+/** Docker's zero time is the year 1. */
+function millis(time: string | undefined): number {
+  return Math.max(0, Date.parse(time ?? '') || 0);
+}
+
+export function containerFrom(info: ContainerInspectInfo): RuntimeContainer {
+  const { State: state, Config: config } = info;
+  const createdAt_ms = millis(info.Created);
+  const finishedAt_ms = millis(state.FinishedAt);
+  const base = {
+    id: info.Id,
+    name: config.Labels[LABEL_CONTAINER_NAME] ?? '',
+    sandboxId: config.Labels[LABEL_SANDBOX_ID] ?? '',
+    attempt: attemptOf(config.Labels),
+    hash: hashOf(config.Labels),
+    image: info.Image,
+    createdAt_ms,
+    startedAt_ms: millis(state.StartedAt),
+    finishedAt_ms,
+    exitCode: state.ExitCode,
+    oomKilled: state.OOMKilled,
+    tty: config.Tty,
+    stdin: config.OpenStdin,
+    stdinOnce: config.StdinOnce,
+    terminationMessageFile: messageFileOf(config.Labels),
+    terminationMessagePolicy: messagePolicyOf(config.Labels),
+  } as const;
+  if (state.Running) return { ...base, state: 'running' };
+  if (finishedAt_ms > 0 && base.startedAt_ms > 0) return { ...base, state: 'exited' };
+  // A container that Docker could not start stays `created`, with an exit code and the reason.
+  if (state.ExitCode !== 0) {
+    return { ...base, state: 'exited', startedAt_ms: createdAt_ms, finishedAt_ms: finishedAt_ms || createdAt_ms, startError: state.Error };
+  }
+  return { ...base, state: 'created' };
+}

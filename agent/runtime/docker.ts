@@ -1,0 +1,235 @@
+// The container runtime on the Docker Engine, as dockershim did it: a pause container holds each pod's namespaces.
+import type { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import type { Clock } from '../../src/apimachinery/clock.js';
+import { containerOptions, sandboxOptions } from './docker-create.js';
+import { dial } from './docker-dial.js';
+import { call } from './docker-errors.js';
+import { dockerEvents } from './docker-events.js';
+import { inspectDockerImage, listDockerImages, pullDockerImage } from './docker-images.js';
+import { attemptOf, gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
+import { dockerAttach, dockerExec, dockerLogs } from './docker-process.js';
+import { containerFrom } from './docker-status.js';
+import type { PodNetwork } from './network.js';
+import {
+  type ContainerConfig,
+  type ContainerRuntime,
+  type ExecOptions,
+  type Image,
+  type LogOptions,
+  type PodSandbox,
+  type PodSandboxConfig,
+  type RegistryAuth,
+  type RuntimeContainer,
+  RuntimeError,
+  type RuntimePod,
+  type RuntimePodName,
+  type RuntimeVersion,
+} from './runtime.js';
+
+/** An engine that does not say its version for so long is taken for dead. */
+const VERSION_TIMEOUT_MS = 5_000;
+
+export interface DockerRuntimeOptions {
+  /** `unix:///path` or `tcp://host:port`. */
+  readonly endpoint: string;
+  readonly pauseImage: string;
+  readonly network: PodNetwork;
+  readonly clock: Clock;
+}
+
+/** One entry of a listing; the times and the rest come from inspection. */
+type Listed = Docker.ContainerInfo;
+
+export class DockerRuntime implements ContainerRuntime {
+  private readonly docker: Docker;
+  private readonly network: PodNetwork;
+  /** What has exited no longer changes, so it is inspected once. Forgotten when its pod's listing no longer has it. */
+  private readonly exited = new Map<string, Map<string, RuntimeContainer>>();
+
+  constructor(private readonly options: DockerRuntimeOptions) {
+    this.docker = new Docker(connection(options.endpoint));
+    this.network = options.network;
+  }
+
+  async version(): Promise<RuntimeVersion> {
+    const abortSignal = AbortSignal.timeout(VERSION_TIMEOUT_MS);
+    const answer = await dial<Docker.DockerVersion>(this.docker, { path: '/version', method: 'GET', abortSignal });
+    const { Version: version, ApiVersion: apiVersion } = answer;
+    return { name: 'docker', version, apiVersion };
+  }
+
+  networkNotReady(): string | undefined {
+    return this.network.notReady();
+  }
+
+  async runPodSandbox(config: PodSandboxConfig, created?: (sandboxId: string) => void): Promise<PodSandbox> {
+    const options = sandboxOptions(config, this.options.pauseImage);
+    const id = await this.create(options).catch(async (error: unknown) => {
+      if (!(error instanceof RuntimeError) || error.code !== 404) throw error;
+      await pullDockerImage(this.docker, this.options.pauseImage, undefined, new AbortController().signal);
+      return this.create(options);
+    });
+    try {
+      created?.(id);
+      const container = this.docker.getContainer(id);
+      await call(container.start());
+      const info = await call(container.inspect());
+      const ips = config.hostNetwork ? [] : await this.wire(id, info.State.Pid, config);
+      return { id, attempt: config.attempt, ready: true, createdAt_ms: Date.parse(info.Created), ips };
+    } catch (error) {
+      await this.undo(id, error);
+      throw error;
+    }
+  }
+
+  private async wire(id: string, pid: number, config: PodSandboxConfig): Promise<readonly string[]> {
+    const { name, namespace, uid, portMappings } = config;
+    return this.network.setUp({ sandboxId: id, netns: netnsOf(pid), name, namespace, uid, portMappings });
+  }
+
+  private async undo(sandboxId: string, cause: unknown): Promise<void> {
+    try {
+      await this.stopPodSandbox(sandboxId);
+      await this.removePodSandbox(sandboxId);
+    } catch (error) {
+      throw new RuntimeError(500, `${(cause as Error).message}; and undoing it failed: ${(error as Error).message}`);
+    }
+  }
+
+  async stopPodSandbox(sandboxId: string): Promise<void> {
+    const container = this.docker.getContainer(sandboxId);
+    const info = await call(container.inspect(), 404);
+    // Only of a running one is the process ID still its own.
+    await this.network.tearDown(sandboxId, info?.State.Running ? netnsOf(info.State.Pid) : undefined);
+    // 409: it is not running.
+    if (info?.State.Running) await call(container.kill(), 404, 409);
+  }
+
+  removePodSandbox(sandboxId: string): Promise<void> {
+    return this.removeContainer(sandboxId);
+  }
+
+  createContainer(sandboxId: string, config: ContainerConfig, sandbox: PodSandboxConfig): Promise<string> {
+    return this.create(containerOptions(sandboxId, config, sandbox));
+  }
+
+  /** A name can be taken by what an agent that was killed had just created: that one never ran, and makes way. */
+  private async create(options: Docker.ContainerCreateOptions): Promise<string> {
+    try {
+      return (await call(this.docker.createContainer(options))).id;
+    } catch (error) {
+      const holder = error instanceof RuntimeError && error.code === 409 ? /by container "?([0-9a-f]{12,64})/.exec(error.message) : null;
+      if (!holder) throw error;
+      await call(this.docker.getContainer(holder[1]!).remove({ v: true }), 404);
+      return (await call(this.docker.createContainer(options))).id;
+    }
+  }
+
+  async startContainer(containerId: string): Promise<void> {
+    await call(this.docker.getContainer(containerId).start(), 304);
+  }
+
+  async stopContainer(containerId: string, gracePeriod_s: number): Promise<void> {
+    await call(this.docker.getContainer(containerId).stop({ t: gracePeriod_s }), 304, 404);
+  }
+
+  async removeContainer(containerId: string): Promise<void> {
+    // 409: a removal of it is already under way.
+    await call(this.docker.getContainer(containerId).remove({ v: true, force: true }), 404, 409);
+  }
+
+  async listPods(): Promise<readonly RuntimePodName[]> {
+    const listed = await this.list(`${LABEL_TYPE}`);
+    const byUid = new Map<string, RuntimePodName>();
+    for (const { Labels: labels } of listed) {
+      const uid = labels[LABEL_POD_UID];
+      if (!uid) continue;
+      const name = labels[LABEL_POD_NAME] ?? '';
+      byUid.set(uid, { uid, name, namespace: labels[LABEL_POD_NAMESPACE] ?? '', terminationGracePeriod_s: gracePeriodOf(labels) });
+    }
+    return [...byUid.values()];
+  }
+
+  private list(label: string): Promise<Listed[]> {
+    return call(this.docker.listContainers({ all: true, filters: { label: [label] } }));
+  }
+
+  async podStatus(podUid: string): Promise<RuntimePod> {
+    const listed = await this.list(`${LABEL_POD_UID}=${podUid}`);
+    const isSandbox = ({ Labels: labels }: Listed) => labels[LABEL_TYPE] === TYPE_SANDBOX;
+    const sandboxes = listed.filter(isSandbox).map((entry) => this.sandboxFrom(entry));
+    const known = this.exited.get(podUid) ?? new Map<string, RuntimeContainer>();
+    const details = ({ Id: id, State: state }: Listed) => (state === 'running' ? undefined : known.get(id)) ?? this.inspect(id);
+    const inspected = await Promise.all(listed.filter((entry) => !isSandbox(entry)).map(details));
+    const containers = inspected.filter((container) => container !== undefined);
+    const exited = containers.filter(({ state }) => state === 'exited').map((container) => [container.id, container] as const);
+    if (exited.length > 0) this.exited.set(podUid, new Map(exited));
+    else this.exited.delete(podUid);
+    return {
+      sandboxes: sandboxes.sort((a, b) => b.attempt - a.attempt || b.createdAt_ms - a.createdAt_ms),
+      containers: containers.sort((a, b) => b.createdAt_ms - a.createdAt_ms),
+    };
+  }
+
+  /** A sandbox that an agent was killed over before its network was there is not ready, though it runs. */
+  private sandboxFrom(entry: Listed): PodSandbox {
+    const ips = this.network.ips(entry.Id);
+    const wired = entry.HostConfig.NetworkMode === 'host' || ips.length > 0;
+    return {
+      id: entry.Id,
+      attempt: attemptOf(entry.Labels),
+      ready: entry.State === 'running' && wired,
+      createdAt_ms: entry.Created * 1000,
+      ips,
+    };
+  }
+
+  private async inspect(id: string): Promise<RuntimeContainer | undefined> {
+    const info = await call(this.docker.getContainer(id).inspect(), 404);
+    return info && containerFrom(info);
+  }
+
+  events(signal: AbortSignal) {
+    return dockerEvents(this.docker, signal);
+  }
+
+  logs(containerId: string, options: LogOptions): Promise<Readable> {
+    return dockerLogs(this.docker, containerId, options);
+  }
+
+  exec(containerId: string, options: ExecOptions) {
+    return dockerExec(this.docker, this.options.clock, containerId, options);
+  }
+
+  attach(containerId: string) {
+    return dockerAttach(this.docker, containerId);
+  }
+
+  inspectImage(reference: string): Promise<Image | undefined> {
+    return inspectDockerImage(this.docker, reference);
+  }
+
+  listImages(): Promise<readonly Image[]> {
+    return listDockerImages(this.docker);
+  }
+
+  pullImage(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<void> {
+    return pullDockerImage(this.docker, reference, auth, signal);
+  }
+
+  collectNetworkGarbage(): Promise<void> {
+    return this.network.collectGarbage(async () => {
+      const listed = await this.list(`${LABEL_TYPE}=${TYPE_SANDBOX}`);
+      return new Set(listed.map(({ Id: id }) => id));
+    });
+  }
+}
+
+const netnsOf = (pid: number) => `/proc/${pid}/ns/net`;
+
+function connection(endpoint: string): Docker.DockerOptions {
+  if (endpoint.startsWith('unix://')) return { socketPath: endpoint.slice('unix://'.length) };
+  const url = new URL(endpoint);
+  return { host: url.hostname, port: Number(url.port || 2375), protocol: 'http' };
+}

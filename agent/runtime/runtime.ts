@@ -1,0 +1,247 @@
+// The container runtime's contract, by CRI's verbs: what the kubelet asks of whatever runs its pods.
+import type { Duplex, Readable } from 'node:stream';
+
+/** A port of the node that leads to one of the pod's. */
+export interface PortMapping {
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  /** Absent: every address of the node. */
+  readonly hostIP?: string;
+}
+
+/** Whose sandbox this is, and the namespaces that the pod's containers will share through it. */
+export interface PodSandboxConfig {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  /** How many sandboxes the pod had before this one. */
+  readonly attempt: number;
+  /** Absent where the pod uses the node's network, whose host name it then sees. */
+  readonly hostname?: string;
+  readonly hostNetwork: boolean;
+  readonly hostIpc: boolean;
+  readonly hostPid: boolean;
+  readonly sysctls: { readonly [name: string]: string };
+  readonly portMappings: readonly PortMapping[];
+  /** Kept with the sandbox and its containers, for a pod that is gone from the API by the time it is stopped. */
+  readonly terminationGracePeriod_s: number;
+  readonly oomScoreAdj: number;
+}
+
+export interface Mount {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  readonly readOnly: boolean;
+  readonly propagation: 'private' | 'rslave' | 'rshared';
+}
+
+export interface ContainerResources {
+  /** Weight among containers when the CPU is short; 2 is the kernel's least. */
+  readonly cpuShares: number;
+  /** Microseconds of CPU in each period; absent: no limit. */
+  readonly cpuQuota_us?: number;
+  readonly cpuPeriod_us: number;
+  readonly memory_bytes?: number;
+  readonly oomScoreAdj: number;
+}
+
+export interface ContainerSecurity {
+  /** `uid` or `uid:gid`; absent: the image's. */
+  readonly user?: string;
+  readonly supplementalGroups: readonly number[];
+  readonly privileged: boolean;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly readOnlyRootFilesystem: boolean;
+  readonly noNewPrivileges: boolean;
+  readonly seccomp: 'unconfined' | 'runtime-default';
+}
+
+export interface ContainerConfig {
+  readonly name: string;
+  /** How many containers of this name the pod had before this one: its restart count. */
+  readonly attempt: number;
+  /** The image's ID, so that a tag that moves on changes nothing. */
+  readonly image: string;
+  /** Tells whether the part of the spec that a running container cannot follow has changed. */
+  readonly hash: string;
+  /** Absent: the image's entrypoint. */
+  readonly command?: readonly string[];
+  /** Absent: the image's, where `command` is absent too. */
+  readonly args?: readonly string[];
+  readonly workingDir?: string;
+  /** `NAME=value`. */
+  readonly env: readonly string[];
+  readonly mounts: readonly Mount[];
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly tty: boolean;
+  readonly stopSignal?: string;
+  readonly pidNamespace: 'container' | 'pod' | 'node';
+  readonly resources: ContainerResources;
+  readonly security: ContainerSecurity;
+  /** Where the container's last words lie on the node, and on which terms they count. */
+  readonly terminationMessageFile: string;
+  readonly terminationMessagePolicy: 'File' | 'FallbackToLogsOnError';
+}
+
+export interface PodSandbox {
+  readonly id: string;
+  readonly attempt: number;
+  readonly ready: boolean;
+  readonly createdAt_ms: number;
+  /** Empty for the node's network, and until the pod's network is set up. */
+  readonly ips: readonly string[];
+}
+
+/** One container as the runtime has it; times are 0 where it did not get that far. */
+export interface RuntimeContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly sandboxId: string;
+  readonly attempt: number;
+  readonly hash: string;
+  /** `created`: never started, and nothing went wrong yet. */
+  readonly state: 'created' | 'running' | 'exited';
+  /** The image's ID. */
+  readonly image: string;
+  readonly createdAt_ms: number;
+  readonly startedAt_ms: number;
+  readonly finishedAt_ms: number;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  /** Why it could not be started; absent where it ran. */
+  readonly startError?: string;
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly terminationMessageFile: string;
+  readonly terminationMessagePolicy: 'File' | 'FallbackToLogsOnError';
+}
+
+/** Everything of one pod that the runtime knows, newest first. */
+export interface RuntimePod {
+  readonly sandboxes: readonly PodSandbox[];
+  readonly containers: readonly RuntimeContainer[];
+}
+
+/** A pod by its labels alone: what is left to go by when the API no longer has it. */
+export interface RuntimePodName {
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly terminationGracePeriod_s: number;
+}
+
+export interface RuntimeEvent {
+  readonly type: 'started' | 'died' | 'oom' | 'removed';
+  readonly podUid: string;
+  readonly containerId: string;
+}
+
+export interface RuntimeVersion {
+  /** As in a node's status: `docker`. */
+  readonly name: string;
+  readonly version: string;
+  readonly apiVersion: string;
+}
+
+export interface Image {
+  readonly id: string;
+  /** `repository@sha256:...`, where the image came from a registry. */
+  readonly digests: readonly string[];
+  readonly tags: readonly string[];
+  /** `user`, `uid`, or either with `:group`; empty: root. */
+  readonly user: string;
+  readonly size_bytes: number;
+}
+
+export interface RegistryAuth {
+  readonly username: string;
+  readonly password: string;
+  readonly serveraddress: string;
+}
+
+export interface LogOptions {
+  readonly follow: boolean;
+  /** Lines from the end; absent: all. */
+  readonly tail?: number;
+  /** Lines from this wall time on. */
+  readonly since_ms?: number;
+  readonly timestamps: boolean;
+}
+
+export interface ExecOptions {
+  readonly command: readonly string[];
+  readonly stdin: boolean;
+  readonly tty: boolean;
+}
+
+export interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A process's streams; with a terminal, everything comes out of `stdout`. */
+export interface ProcessStreams {
+  readonly stdin: Duplex;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  resize(size: TerminalSize): Promise<void>;
+  /** After both outputs have ended. For attach: undefined, since the container goes on. */
+  exitCode(): Promise<number | undefined>;
+  /** Lets go of the streams; the process is not killed. */
+  close(): void;
+}
+
+/** What the runtime refuses or cannot do; `code` is HTTP's, for the caller to tell causes apart. */
+export class RuntimeError extends Error {
+  override readonly name = 'RuntimeError';
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** All methods reject with a RuntimeError; stopping and removing what is not there is no error. */
+export interface ContainerRuntime {
+  /** Rejects while the runtime cannot be reached. */
+  version(): Promise<RuntimeVersion>;
+  /** Why pods cannot be given a network now; undefined: they can. */
+  networkNotReady(): string | undefined;
+
+  /**
+   * Creates, starts and wires a sandbox. `created` is called once it has an ID and before it runs: from then on containers
+   * can be created in it (but not started). On rejection nothing of it is left.
+   */
+  runPodSandbox(config: PodSandboxConfig, created?: (sandboxId: string) => void): Promise<PodSandbox>;
+  /** Unwires and ends a sandbox; its containers should be stopped. */
+  stopPodSandbox(sandboxId: string): Promise<void>;
+  removePodSandbox(sandboxId: string): Promise<void>;
+
+  createContainer(sandboxId: string, config: ContainerConfig, sandbox: PodSandboxConfig): Promise<string>;
+  startContainer(containerId: string): Promise<void>;
+  /** Stop signal, up to `gracePeriod_s` of waiting, SIGKILL; resolves when it is dead. A second call may shorten the wait. */
+  stopContainer(containerId: string, gracePeriod_s: number): Promise<void>;
+  removeContainer(containerId: string): Promise<void>;
+
+  listPods(): Promise<readonly RuntimePodName[]>;
+  podStatus(podUid: string): Promise<RuntimePod>;
+  /** Ends, with or without an error, when the runtime goes away or `signal` aborts. What happened in between is lost. */
+  events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
+  /** Interleaved stdout and stderr, in the order they were written. */
+  logs(containerId: string, options: LogOptions): Promise<Readable>;
+  exec(containerId: string, options: ExecOptions): Promise<ProcessStreams>;
+  attach(containerId: string): Promise<ProcessStreams>;
+
+  /** undefined where the node does not have the image. */
+  inspectImage(reference: string): Promise<Image | undefined>;
+  listImages(): Promise<readonly Image[]>;
+  pullImage(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<void>;
+
+  /** Ends what the network keeps for sandboxes that are no more. */
+  collectNetworkGarbage(): Promise<void>;
+}

@@ -1,0 +1,182 @@
+// A kubelet for tests: a real engine in a namespace of its own, and a real API server in this process with its store in memory.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CniNetwork } from '../../../agent/cni/cni.js';
+import { type Kubelet, startKubelet } from '../../../agent/kubelet/kubelet.js';
+import { DockerRuntime } from '../../../agent/runtime/docker.js';
+import { type KubeletServer, startKubeletServer } from '../../../agent/server.js';
+import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
+import type { Draft } from '../../../src/apimachinery/json.js';
+import { silentLogger } from '../../../src/apimachinery/logger.js';
+import { StatusError } from '../../../src/apimachinery/status.js';
+import { createEventRecorder } from '../../../src/client/event-recorder.js';
+import { createInformers } from '../../../src/client/informers.js';
+import { events } from '../../../src/kinds/core/event.js';
+import { nodes } from '../../../src/kinds/core/node.js';
+import { pods } from '../../../src/kinds/core/pod.js';
+import type { Container, Pod, PodSpec } from '../../../src/kinds/types/core_v1.js';
+import { startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { BUSYBOX_IMAGE, EngineLab, PAUSE_IMAGE, until } from './engine-lab.js';
+
+export const NODE = 'lab-node';
+const POD_CIDR = '10.254.9.0/24';
+
+const [clock, random, log] = [systemClock, systemRandom, silentLogger];
+
+export class KubeletLab {
+  kubelet: Kubelet | undefined;
+  server: KubeletServer | undefined;
+  private stopInformers = () => {};
+
+  private constructor(
+    readonly engine: EngineLab,
+    readonly api: TestServer,
+  ) {}
+
+  static async start(): Promise<KubeletLab> {
+    const engine = await EngineLab.start();
+    const lab = new KubeletLab(engine, await startTestServer());
+    mkdirSync(lab.rootDirectory);
+    writeFileSync(join(engine.directory, 'resolv.conf'), 'nameserver 192.0.2.53\nsearch lab.example\n');
+    await lab.startKubelet();
+    // What the node IPAM controller does.
+    await lab.api.client.patch(nodes, { name: NODE }, 'application/merge-patch+json', {
+      spec: { podCIDR: POD_CIDR, podCIDRs: [POD_CIDR] },
+    });
+    await until('the node is ready', async () => (await lab.nodeCondition('Ready')) === 'True');
+    return lab;
+  }
+
+  get rootDirectory(): string {
+    return join(this.engine.directory, 'kubelet');
+  }
+
+  async startKubelet(): Promise<void> {
+    const { client, pki } = this.api;
+    const informers = createInformers({ client, clock, random, log });
+    const network = await CniNetwork.open({
+      confDirectory: this.engine.cniConf,
+      binDirectories: [this.engine.cniBin],
+      stateDirectory: join(this.rootDirectory, 'cni'),
+      log,
+    });
+    const runtime = new DockerRuntime({ endpoint: `unix://${this.engine.socket}`, pauseImage: PAUSE_IMAGE, network, clock });
+    const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${NODE}` });
+    this.server = await startKubeletServer({
+      address: '127.0.0.1',
+      port: 0,
+      ...pki.apiserver,
+      clientCa: pki.ca.cert,
+      lookup: { pods: () => ours.list(), pod: (namespace, name) => ours.get({ namespace, name }) },
+      runtime,
+      clock,
+      log,
+    });
+    this.kubelet = await startKubelet({
+      nodeName: NODE,
+      nodeIps: ['127.0.0.1'],
+      nodeLabels: { disk: 'ssd' },
+      rootDirectory: this.rootDirectory,
+      resolvConf: join(this.engine.directory, 'resolv.conf'),
+      clusterDns: { addresses: ['10.96.0.10'], domain: 'cluster.local' },
+      maxPods: 110,
+      port: this.server.port,
+      nodeStatusUpdateFrequency_ms: 1_000,
+      nodeLeaseRenewInterval_ms: 200,
+      client,
+      informers,
+      events: createEventRecorder({ client, component: 'kubelet', host: NODE, clock, random, log }),
+      runtime,
+      network,
+      clock,
+      random,
+      log,
+    });
+    this.stopInformers = () => informers.stop();
+  }
+
+  async stopKubelet(): Promise<void> {
+    this.kubelet?.stop();
+    this.stopInformers();
+    await this.server?.close();
+  }
+
+  async stop(): Promise<void> {
+    await this.stopKubelet();
+    await this.api.stop();
+    await this.engine.stop();
+  }
+
+  async nodeCondition(type: string): Promise<string | undefined> {
+    const node = await this.api.client.get(nodes, { name: NODE });
+    return node.status.conditions?.find((condition) => condition.type === type)?.status;
+  }
+
+  /** Creates a pod on this node; containers get the lab's image unless they name one. */
+  create(name: string, spec: Draft<PodSpec>, metadata: Draft<Pod['metadata']> = {}): Promise<Pod> {
+    const withImage = (container: Draft<Container>) => ({ image: BUSYBOX_IMAGE, ...container });
+    const { containers = [], initContainers } = spec;
+    return this.api.client.create<Pod>(pods, {
+      metadata: { ...metadata, name, namespace: 'default' },
+      spec: {
+        nodeName: NODE,
+        terminationGracePeriodSeconds: 1,
+        ...spec,
+        containers: containers.map(withImage),
+        ...(initContainers ? { initContainers: initContainers.map(withImage) } : {}),
+      },
+    });
+  }
+
+  get(name: string): Promise<Pod> {
+    return this.api.client.get(pods, { namespace: 'default', name });
+  }
+
+  /** The pod once it is as wanted; the failure tells how it was instead. */
+  async pod(name: string, what: string, wanted: (pod: Pod) => boolean, timeout_ms = 20_000): Promise<Pod> {
+    let last: Pod | undefined;
+    try {
+      return await until(
+        what,
+        async () => {
+          last = await this.get(name);
+          return wanted(last) ? last : undefined;
+        },
+        timeout_ms,
+      );
+    } catch (error) {
+      throw new Error(`${(error as Error).message}: ${JSON.stringify(last?.status)} ${(await this.eventsOf(name)).join('; ')}`);
+    }
+  }
+
+  ready(name: string): Promise<Pod> {
+    return this.pod(name, `${name} is ready`, (pod) => pod.status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True');
+  }
+
+  async eventsOf(name: string): Promise<readonly string[]> {
+    const { items } = await this.api.client.list(events, { namespace: 'default' });
+    return items.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason, message }) => `${reason}: ${message}`);
+  }
+
+  async delete(name: string, gracePeriodSeconds?: number): Promise<void> {
+    await this.api.client.delete(pods, { namespace: 'default', name }, gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds });
+    await until(`${name} is gone`, () =>
+      this.get(name).then(
+        () => undefined,
+        (error) => error instanceof StatusError && error.code === 404,
+      ),
+    );
+  }
+
+  /** IDs of the engine's containers of a pod, dead ones and the sandbox included. */
+  containersOf({ metadata }: Pod, ...flags: string[]): readonly string[] {
+    return this.engine
+      .docker('ps', '-aq', '--no-trunc', '--filter', `label=io.kubernetes.pod.uid=${metadata.uid}`, ...flags)
+      .split('\n')
+      .filter(Boolean);
+  }
+
+  hasDirectory({ metadata }: Pod): boolean {
+    return existsSync(join(this.rootDirectory, 'pods', metadata.uid));
+  }
+}
