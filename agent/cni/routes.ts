@@ -1,4 +1,6 @@
 // Host-gateway routes: every other node's pod CIDR by that node's InternalIP, marked as ours, kept what the Nodes say.
+
+import { type Cidr, cidrHasCidr, parseCidr } from '../../src/apimachinery/cidr.js';
 import type { Clock, Timer } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { Informers } from '../../src/client/informer.js';
@@ -6,7 +8,7 @@ import { nodes } from '../../src/kinds/core/node.js';
 import type { Node } from '../../src/kinds/types/core_v1.js';
 import { POD_CIDR } from '../../src/kinds/wellknown.js';
 import { type Exec, ExecError, systemExec } from '../proxy/exec.js';
-import { type Cidr, cidrHasCidr, isIPv4, parseCidr } from '../proxy/net.js';
+import { isIPv4 } from '../proxy/net.js';
 import { createSyncLoop } from '../proxy/sync-loop.js';
 
 export interface RoutesOptions {

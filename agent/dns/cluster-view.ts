@@ -1,11 +1,12 @@
 // The cluster as DNS needs it, read from informer caches through indexes by address and by Service.
+
+import type { Cidr } from '../../src/apimachinery/cidr.js';
 import { isBeingDeleted } from '../../src/apimachinery/object.js';
 import type { Informers } from '../../src/client/informer.js';
 import { namespaces } from '../../src/kinds/core/namespace.js';
 import { services } from '../../src/kinds/core/service.js';
 import { endpointSlices } from '../../src/kinds/discovery/endpointslice.js';
 import { LABEL_SERVICE_NAME } from '../../src/kinds/wellknown.js';
-import type { Cidr } from '../proxy/net.js';
 import type { ClusterView } from './records.js';
 
 const BY_CLUSTER_IP = 'dns-cluster-ip';

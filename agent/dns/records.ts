@@ -1,8 +1,9 @@
 // What the cluster's own names are: answers to DNS questions from Services, EndpointSlices and Namespaces. Pure.
 import type { Answer, SrvAnswer, StringAnswer } from 'dns-packet';
+import { type Cidr, cidrHasIp, parseIpv4 } from '../../src/apimachinery/cidr.js';
 import type { Service } from '../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
-import { type Cidr, cidrHasIp, isIPv4 } from '../proxy/net.js';
+import { isIPv4 } from '../proxy/net.js';
 import { type HeadlessEndpoint, headlessEndpoints } from './headless.js';
 
 /** The cluster as names need it. */
@@ -157,7 +158,8 @@ const REVERSE = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/;
 
 function reverse(question: Question, name: string, cluster: ClusterView): Reply | undefined {
   const ip = REVERSE.exec(name)?.slice(1).reverse().join('.');
-  if (!ip || !isIPv4(ip) || !cluster.reverseCidrs.some((cidr) => cidrHasIp(cidr, ip))) return undefined;
+  const address = ip === undefined ? undefined : parseIpv4(ip);
+  if (!ip || address === undefined || !cluster.reverseCidrs.some((cidr) => cidrHasIp(cidr, address))) return undefined;
   const targets = reverseNames(ip, cluster);
   const zone = name.slice(name.indexOf('.') + 1);
   if (targets.length === 0) return negative('NXDOMAIN', [], zone);

@@ -1,11 +1,12 @@
 // The node's DNS server: the same questions and answers over UDP and TCP on one address and port.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
+import { parseCidr } from '../../src/apimachinery/cidr.js';
 import type { Clock, Random } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { Informers } from '../../src/client/informer.js';
 import { CLUSTER_DOMAIN, CLUSTER_IP_DNS, POD_CIDR, SERVICE_CIDR } from '../../src/kinds/wellknown.js';
-import { parseCidr, parseHostPort } from '../proxy/net.js';
+import { parseHostPort } from '../proxy/net.js';
 import { createClusterView } from './cluster-view.js';
 import { createForwarder } from './forward.js';
 import { encodeReply, parseQuery } from './message.js';

@@ -1,11 +1,13 @@
 // kube-proxy: prepares the node, then keeps its iptables what Services and EndpointSlices say. What the agent starts and stops.
+
+import { parseCidr } from '../../src/apimachinery/cidr.js';
 import type { Clock } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { Informers } from '../../src/client/informer.js';
 import { POD_CIDR, SERVICE_CIDR } from '../../src/kinds/wellknown.js';
 import { type Exec, ExecError, systemExec } from './exec.js';
 import { type Iptables, openIptables } from './iptables.js';
-import { isIPv4, parseCidr } from './net.js';
+import { isIPv4 } from './net.js';
 import { SERVICE_ROUTE_PROTOCOL, type Sysctls, setUpNode, systemSysctls } from './node-setup.js';
 import { type Proxier, startProxier } from './proxier.js';
 import { cleanupRules } from './rule-writer.js';

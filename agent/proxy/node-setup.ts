@@ -1,8 +1,8 @@
 // What the kernel must allow before Services can work: forwarding, bridged traffic through iptables, and a route for cluster IPs.
 import { readFile, writeFile } from 'node:fs/promises';
+import { ipv4, parseCidr } from '../../src/apimachinery/cidr.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import { type Exec, ExecError } from './exec.js';
-import { numberToIp, parseCidr } from './net.js';
 
 /** The namespace's /proc/sys: `net/ipv4/ip_forward`. */
 export interface Sysctls {
@@ -72,7 +72,7 @@ async function loadBridgeNetfilter({ exec, log }: NodeSetupOptions): Promise<voi
 async function ensureServiceRoute({ exec, serviceCidr, nodeIp, log }: NodeSetupOptions): Promise<void> {
   const cidr = parseCidr(serviceCidr);
   if (!cidr) throw new Error(`service CIDR ${JSON.stringify(serviceCidr)} is no IPv4 prefix such as 10.96.0.0/12`);
-  if (await routeTo(exec, numberToIp(cidr.base + 1))) return;
+  if (await routeTo(exec, ipv4(cidr.base + 1))) return;
   const device = await deviceOf(exec, nodeIp);
   await exec('ip', ['route', 'replace', cidr.text, 'dev', device, 'src', nodeIp, 'scope', 'link', 'proto', SERVICE_ROUTE_PROTOCOL]);
   log.info({ route: cidr.text, device }, 'no default route: added one for cluster IPs');

@@ -1,5 +1,6 @@
 // Bootstrap: what every cluster has from its first moment: the system's namespaces, and the Services of the API and of DNS.
 import { isDeepStrictEqual } from 'node:util';
+import { ipv4, requireCidr } from '../apimachinery/cidr.js';
 import type { Draft } from '../apimachinery/json.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
@@ -19,7 +20,6 @@ import {
   NAMESPACE_SYSTEM,
   PORT_NODE_DNS,
 } from '../kinds/wellknown.js';
-import { ipv4, parseCidr } from './cidr.js';
 
 const NAMESPACES = [NAMESPACE_SYSTEM, NAMESPACE_DEFAULT, NAMESPACE_PUBLIC, NAMESPACE_NODE_LEASE];
 const API_SERVICE = { namespace: NAMESPACE_DEFAULT, name: 'kubernetes' };
@@ -38,7 +38,7 @@ export interface BootstrapOptions {
 /** Makes what is missing; before requests are served, so that nobody else takes the well-known addresses. */
 export async function bootstrap(client: Client, { serviceCidr, port }: Omit<BootstrapOptions, 'advertiseAddress'>): Promise<void> {
   for (const name of NAMESPACES) await ensure(client, namespaces, { metadata: { name } });
-  const { base } = parseCidr(serviceCidr);
+  const { base } = requireCidr(serviceCidr);
   await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
   await ensure(client, services, dnsService(ipv4(base + DNS_OFFSET)));
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { pods } from '../kinds/core/pod.js';
 import type { AnyKind } from '../kinds/define.js';
 import { EVICTION } from './handlers/eviction.js';
-import { parseAccept } from './negotiate.js';
+import { parseAccept } from './http/negotiate.js';
 import type { Resources } from './resources.js';
 import { verbsOf } from './resources.js';
 

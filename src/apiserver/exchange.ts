@@ -1,12 +1,12 @@
 // Exchange: one request on its way through filters and handlers, and Result: what a handler answers before it is encoded.
 import type { Readable } from 'node:stream';
 import { unauthorized } from '../apimachinery/status.js';
+import type { Form } from './http/negotiate.js';
 import type { KubeletTarget } from './kubelet-target.js';
-import type { Form } from './negotiate.js';
 import type { UserInfo } from './options.js';
 import type { RequestInfo, ResourceRequestInfo } from './request.js';
 import type { Resource } from './resources.js';
-import type { StoredObject } from './stored.js';
+import type { StoredObject } from './storage/stored.js';
 import type { WatchParameters } from './watch-parameters.js';
 
 /** A body as it came over the wire, or an in-process client's own object, which is read but never changed. */

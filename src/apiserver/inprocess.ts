@@ -5,13 +5,13 @@ import type { KubeObject } from '../apimachinery/object.js';
 import { StatusError } from '../apimachinery/status.js';
 import type { ApiRequest, Transport, WatchEvent } from '../client/client.js';
 import { GROUP_AUTHENTICATED } from '../kinds/wellknown.js';
-import type { EventView } from './cache-event.js';
-import { listMeta } from './encode.js';
 import { Exchange, type RequestBody, type Result } from './exchange.js';
 import type { Serve } from './filters/filter.js';
 import { openWatch } from './handlers/watch.js';
+import { listMeta } from './http/encode.js';
 import type { UserInfo } from './options.js';
-import type { WatchSink } from './watch-cache.js';
+import type { EventView } from './storage/cache-event.js';
+import type { WatchSink } from './storage/watch-cache.js';
 
 /** Events that wait for a slow reader; past it the watch ends, and the reader lists again. */
 const MAX_QUEUED_EVENTS = 10_000;

@@ -2,8 +2,8 @@
 import type { ObjectSchema, Schemas } from '../apimachinery/schema.js';
 import type { AnyKind } from '../kinds/define.js';
 import type { ResourceExtension } from './extensions/extension.js';
-import type { Storage } from './storage.js';
-import type { WatchCache } from './watch-cache.js';
+import type { Storage } from './storage/storage.js';
+import type { WatchCache } from './storage/watch-cache.js';
 
 export interface Resource {
   readonly kind: AnyKind;

@@ -4,7 +4,7 @@ import { parseSelector } from '../apimachinery/labels.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import { badRequest } from '../apimachinery/status.js';
 import type { AnyKind } from '../kinds/define.js';
-import type { Matcher } from './cache-event.js';
+import type { Matcher } from './storage/cache-event.js';
 
 /** Undefined where everything matches, so that nothing needs to be parsed for it. Throws StatusError 400. */
 export function matcherOf(kind: AnyKind, query: URLSearchParams, name: string | undefined): Matcher | undefined {

@@ -7,7 +7,6 @@ import { Admission } from './admission/admission.js';
 import { admissionPlugins } from './admission/index.js';
 import { bootstrap, publishEndpoints } from './bootstrap.js';
 import type { ApiContext } from './context.js';
-import { EventLeases } from './event-leases.js';
 import type { Exchange, Result } from './exchange.js';
 import { resourceExtensions } from './extensions/index.js';
 import { chain } from './filters/filter.js';
@@ -15,13 +14,14 @@ import { filters } from './filters/index.js';
 import { Dispatcher } from './handlers/index.js';
 import { PathHandler } from './handlers/paths.js';
 import { Health } from './health.js';
+import { Listener } from './http/listener.js';
 import { inProcessTransport } from './inprocess.js';
-import { Listener } from './listener.js';
 import { Metrics } from './metrics.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
 import { Resources } from './resources.js';
-import { Storage } from './storage.js';
-import { WatchCache } from './watch-cache.js';
+import { EventLeases } from './storage/event-leases.js';
+import { Storage } from './storage/storage.js';
+import { WatchCache } from './storage/watch-cache.js';
 
 const SELF: UserInfo = { name: 'system:apiserver', groups: [GROUP_MASTERS] };
 

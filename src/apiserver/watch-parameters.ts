@@ -1,11 +1,11 @@
 // The parameters of a watch: from where, for how long, and what of it.
 import { forbidden } from '../apimachinery/field.js';
 import { invalidObject } from '../apimachinery/status.js';
-import type { Matcher } from './cache-event.js';
 import type { ResourceRequest } from './exchange.js';
 import { countOf, revisionOf } from './parameters.js';
 import { isTrue } from './request.js';
 import { matcherOf } from './selectors.js';
+import type { Matcher } from './storage/cache-event.js';
 
 export interface WatchParameters {
   readonly prefix: string;

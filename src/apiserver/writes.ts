@@ -4,13 +4,13 @@ import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { alreadyExists, isStatus } from '../apimachinery/status.js';
 import type { AdmissionRequest } from './admission/admission.js';
 import type { Draft } from './body.js';
-import { allocateClaims, claimChange, claimsOf, withFreeClaims } from './claims.js';
 import type { ApiContext } from './context.js';
 import { isDeletionComplete } from './deletion.js';
 import type { Result } from './exchange.js';
 import type { UserInfo } from './options.js';
 import type { Resource } from './resources.js';
-import type { Change } from './storage.js';
+import { allocateClaims, claimChange, claimsOf, withFreeClaims } from './storage/claims.js';
+import type { Change } from './storage/storage.js';
 import { checkIdentity, prepareForCreate, prepareForUpdate, validateForCreate, validateForUpdate } from './strategy.js';
 
 /** As upstream: a name generated this often and taken each time is reported as taken. */

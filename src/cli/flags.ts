@@ -1,7 +1,7 @@
 // Parsers of flag values: each returns the value or throws the one line that commander shows.
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-import { parseCidr } from '../apiserver/cidr.js';
+import { parseCidr } from '../apimachinery/cidr.js';
 
 const UNIT_ms: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3600_000 };
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
@@ -46,11 +46,9 @@ export function advertisedAddress(text: string): string {
 }
 
 export function cidr(text: string): string {
-  try {
-    parseCidr(text);
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
-  }
+  const bits = parseCidr(text)?.bits;
+  if (bits === undefined || bits < 8 || bits > 30)
+    throw new InvalidArgumentError('it must be an IPv4 range such as 10.96.0.0/12, with a length from 8 to 30.');
   return text;
 }
 

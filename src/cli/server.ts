@@ -1,7 +1,7 @@
 // `porthole server`: the control plane in one process, until SIGTERM or SIGINT.
 import { Command, InvalidArgumentError } from 'commander';
+import { cidrHasCidr, requireCidr } from '../apimachinery/cidr.js';
 import { systemClock, systemRandom } from '../apimachinery/clock.js';
-import { cidrContains, parseCidr } from '../apiserver/cidr.js';
 import type { ControlPlane, ControlPlaneOptions } from '../cluster/control-plane.js';
 import { DEFAULT_DATA_DIR } from '../cluster/data-paths.js';
 import { startFailure } from '../cluster/start-failure.js';
@@ -65,8 +65,8 @@ function serviceRange(text: string): string {
 
 /** Agents make routes and rules for the usual range only, so a cluster's must lie in it. */
 function podRange(text: string): string {
-  const [range, usual] = [parseCidr(cidr(text)), parseCidr(POD_CIDR)];
-  if (!cidrContains(usual, range.base) || range.size > usual.size) {
+  const [range, usual] = [requireCidr(cidr(text)), requireCidr(POD_CIDR)];
+  if (!cidrHasCidr(usual, range)) {
     throw new InvalidArgumentError(`it must lie in ${POD_CIDR}: nodes make routes and rules for no other pods.`);
   }
   return text;

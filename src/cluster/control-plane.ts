@@ -1,7 +1,8 @@
 // startControlPlane: etcd store, API server, controllers and scheduler in one process, each an API client under its own user name.
+
+import { ipv4, requireCidr } from '../apimachinery/cidr.js';
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
-import { ipv4, parseCidr } from '../apiserver/cidr.js';
 import { type ApiServer, createApiServer } from '../apiserver/index.js';
 import { ApiClient } from '../client/api-client.js';
 import { createEventRecorder } from '../client/event-recorder.js';
@@ -53,7 +54,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const backend = await openStore(paths.etcd, options);
   let api: ApiServer | undefined;
   try {
-    const serviceIp = ipv4(parseCidr(serviceCidr).base + 1);
+    const serviceIp = ipv4(requireCidr(serviceCidr).base + 1);
     const pki = await ensurePki({ dir: paths.pki, altNames: [advertiseAddress, ...tlsSans], serviceIp, clock, random, log });
     const url = adminUrl(options);
     // Before requests are served: whoever finds the API ready finds its kubeconfig too.

@@ -1,7 +1,7 @@
 // Watches Nodes; gives each a pod CIDR of its own out of the cluster's.
+import { type Cidr, cidrOf, cidrsOverlap, parseCidr, requireCidr } from '../apimachinery/cidr.js';
 import { nodes } from '../kinds/core/node.js';
 import type { Node } from '../kinds/types/core_v1.js';
-import { freeCidrs } from './cidr.js';
 import { defineController } from './define.js';
 
 /** All nodes are one key: a CIDR is free only in view of all of them, and a key's reconcile sees its own earlier writes. */
@@ -30,5 +30,15 @@ export const nodeIpam = defineController({
     }
   },
 });
+
+/** The ranges of `maskSize` bits in `clusterCidr`, lowest first, that overlap none of `taken`. Throws for text that is no IPv4 range. */
+export function* freeCidrs(clusterCidr: string, maskSize: number, taken: readonly string[]): Generator<string, void> {
+  const cluster = requireCidr(clusterCidr);
+  const used = taken.map(parseCidr).filter((cidr): cidr is Cidr => cidr !== undefined);
+  for (let base = cluster.base; base < cluster.base + cluster.size; base += 2 ** (32 - maskSize)) {
+    const cidr = cidrOf(base, maskSize);
+    if (!used.some((other) => cidrsOverlap(other, cidr))) yield cidr.text;
+  }
+}
 
 const byName = (a: Node, b: Node) => (a.metadata.name < b.metadata.name ? -1 : 1);

@@ -1,11 +1,12 @@
 // Services hold cluster IPs and node ports, each of which only one Service may have: what they claim, and what is free.
+
+import { type Cidr, cidrHasIp, ipv4, parseIpv4, requireCidr } from '../../apimachinery/cidr.js';
 import type { Random } from '../../apimachinery/clock.js';
 import { type FieldError, invalid } from '../../apimachinery/field.js';
 import { internalError } from '../../apimachinery/status.js';
 import { services } from '../../kinds/core/service.js';
 import type { Mutable } from '../../kinds/define.js';
 import type { Service, ServicePort } from '../../kinds/types/core_v1.js';
-import { type Cidr, cidrContains, ipv4, parseCidr, parseIpv4 } from '../cidr.js';
 import type { ApiServerOptions } from '../options.js';
 import type { Claim, ResourceExtension } from './extension.js';
 
@@ -23,7 +24,7 @@ const hasNodePorts = ({ spec: { type, allocateLoadBalancerNodePorts } }: Service
 
 /** Throws for a service CIDR that cannot be read: an error of the operator's. */
 export function serviceClaims(options: Options, random: Random): ResourceExtension<Service> {
-  const cidr = parseCidr(options.serviceCidr);
+  const cidr = requireCidr(options.serviceCidr);
   return {
     kind: services,
     claims,
@@ -63,7 +64,7 @@ function validateClusterIp(service: Service, serviceCidr: string, cidr: Cidr, he
   const { clusterIP } = service.spec;
   if (!clusterIP || !hasClusterIp(service) || held.has(IP_PREFIX + clusterIP)) return [];
   const address = parseIpv4(clusterIP);
-  if (address !== undefined && cidrContains(cidr, address)) return [];
+  if (address !== undefined && cidrHasIp(cidr, address)) return [];
   const why = `failed to allocate IP ${clusterIP}: the provided IP (${clusterIP}) is not in the valid range. The range of valid IPs is ${serviceCidr}`;
   return [invalid('spec.clusterIPs', [clusterIP], why)];
 }

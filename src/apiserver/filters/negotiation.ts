@@ -1,5 +1,5 @@
 // Negotiation: a client that accepts none of our forms is told so before anything is done for it.
-import { formOf } from '../negotiate.js';
+import { formOf } from '../http/negotiate.js';
 import { isConnection } from '../request.js';
 import type { Filter } from './filter.js';
 

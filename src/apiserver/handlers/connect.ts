@@ -2,7 +2,7 @@
 import { methodNotAllowed } from '../../apimachinery/status.js';
 import type { ApiContext } from '../context.js';
 import type { Handler } from '../exchange.js';
-import { getFromKubelet } from '../kubelet-client.js';
+import { getFromKubelet } from '../http/kubelet-client.js';
 import { kubeletTarget } from '../kubelet-target.js';
 
 export function connectHandler(context: ApiContext): Handler {

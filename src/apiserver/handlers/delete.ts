@@ -3,7 +3,6 @@ import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
 import { normalize } from '../../apimachinery/normalize.js';
 import { badRequest, isStatus } from '../../apimachinery/status.js';
 import { readBody } from '../body.js';
-import { claimsOf } from '../claims.js';
 import type { ApiContext } from '../context.js';
 import { checkDeletionOptions, checkPreconditions, type DeletionOptions, decideDeletion } from '../deletion.js';
 import type { Exchange, Handler, Result } from '../exchange.js';
@@ -11,6 +10,7 @@ import type { UserInfo } from '../options.js';
 import { countOf, isDryRun } from '../parameters.js';
 import { isTrue } from '../request.js';
 import type { Resource } from '../resources.js';
+import { claimsOf } from '../storage/claims.js';
 import { successStatus } from '../success.js';
 import { listHandler } from './list.js';
 

@@ -1,12 +1,12 @@
 // GET of a collection: from the watch cache where its state is new enough, page by page from the store otherwise.
 import { badRequest, expired, StatusError } from '../../apimachinery/status.js';
 import { CompactedError, FutureRevisionError } from '../../etcd/backend.js';
-import type { Matcher } from '../cache-event.js';
-import { decodeContinue, encodeContinue } from '../continue-token.js';
 import type { Handler, ListResult, ResourceRequest } from '../exchange.js';
 import { countOf, revisionOf } from '../parameters.js';
 import { matcherOf } from '../selectors.js';
-import type { StoredObject } from '../stored.js';
+import type { Matcher } from '../storage/cache-event.js';
+import { decodeContinue, encodeContinue } from '../storage/continue-token.js';
+import type { StoredObject } from '../storage/stored.js';
 
 /** How many keys a page reads at least: with selectors few of them may match. */
 const MIN_RANGE = 500;

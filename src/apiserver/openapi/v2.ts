@@ -1,7 +1,7 @@
 // OpenAPI v2, which clients ask for only where the v3 documents have no answer (a kind that nobody knows): without
 // definitions, which means that there is nothing more to know.
 import type { Answer } from '../discovery.js';
-import { parseAccept } from '../negotiate.js';
+import { parseAccept } from '../http/negotiate.js';
 import { VERSION_INFO } from '../version.js';
 
 export const OPENAPI_V2 = '/openapi/v2';

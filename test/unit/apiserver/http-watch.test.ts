@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
 import { StatusError } from '../../../src/apimachinery/status.js';
-import { EventView } from '../../../src/apiserver/cache-event.js';
-import { EventEncoder } from '../../../src/apiserver/encode.js';
-import { type ByteSink, HttpWatch } from '../../../src/apiserver/http-watch.js';
+import { EventEncoder } from '../../../src/apiserver/http/encode.js';
+import { type ByteSink, HttpWatch } from '../../../src/apiserver/http/http-watch.js';
 import type { Resource } from '../../../src/apiserver/resources.js';
-import { ObjectCodec } from '../../../src/apiserver/stored.js';
+import { EventView } from '../../../src/apiserver/storage/cache-event.js';
+import { ObjectCodec } from '../../../src/apiserver/storage/stored.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 
 class Client implements ByteSink {

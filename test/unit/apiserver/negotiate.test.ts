@@ -1,6 +1,6 @@
 // Which form a client gets for its Accept header.
 import { describe, expect, it } from 'vitest';
-import { formOf } from '../../../src/apiserver/negotiate.js';
+import { formOf } from '../../../src/apiserver/http/negotiate.js';
 
 const form = (accept: string | undefined, query = '') => formOf(accept, new URLSearchParams(query));
 

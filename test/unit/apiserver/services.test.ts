@@ -1,7 +1,6 @@
 // Cluster IPs and node ports: what a Service claims, what is chosen for it, and what is refused.
 import { describe, expect, it } from 'vitest';
 import { systemRandom } from '../../../src/apimachinery/clock.js';
-import { ipv4, parseCidr, parseIpv4 } from '../../../src/apiserver/cidr.js';
 import { serviceClaims } from '../../../src/apiserver/extensions/services.js';
 import type { Mutable } from '../../../src/kinds/define.js';
 import type { Service, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
@@ -68,19 +67,5 @@ describe('a Service', () => {
       'spec.clusterIPs: Invalid value: ["10.96.0.9"]: failed to allocate IP 10.96.0.9: the provided IP (10.96.0.9) is not in the valid range. The range of valid IPs is 10.96.0.0/29',
       'spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-30002',
     ]);
-  });
-});
-
-describe('IPv4 addresses', () => {
-  it('are read strictly', () => {
-    expect(parseIpv4('10.96.0.1')).toBe(0x0a600001);
-    for (const text of ['1.2.3', '1.2.3.256', '01.2.3.4', 'a.b.c.d', '1.2.3.4.5', '']) expect(parseIpv4(text)).toBeUndefined();
-    expect(ipv4(parseIpv4('255.254.1.0')!)).toBe('255.254.1.0');
-  });
-
-  it('have ranges with a base', () => {
-    expect(parseCidr('10.97.3.4/12')).toEqual({ base: parseIpv4('10.96.0.0'), size: 2 ** 20 });
-    expect(() => parseCidr('10.96.0.0')).toThrow(/is not an IPv4 range/);
-    expect(() => parseCidr('fd00::/108')).toThrow(/is not an IPv4 range/);
   });
 });

@@ -2,11 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
-import { CacheEvent } from '../../../src/apiserver/cache-event.js';
-import { decodeContinue, encodeContinue } from '../../../src/apiserver/continue-token.js';
-import { EventRing } from '../../../src/apiserver/event-ring.js';
-import { SortedKeys } from '../../../src/apiserver/sorted-keys.js';
-import { ObjectCodec, type StoredObject } from '../../../src/apiserver/stored.js';
+import { CacheEvent } from '../../../src/apiserver/storage/cache-event.js';
+import { decodeContinue, encodeContinue } from '../../../src/apiserver/storage/continue-token.js';
+import { EventRing } from '../../../src/apiserver/storage/event-ring.js';
+import { SortedKeys } from '../../../src/apiserver/storage/sorted-keys.js';
+import { ObjectCodec, type StoredObject } from '../../../src/apiserver/storage/stored.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 
 describe('sorted keys', () => {

@@ -1,8 +1,8 @@
 // Nodes: what silence and conditions make of a node, how long pods may stay on it, and which addresses it gets.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { freeCidrs } from '../../../src/controllers/cidr.js';
 import { sameTaints, silentConditions, wantedTaints } from '../../../src/controllers/node-health.js';
+import { freeCidrs } from '../../../src/controllers/nodeipam.js';
 import { tolerated_ms } from '../../../src/controllers/tolerations.js';
 import { at, node } from './objects.js';
 
@@ -98,7 +98,7 @@ describe('pod CIDRs', () => {
   });
 
   test('what is no CIDR is refused by name', () => {
-    expect(() => [...freeCidrs('10.244.0.0', 24, [])]).toThrow('"10.244.0.0" is not an IPv4 CIDR');
-    expect(() => [...freeCidrs('10.244.0.300/16', 24, [])]).toThrow('not an IPv4 CIDR');
+    expect(() => [...freeCidrs('10.244.0.0', 24, [])]).toThrow('"10.244.0.0" is not an IPv4 range');
+    expect(() => [...freeCidrs('10.244.0.300/16', 24, [])]).toThrow('not an IPv4 range');
   });
 });

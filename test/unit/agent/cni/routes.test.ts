@@ -1,7 +1,7 @@
 // Which routes the Nodes ask for, and that no Node can ask for one that takes over traffic of others.
 import { describe, expect, it } from 'vitest';
 import { desiredRoutes } from '../../../../agent/cni/routes.js';
-import { parseCidr } from '../../../../agent/proxy/net.js';
+import { parseCidr } from '../../../../src/apimachinery/cidr.js';
 import { node } from '../objects.js';
 
 const cluster = parseCidr('10.244.0.0/16')!;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createClusterView } from '../../../../agent/dns/cluster-view.js';
 import { answer } from '../../../../agent/dns/records.js';
-import { parseCidr } from '../../../../agent/proxy/net.js';
+import { parseCidr } from '../../../../src/apimachinery/cidr.js';
 import { namespaces } from '../../../../src/kinds/core/namespace.js';
 import { services } from '../../../../src/kinds/core/service.js';
 import { endpointSlices } from '../../../../src/kinds/discovery/endpointslice.js';

@@ -2,9 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
-import { badRequest, internalError, StatusError } from '../apimachinery/status.js';
-import type { KubeletTarget } from './kubelet-target.js';
-import type { ApiServerOptions } from './options.js';
+import { badRequest, internalError, StatusError } from '../../apimachinery/status.js';
+import type { KubeletTarget } from '../kubelet-target.js';
+import type { ApiServerOptions } from '../options.js';
 
 /** A kubelet that is there answers a connection at once. */
 const CONNECT_TIMEOUT_MS = 10_000;

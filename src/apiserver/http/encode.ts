@@ -1,12 +1,12 @@
 // Encoding: results and watch events as bytes, in the form that was negotiated.
 import { createRequire } from 'node:module';
-import type { KubeObject } from '../apimachinery/object.js';
-import type { StatusError } from '../apimachinery/status.js';
-import { partialObjectMetadata, tableOf } from '../apimachinery/table.js';
-import type { EventView } from './cache-event.js';
-import type { ListResult, ObjectResult } from './exchange.js';
+import type { KubeObject } from '../../apimachinery/object.js';
+import type { StatusError } from '../../apimachinery/status.js';
+import { partialObjectMetadata, tableOf } from '../../apimachinery/table.js';
+import type { ListResult, ObjectResult } from '../exchange.js';
+import type { Resource } from '../resources.js';
+import type { EventView } from '../storage/cache-event.js';
 import type { Form } from './negotiate.js';
-import type { Resource } from './resources.js';
 
 export const JSON_TYPE = 'application/json';
 const COMMA = Buffer.from(',');

@@ -1,7 +1,7 @@
 // Credentials: what a connection and a request's headers say about who is at the other end.
 import type { TLSSocket } from 'node:tls';
-import type { Clock } from '../apimachinery/clock.js';
-import type { Credentials } from './exchange.js';
+import type { Clock } from '../../apimachinery/clock.js';
+import type { Credentials } from '../exchange.js';
 
 interface Presented {
   readonly credentials: Credentials;

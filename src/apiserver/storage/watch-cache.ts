@@ -1,8 +1,8 @@
 // WatchCache: one resource as one etcd watch keeps it: the current objects, the recent events, and everyone who watches.
-import type { Clock, Timer } from '../apimachinery/clock.js';
-import type { Logger } from '../apimachinery/logger.js';
-import { internalError, StatusError, serviceUnavailable } from '../apimachinery/status.js';
-import { type Backend, prefixEnd, type Watch, type WatchBatch } from '../etcd/backend.js';
+import type { Clock, Timer } from '../../apimachinery/clock.js';
+import type { Logger } from '../../apimachinery/logger.js';
+import { internalError, StatusError, serviceUnavailable } from '../../apimachinery/status.js';
+import { type Backend, prefixEnd, type Watch, type WatchBatch } from '../../etcd/backend.js';
 import { CacheEvent, EventView, type Matcher } from './cache-event.js';
 import { EventRing } from './event-ring.js';
 import { SortedKeys } from './sorted-keys.js';

@@ -1,9 +1,9 @@
 // Claims on numbers that only one object may hold: choosing free ones, and choosing again when another write was faster.
-import type { KubeObject } from '../apimachinery/object.js';
-import { invalidObject } from '../apimachinery/status.js';
-import type { Draft } from './body.js';
-import type { Claim } from './extensions/extension.js';
-import type { Resource } from './resources.js';
+import type { KubeObject } from '../../apimachinery/object.js';
+import { invalidObject } from '../../apimachinery/status.js';
+import type { Draft } from '../body.js';
+import type { Claim } from '../extensions/extension.js';
+import type { Resource } from '../resources.js';
 import { type ClaimChange, ClaimTakenError } from './storage.js';
 
 /** A free value is lost only to a concurrent write that got it; this often in a row means that something is wrong. */

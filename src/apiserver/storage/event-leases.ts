@@ -1,6 +1,6 @@
 // EventLeases: the etcd leases that make events go away by themselves; objects of the same minute share one.
-import type { Clock } from '../apimachinery/clock.js';
-import type { Backend } from '../etcd/backend.js';
+import type { Clock } from '../../apimachinery/clock.js';
+import type { Backend } from '../../etcd/backend.js';
 
 /** `--event-ttl`. */
 export const EVENT_TTL_S = 3600;

@@ -1,7 +1,7 @@
 // Respond: a Result as an HTTP answer, in the form that the client accepts.
-import { StatusError } from '../apimachinery/status.js';
+import { StatusError } from '../../apimachinery/status.js';
+import type { Exchange, Result } from '../exchange.js';
 import { encodeList, encodeObject, encodeValue } from './encode.js';
-import type { Exchange, Result } from './exchange.js';
 import type { Form } from './negotiate.js';
 
 export interface Reply {

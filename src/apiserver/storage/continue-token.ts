@@ -1,6 +1,6 @@
 // Continue tokens: where a limited list goes on, and at which revision, so that all its pages show one state.
-import { isJsonObject } from '../apimachinery/json.js';
-import { badRequest } from '../apimachinery/status.js';
+import { isJsonObject } from '../../apimachinery/json.js';
+import { badRequest } from '../../apimachinery/status.js';
 
 export interface ContinueToken {
   readonly revision: number;

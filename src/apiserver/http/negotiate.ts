@@ -1,7 +1,7 @@
 // Content negotiation: which form of a result a client accepts.
 
-import { badRequest, notAcceptable } from '../apimachinery/status.js';
-import type { IncludeObject } from '../apimachinery/table.js';
+import { badRequest, notAcceptable } from '../../apimachinery/status.js';
+import type { IncludeObject } from '../../apimachinery/table.js';
 
 export interface MediaRange {
   /** `application/json`, `application/*`, lower case. */

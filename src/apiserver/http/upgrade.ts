@@ -1,11 +1,11 @@
 // Upgrades: connections that turn into WebSocket or SPDY, passed on to a kubelet byte by byte, unchanged.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { serviceUnavailable } from '../apimachinery/status.js';
+import { serviceUnavailable } from '../../apimachinery/status.js';
+import type { KubeletTarget } from '../kubelet-target.js';
+import type { Metrics } from '../metrics.js';
+import type { ApiServerOptions } from '../options.js';
 import { dialKubelet } from './kubelet-client.js';
-import type { KubeletTarget } from './kubelet-target.js';
-import type { Metrics } from './metrics.js';
-import type { ApiServerOptions } from './options.js';
 import type { Reply } from './respond.js';
 
 /** Tunnels at once; each is two sockets. */

@@ -1,8 +1,8 @@
 // HttpWatch: one watch on its way to one HTTP client, which may be slower than the events come.
-import type { StatusError } from '../apimachinery/status.js';
-import type { EventView } from './cache-event.js';
+import type { StatusError } from '../../apimachinery/status.js';
+import type { EventView } from '../storage/cache-event.js';
+import type { WatchSink } from '../storage/watch-cache.js';
 import type { EventEncoder } from './encode.js';
-import type { WatchSink } from './watch-cache.js';
 
 /** What is used of an HTTP/1.1 or HTTP/2 response. */
 export interface ByteSink {

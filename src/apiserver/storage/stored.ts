@@ -1,6 +1,6 @@
 // StoredObject: one revision of an object, parsed and encoded at most once each and shared by everyone who needs it.
-import type { KubeObject } from '../apimachinery/object.js';
-import type { AnyKind } from '../kinds/define.js';
+import type { KubeObject } from '../../apimachinery/object.js';
+import type { AnyKind } from '../../kinds/define.js';
 
 interface Written {
   readonly object: KubeObject;

@@ -1,6 +1,6 @@
 // Storage: one kind's objects on the etcd backend: keys, reads, and writes that compare before they set.
-import type { KubeObject, ObjectName } from '../apimachinery/object.js';
-import { alreadyExists, conflict, type GroupResource, notFound } from '../apimachinery/status.js';
+import type { KubeObject, ObjectName } from '../../apimachinery/object.js';
+import { alreadyExists, conflict, type GroupResource, notFound } from '../../apimachinery/status.js';
 import {
   type Backend,
   type Compare,
@@ -9,10 +9,10 @@ import {
   type OperationResult,
   prefixEnd,
   type RangeResponse,
-} from '../etcd/backend.js';
-import type { AnyKind } from '../kinds/define.js';
+} from '../../etcd/backend.js';
+import type { AnyKind } from '../../kinds/define.js';
+import type { Claim } from '../extensions/extension.js';
 import type { EventLeases } from './event-leases.js';
-import type { Claim } from './extensions/extension.js';
 import { ObjectCodec, type StoredObject } from './stored.js';
 
 /** A write loses its race only to a write that won; a caller that lost this often is told to come back. */
