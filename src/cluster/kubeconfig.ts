@@ -1,9 +1,11 @@
 // Kubeconfig files of people: reading one, and merging one context into ~/.kube/config without touching the rest of it.
+import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Document, isMap, isSeq, parse, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { parse } from 'yaml';
 import { type Owner, writePrivateFile } from '../client/files.js';
 import type { Credentials } from './admin-kubeconfig.js';
+import { addContext, NotEditable, takeContext } from './kubeconfig-text.js';
 
 /** The credentials of the current context of the kubeconfig at `path`. Rejects with an Error of one line that names the file. */
 export async function readKubeconfig(path: string): Promise<Credentials> {
@@ -23,28 +25,19 @@ export async function readKubeconfig(path: string): Promise<Credentials> {
 
 /**
  * Puts the context `name` (with its cluster and user) into the kubeconfig at `path`, replacing an earlier one of that name.
- * It becomes the current one only where there is none. Everything else stays as it is, comments and order too.
+ * It becomes the current one only where there is none. Every other byte stays as it is. The file's mode becomes 0600.
+ * Rejects, with an Error of one line that names the file, where that cannot be.
  */
 export async function mergeContext(path: string, name: string, credentials: Credentials, owner?: Owner): Promise<void> {
-  const document = await readDocument(path);
-  putContext(document, name, credentials);
-  await writeKeepingOwner(path, document, owner);
+  await edit(path, (text) => addContext(text, name, credentials), owner);
 }
 
-/** Takes the context `name`, its cluster and its user out again. Does nothing where the file or the context is missing. */
+/**
+ * Takes the context `name`, its cluster and its user out again: after `mergeContext` the file is what it was, to the byte. Does nothing
+ * where the file or the context is missing. Rejects as `mergeContext` does.
+ */
 export async function removeContext(path: string, name: string): Promise<void> {
-  const document = await readDocument(path);
-  let removed = false;
-  for (const list of ['clusters', 'contexts', 'users']) {
-    const entries = document.get(list);
-    if (!isSeq(entries)) continue;
-    const at = indexOf(entries, name);
-    if (at < 0) continue;
-    entries.delete(at);
-    removed = true;
-  }
-  if (document.get('current-context') === name) document.set('current-context', '');
-  if (removed) await writeKeepingOwner(path, document);
+  await edit(path, (text) => takeContext(text, name));
 }
 
 /** Whose ~/.kube/config it is: under sudo the person's who ran it, not root's. */
@@ -70,59 +63,29 @@ interface Kubeconfig {
   }[];
 }
 
-function putContext(document: Document, name: string, { server, ca, cert, key }: Credentials): void {
-  if (!isMap(document.contents)) document.contents = document.createNode({ apiVersion: 'v1', kind: 'Config' }) as never;
-  putEntry(document, 'clusters', name, { name, cluster: { server, 'certificate-authority-data': encode(ca) } });
-  putEntry(document, 'users', name, { name, user: { 'client-certificate-data': encode(cert), 'client-key-data': encode(key) } });
-  putContextEntry(document, name);
-  if (!document.get('current-context')) document.set('current-context', name);
-}
-
-/** The namespace that a person has set for the context is theirs, and stays. */
-function putContextEntry(document: Document, name: string): void {
-  const contexts = document.get('contexts');
-  const at = isSeq(contexts) ? indexOf(contexts, name) : -1;
-  const namespace = at >= 0 ? document.getIn(['contexts', at, 'context', 'namespace']) : undefined;
-  const context = { cluster: name, user: name, ...(typeof namespace === 'string' && { namespace }) };
-  putEntry(document, 'contexts', name, { name, context });
-}
-
-function putEntry(document: Document, list: string, name: string, entry: object): void {
-  // `clusters: null` and `clusters: []` are what kubectl writes for none.
-  let entries = document.get(list);
-  if (!isSeq(entries)) {
-    entries = document.createNode([]);
-    document.set(list, entries);
-  }
-  const sequence = entries as YAMLSeq;
-  sequence.flow = false;
-  const at = indexOf(sequence, name);
-  if (at < 0) sequence.add(document.createNode(entry));
-  else sequence.set(at, document.createNode(entry));
-}
-
-function indexOf(sequence: YAMLSeq, name: string): number {
-  return sequence.items.findIndex((item) => isMap(item) && (item as YAMLMap).get('name') === name);
-}
-
-async function readDocument(path: string): Promise<Document> {
-  let text = '';
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const document = parseDocument(text);
-  const broken = document.errors[0];
-  if (broken) throw new Error(`${path} is not valid YAML, so it is left as it is: ${broken.message.split('\n')[0]}`);
-  if (document.contents !== null && !isMap(document.contents)) throw new Error(`${path} is no kubeconfig, so it is left as it is`);
-  return document;
-}
-
 /** A new file is `owner`'s; one that was there stays its owner's. */
-async function writeKeepingOwner(path: string, document: Document, owner?: Owner): Promise<void> {
-  const text = document.toString({ lineWidth: 0 });
-  await writePrivateFile(path, text, (await ownerOf(path)) ?? owner);
+async function edit(path: string, change: (text: string) => string | undefined, owner?: Owner): Promise<void> {
+  const text = await readText(path);
+  let changed: string | undefined;
+  try {
+    changed = change(text);
+  } catch (error) {
+    throw error instanceof NotEditable ? new Error(`${path} ${error.message}`) : error;
+  }
+  if (changed !== undefined) await writePrivateFile(path, changed, (await ownerOf(path)) ?? owner);
+}
+
+async function readText(path: string): Promise<string> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+  // A byte that is no character would be written back as another one.
+  if (!isUtf8(bytes)) throw new Error(`${path} is not valid UTF-8, so it is left as it is`);
+  return bytes.toString('utf8');
 }
 
 async function ownerOf(path: string): Promise<Owner | undefined> {
@@ -141,5 +104,4 @@ async function homeOf(user: string): Promise<string | undefined> {
   return lines.map((line) => line.split(':')).find(([name]) => name === user)?.[5];
 }
 
-const encode = (pem: string) => Buffer.from(pem).toString('base64');
 const decode = (data: string) => Buffer.from(data, 'base64').toString('utf8');
