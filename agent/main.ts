@@ -1,6 +1,7 @@
 // `porthole agent`: the command line of a node's agent. What it assembles is in node-agent.ts, loaded only when it runs.
 import { hostname } from 'node:os';
 import { Command } from 'commander';
+import { keepAlive } from '../src/apimachinery/clock.js';
 import { CLUSTER_DOMAIN, CLUSTER_IP_DNS, PORT_KUBELET } from '../src/kinds/wellknown.js';
 import { addresses, count, dockerEndpoint, duration_ms, labels, list, port, serverUrl } from './flags.js';
 import type { AgentFlags, NodeAgent } from './node-agent.js';
@@ -31,6 +32,8 @@ export const agentCommand = new Command('agent')
 
 async function run(flags: AgentFlags): Promise<void> {
   const { startNodeAgent } = await import('./node-agent.js');
+  // While the server is away nothing is open that would hold the process, and it must not end without a word.
+  const alive = keepAlive();
   try {
     stopOnSignal(await startNodeAgent(flags));
   } catch (error) {
@@ -38,6 +41,8 @@ async function run(flags: AgentFlags): Promise<void> {
     const isDefect = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
     process.stderr.write(`porthole agent: ${isDefect ? (error as Error).stack : (error as Error).message}\n`);
     process.exit(1);
+  } finally {
+    alive.cancel();
   }
 }
 

@@ -60,6 +60,12 @@ export class PodDirs {
     }
   }
 
+  /** An empty file where there is none yet: a mount needs it before its contents are known. */
+  async touch(path: string): Promise<void> {
+    const file = await open(path, 'a', 0o644);
+    await file.close();
+  }
+
   /** In place: containers have the file itself mounted, and would go on seeing one that was replaced. */
   async write(path: string, text: string): Promise<void> {
     await writeFile(path, text, { mode: 0o644 });

@@ -9,10 +9,11 @@ import type { RuntimePod } from '../runtime/runtime.js';
 import { setUpVolumes, volumeTypes } from '../volumes/index.js';
 import type { Waiting } from './container-status.js';
 import { deletionGrace_s, killContainer, restartKill } from './kill.js';
+import { concernsUs, isDefect, isIdle, podIp } from './pod-facts.js';
 import type { PodServices } from './services.js';
 import { PodStart } from './start-pod.js';
 import { buildStatus } from './status.js';
-import { computeActions, type PodActions } from './sync-pod.js';
+import { computeActions } from './sync-pod.js';
 import { TerminationMessages } from './termination-message.js';
 import type { WaitingError } from './waiting.js';
 
@@ -31,8 +32,8 @@ export class PodWorker {
   private gone = false;
   private dirty = false;
   private looping = false;
-  /** Nothing of it is left on the node. */
-  private removed = false;
+  /** Nothing of it is left on the node, or the agent stops. */
+  private over = false;
   /** Aborted when the pod is to end, so that a pull does not hold it up. */
   private starting = new AbortController();
   /** While its containers are being ended: which, and what grace they were given. */
@@ -85,13 +86,21 @@ export class PodWorker {
   /** Something may have changed: the runtime's containers, a probe's verdict, a reason to wait that has passed. */
   wake(): void {
     this.dirty = true;
-    if (!this.looping) void this.loop();
+    if (!this.looping && !this.over) void this.loop();
+  }
+
+  /** The agent stops: the pod is left as it is. */
+  stop(): void {
+    this.over = true;
+    this.retry?.cancel();
+    this.starting.abort(new Error('the agent stops'));
+    this.services.probes.remove(this.pod.metadata.uid);
   }
 
   private async loop(): Promise<void> {
     this.looping = true;
     this.retry?.cancel();
-    while (this.dirty && !this.removed) {
+    while (this.dirty && !this.over) {
       this.dirty = false;
       try {
         const retryAfter_ms = await this.sync();
@@ -106,7 +115,10 @@ export class PodWorker {
 
   private failedWith(error: Error): void {
     const { name, namespace } = this.pod.metadata;
-    this.services.log.warn({ pod: name, namespace, error: error.message }, 'pod sync failed, trying again');
+    const fields = { pod: name, namespace, error: error.message };
+    // One pod that meets a defect must not take the others of its node down; its stack is what there is to find it by.
+    if (isDefect(error)) this.services.log.error({ ...fields, stack: error.stack }, 'pod sync met a defect, trying again');
+    else this.services.log.warn(fields, 'pod sync failed, trying again');
     this.retryAfter(this.nextRetry_ms());
   }
 
@@ -116,6 +128,7 @@ export class PodWorker {
 
   private retryAfter(delay_ms: number): void {
     this.retry?.cancel();
+    if (this.over) return;
     this.retry = this.services.clock.after(delay_ms, () => this.wake());
   }
 
@@ -123,15 +136,22 @@ export class PodWorker {
   private async sync(): Promise<number | undefined> {
     const pod = this.services.statuses.newest(this.pod);
     if (this.gone || isBeingDeleted(pod)) return this.end(pod, undefined);
-    if (isPodTerminal(pod)) return this.stop(pod, undefined).then(() => undefined);
-    const left_ms = deadlineLeft_ms(pod, this.services.clock.now());
-    if (left_ms <= 0) {
-      await this.stop(pod, { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' });
+    if (isPodTerminal(pod)) return this.bringDown(pod, undefined).then(() => undefined);
+    if (this.deadlineLeft_ms() <= 0) {
+      await this.bringDown(pod, { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' });
       return undefined;
     }
     const retry_ms = await this.bringUp(pod);
-    const next_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, left_ms);
+    // Asked again: the pod's time began with its first status.
+    const next_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, this.deadlineLeft_ms());
     return Number.isFinite(next_ms) ? next_ms : undefined;
+  }
+
+  /** Infinite where the pod has no deadline. */
+  private deadlineLeft_ms(): number {
+    const { spec, status } = this.services.statuses.newest(this.pod);
+    if (spec.activeDeadlineSeconds === undefined || !status.startTime) return Number.POSITIVE_INFINITY;
+    return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 - this.services.clock.now();
   }
 
   private async bringUp(pod: Pod): Promise<number | undefined> {
@@ -233,7 +253,7 @@ export class PodWorker {
   }
 
   /** The pod is over, but stays in the API. */
-  private async stop(pod: Pod, failure: Failure | undefined): Promise<void> {
+  private async bringDown(pod: Pod, failure: Failure | undefined): Promise<void> {
     const { uid } = pod.metadata;
     this.services.probes.remove(uid);
     const observed = await this.services.runtime.podStatus(uid);
@@ -247,7 +267,7 @@ export class PodWorker {
   private async end(pod: Pod, failure: Failure | undefined): Promise<undefined> {
     const { runtime, statuses, dirs, restarts, images } = this.services;
     const { uid } = pod.metadata;
-    await this.stop(pod, failure);
+    await this.bringDown(pod, failure);
     if (!this.gone) await statuses.flush(uid);
     const left = await runtime.podStatus(uid);
     await Promise.all([...left.containers, ...left.sandboxes].map(({ id }) => runtime.removeContainer(id)));
@@ -257,7 +277,7 @@ export class PodWorker {
     images.forgetPod(uid);
     if (!this.gone) return;
     statuses.forget(uid);
-    this.removed = true;
+    this.over = true;
     this.done();
   }
 
@@ -269,38 +289,4 @@ export class PodWorker {
       if (!(error instanceof StatusError) || (error.code !== 404 && error.code !== 409)) throw error;
     }
   }
-}
-
-/** Our own status patches come back to us too; they ask for nothing. */
-function concernsUs(before: Pod, after: Pod): boolean {
-  const facts = ({ metadata, spec, status }: Pod) => [
-    metadata.generation,
-    metadata.deletionTimestamp,
-    metadata.deletionGracePeriodSeconds,
-    metadata.labels,
-    metadata.annotations,
-    spec.activeDeadlineSeconds,
-    spec.containers.map(({ image }) => image),
-    status.phase === 'Failed' || status.phase === 'Succeeded',
-    gates(after).map((type) => status.conditions?.find((condition) => condition.type === type)?.status),
-  ];
-  return JSON.stringify(facts(before)) !== JSON.stringify(facts(after));
-}
-
-const gates = ({ spec }: Pod) => (spec.readinessGates ?? []).map(({ conditionType }) => conditionType);
-
-function isIdle(actions: PodActions, observed: RuntimePod): boolean {
-  const running = observed.sandboxes.length > 0 || observed.containers.some(({ state }) => state === 'running');
-  return !(actions.killPod && running) && actions.kill.length + actions.start.length + actions.remove.length === 0;
-}
-
-function podIp(observed: RuntimePod, { node }: PodServices): string {
-  const sandbox = observed.sandboxes.find(({ ready }) => ready);
-  return sandbox?.ips[0] ?? node.ips[0] ?? '';
-}
-
-/** Infinite where the pod has no deadline. */
-function deadlineLeft_ms({ spec, status }: Pod, now_ms: number): number {
-  if (spec.activeDeadlineSeconds === undefined || !status.startTime) return Number.POSITIVE_INFINITY;
-  return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 - now_ms;
 }

@@ -25,7 +25,11 @@ export class PodWorkers {
       if (pod) this.update(pod);
       else if (old) this.workers.get(old.metadata.uid)?.delete(old);
     });
-    this.stopping.addEventListener('abort', unsubscribe, { once: true });
+    const stop = () => {
+      unsubscribe();
+      for (const worker of this.workers.values()) worker.stop();
+    };
+    this.stopping.addEventListener('abort', stop, { once: true });
     void this.followRuntime();
     void this.relist();
   }
@@ -53,7 +57,7 @@ export class PodWorkers {
     const { runtime, clock, log } = this.services;
     while (!this.stopping.aborted) {
       try {
-        for await (const event of runtime.events(this.stopping)) {
+        for await (const event of runtime.events(this.stopping, () => this.wakeAll())) {
           // We start and remove ourselves, and look at the outcome then.
           if (event.type === 'died' || event.type === 'oom') this.wake(event.podUid);
         }
@@ -61,7 +65,6 @@ export class PodWorkers {
         if (!this.stopping.aborted) log.warn({ error: (error as Error).message }, 'lost the events of the container runtime');
       }
       if (!(await this.pause(clock, RECONNECT_MS))) return;
-      this.wakeAll();
     }
   }
 

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
-import type { Image, PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
+import type { PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
 import { type ReadyVolume, setUpVolumes } from '../volumes/index.js';
 import { VolumeError } from '../volumes/volume.js';
 import { containerConfig } from './container-config.js';
@@ -51,7 +51,7 @@ export class PodStart {
     const files = this.writeFiles();
     const volumes = this.volumes();
     const ready = Promise.all([sandbox.ready, files, sources.whenServicesKnown(this.signal)]).then(([wired]) => this.writeHosts(wired));
-    const created = starts.map((action) => settled(this.create(action, sandbox, ready, volumes)));
+    const created = starts.map((action) => settled(this.create(action, sandbox, ready, files, volumes)));
     // All are awaited, so that nothing of this round is still under way when the next one begins.
     const outcomes = await Promise.all([settled(sandbox.ready), settled(volumes), settled(ready)]);
     const problem = outcomes.find((outcome) => outcome.error !== undefined)?.error;
@@ -110,6 +110,7 @@ export class PodStart {
     const { dirs, clusterDns, resolvConf } = this.services;
     const { metadata, spec } = this.pod;
     const node = parseResolvConf(await readFile(resolvConf, 'utf8'));
+    await dirs.touch(dirs.hosts(metadata.uid));
     const dns = podDns(spec, metadata.namespace ?? '', clusterDns, node);
     await dirs.write(dirs.resolvConf(metadata.uid), formatResolvConf(dns));
     await dirs.write(dirs.hostname(metadata.uid), `${spec.hostNetwork ? hostname() : podHostname(this.pod)}\n`);
@@ -136,13 +137,15 @@ export class PodStart {
     { container, attempt }: StartAction,
     sandbox: Sandbox,
     ready: Promise<PodSandbox>,
+    files: Promise<void>,
     volumes: Promise<ReadonlyMap<string, ReadyVolume>>,
   ): Promise<string> {
     const { runtime, images, sources, node, dirs, oomFloor } = this.services;
     const ensured = pullSecrets(this.pod, sources).then((auths) => images.ensure(this.pod, container, auths, this.signal));
-    const [image, sandboxId, mounted] = await Promise.all([ensured, sandbox.id, volumes, sources.whenServicesKnown(this.signal)]);
+    const needed = [files, sources.whenServicesKnown(this.signal)];
+    const [image, sandboxId, mounted] = await Promise.all([ensured, sandbox.id, volumes, ...needed]);
     const podIps = envNeedsPodIp(container) ? (this.pod.spec.hostNetwork ? node.ips : (await ready).ips) : [];
-    const context = { pod: this.pod, podIps, image: image as Image, volumes: mounted, node, sources, dirs, oomFloor };
+    const context = { pod: this.pod, podIps, image, volumes: mounted, node, sources, dirs, oomFloor };
     const config = await containerConfig(container, attempt, context);
     try {
       return await runtime.createContainer(sandboxId, config, sandbox.config);

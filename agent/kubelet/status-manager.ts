@@ -1,5 +1,5 @@
 // Brings pods' statuses to the API: at once, only what changed, one request a pod at a time, again until it is there.
-import { type Clock, type Random, sleep } from '../../src/apimachinery/clock.js';
+import { type Clock, type Random, sleep, type Timer } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import { StatusError } from '../../src/apimachinery/status.js';
 import type { Client } from '../../src/client/client.js';
@@ -10,12 +10,18 @@ import { statusPatch } from './status-patch.js';
 const RETRY_MIN_MS = 200;
 /** A node that was cut off reports again within this of being back. */
 const RETRY_MAX_MS = 5_000;
+/** Before what someone else has written is put right, doubling each time: two that disagree must not do so as fast as they can. */
+const CORRECTION_MIN_MS = 1_000;
+const CORRECTION_MAX_MS = 60_000;
 
 interface Entry {
   /** The newest object known, from the informer or from the answer to our own patch. */
   pod: Pod;
   wanted: PodStatus | undefined;
   sending: Promise<void> | undefined;
+  correction: Timer | undefined;
+  /** Since the status was last as wanted. */
+  corrections: number;
 }
 
 export interface StatusManagerOptions {
@@ -44,17 +50,30 @@ export class StatusManager {
     return { ...pod, status: { ...known, ...wanted, conditions: [...own, ...others] } };
   }
 
-  /** The API's object changed; a status that is no longer what it should be is put right. */
+  /** The API's object changed; a status that is no longer what it should be is put right soon. */
   observed(pod: Pod): void {
     const entry = this.entries.get(pod.metadata.uid);
     if (!entry || !isNewer(pod, entry.pod)) return;
     entry.pod = pod;
-    this.send(entry);
+    this.correctLater(entry);
+  }
+
+  private correctLater(entry: Entry): void {
+    if (this.entries.get(entry.pod.metadata.uid) !== entry || entry.sending || entry.correction || this.options.stopping.aborted) return;
+    if (!patchOf(entry)) {
+      entry.corrections = 0;
+      return;
+    }
+    const delay_ms = Math.min(CORRECTION_MAX_MS, CORRECTION_MIN_MS * 2 ** Math.min(entry.corrections++, 10));
+    entry.correction = this.options.clock.after(delay_ms, () => {
+      entry.correction = undefined;
+      this.send(entry);
+    });
   }
 
   set(pod: Pod, status: PodStatus): void {
     const { uid } = pod.metadata;
-    const entry = this.entries.get(uid) ?? { pod, wanted: undefined, sending: undefined };
+    const entry = this.entries.get(uid) ?? { pod, wanted: undefined, sending: undefined, correction: undefined, corrections: 0 };
     this.entries.set(uid, entry);
     if (isNewer(pod, entry.pod)) entry.pod = pod;
     entry.wanted = status;
@@ -67,23 +86,30 @@ export class StatusManager {
   }
 
   forget(uid: string): void {
+    this.entries.get(uid)?.correction?.cancel();
     this.entries.delete(uid);
   }
 
   private send(entry: Entry): void {
-    if (entry.sending || !patchOf(entry)) return;
+    if (entry.sending || this.options.stopping.aborted || !patchOf(entry)) return;
     entry.sending = this.sendAll(entry).finally(() => {
       entry.sending = undefined;
+      // It was sent, and is not what is there: someone else writes it too.
+      this.correctLater(entry);
     });
   }
 
   private async sendAll(entry: Entry): Promise<void> {
     const { clock, random, stopping, log } = this.options;
+    let sent: PodStatus | undefined;
     for (let failures = 0; this.entries.get(entry.pod.metadata.uid) === entry; ) {
       const patch = patchOf(entry);
-      if (!patch) return;
+      if (!patch || entry.wanted === sent) return;
       try {
-        entry.pod = await this.patch(entry.pod, patch);
+        const { wanted } = entry;
+        const answer = await this.patch(entry.pod, patch);
+        if (isNewer(answer, entry.pod)) entry.pod = answer;
+        sent = wanted;
         failures = 0;
       } catch (error) {
         if (!(error instanceof StatusError)) throw error;

@@ -23,10 +23,11 @@ export function eventFrom(line: string): RuntimeEvent | undefined {
   return type && podUid && event.Actor?.ID ? { type, podUid, containerId: event.Actor.ID } : undefined;
 }
 
-export async function* dockerEvents(docker: Docker, signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+export async function* dockerEvents(docker: Docker, signal: AbortSignal, opened?: () => void): AsyncIterable<RuntimeEvent> {
   const filters = { type: ['container'], event: Object.keys(TYPES), label: [LABEL_TYPE] };
   const options = { filters: JSON.stringify(filters) };
   const stream = await dial<Readable>(docker, { path: '/events?', method: 'GET', isStream: true, options, abortSignal: signal });
+  opened?.();
   let rest = '';
   stream.setEncoding('utf8');
   for await (const chunk of stream) {

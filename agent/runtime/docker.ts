@@ -190,8 +190,8 @@ export class DockerRuntime implements ContainerRuntime {
     return info && containerFrom(info);
   }
 
-  events(signal: AbortSignal) {
-    return dockerEvents(this.docker, signal);
+  events(signal: AbortSignal, opened?: () => void) {
+    return dockerEvents(this.docker, signal, opened);
   }
 
   logs(containerId: string, options: LogOptions): Promise<Readable> {

@@ -230,8 +230,11 @@ export interface ContainerRuntime {
 
   listPods(): Promise<readonly RuntimePodName[]>;
   podStatus(podUid: string): Promise<RuntimePod>;
-  /** Ends, with or without an error, when the runtime goes away or `signal` aborts. What happened in between is lost. */
-  events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
+  /**
+   * Ends, with or without an error, when the runtime goes away or `signal` aborts. `opened` is called when nothing that
+   * happens from then on is missed: what was before has to be looked up.
+   */
+  events(signal: AbortSignal, opened?: () => void): AsyncIterable<RuntimeEvent>;
   /** Interleaved stdout and stderr, in the order they were written. */
   logs(containerId: string, options: LogOptions): Promise<Readable>;
   exec(containerId: string, options: ExecOptions): Promise<ProcessStreams>;

@@ -153,6 +153,7 @@ describe('a pod', () => {
     expect((await exec('two', 'reader', ['cat', '/etc/hosts'])).out).toContain(`${pod.status.podIP}\ttwo`);
     await until('its events are there', async () => {
       const seen = (await lab.eventsOf('two')).join('\n');
+      expect(seen).not.toMatch(/^Failed/m);
       return ['Pulled', 'Created container: writer', 'Started container reader'].every((text) => seen.includes(text));
     });
   });
