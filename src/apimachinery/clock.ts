@@ -32,6 +32,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** Keeps the process alive until it is cancelled, for work that may at times wait for nothing but timers. */
+export function keepAlive(): Timer {
+  const timer = setInterval(() => {}, 0x7fff_ffff);
+  return { cancel: () => clearInterval(timer) };
+}
+
 export const systemRandom: Random = {
   next: () => Math.random(),
   bytes: (length) => randomBytes(length),

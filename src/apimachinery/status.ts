@@ -82,6 +82,10 @@ export const noSuchPath = () => new StatusError(404, 'NotFound', 'the server cou
 export const methodNotAllowed = (what: GroupResource, verb: string) =>
   new StatusError(405, 'MethodNotAllowed', `${verb} is not supported on resources of kind "${qualified(what)}"`, about(what, ''));
 
+/** For a method that no path has. */
+export const noSuchMethod = () =>
+  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+
 export const notAcceptable = (accepted: readonly string[]) =>
   new StatusError(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`);
 

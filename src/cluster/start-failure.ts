@@ -1,4 +1,5 @@
 // startFailure: what kept the control plane from starting, as one line that names the cause and the way out.
+import { isStatus } from '../apimachinery/status.js';
 import { UserError } from './local/user-error.js';
 
 export interface StartContext {
@@ -10,6 +11,8 @@ export interface StartContext {
 /** Undefined for what the person who started it did not cause: a defect, which must be seen with its stack. */
 export function startFailure(error: unknown, { dataDir, bindAddress, securePort }: StartContext): string | undefined {
   if (error instanceof UserError) return error.message;
+  // The store was opened, but what every cluster has could not be written to it.
+  if (isStatus(error, 'ServiceUnavailable')) return /no space left/i.test(error.message) ? noSpace(dataDir) : error.message;
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code, path = dataDir } = cause as NodeJS.ErrnoException;
     switch (code) {
@@ -26,7 +29,7 @@ export function startFailure(error: unknown, { dataDir, bindAddress, securePort 
         return `${path} is on a read-only file system: give another --data-dir`;
       case 'ENOSPC':
       case 'EDQUOT':
-        return `no disk space left for ${path}: make room there, or give another --data-dir`;
+        return noSpace(path);
       case 'ENOTDIR':
       case 'EEXIST':
         return `${path} cannot be a directory, since there is something else of that name: give another --data-dir`;
@@ -34,3 +37,5 @@ export function startFailure(error: unknown, { dataDir, bindAddress, securePort 
   }
   return undefined;
 }
+
+const noSpace = (path: string) => `no disk space left for ${path}: make room there, or give another --data-dir`;

@@ -1,13 +1,17 @@
 // YAML bodies: the first document, with the scalars that upstream's YAML has.
 import { createRequire } from 'node:module';
-import type { DocumentOptions, ParseOptions, SchemaOptions, Tags } from 'yaml';
-import { cloneJson } from '../clone.js';
+import type { CST, Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions, Tags } from 'yaml';
+import { cloneJson, JSON_DEPTH_MAX, tooDeep } from '../clone.js';
 import type { Json } from '../json.js';
 import { badRequest } from '../status.js';
 import { decodeText } from './json.js';
 
 /** Aliases may multiply what they name at most this often: no billion laughs. */
 const ALIASES_MAX = 100;
+/** Of tokens that the parser holds open, of which one level of nesting takes no more than two. */
+const OPEN_TOKENS_MAX = 2 * JSON_DEPTH_MAX;
+
+const MERGE_KEY = '<<';
 
 /** YAML 1.1 without the types that JSON has no place for: base-60 numbers, dates, sets and the like. */
 const jsonTags = (tags: Tags): Tags =>
@@ -16,22 +20,56 @@ const jsonTags = (tags: Tags): Tags =>
 const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
   customTags: jsonTags,
-  uniqueKeys: true,
+  // The library compares each key with each other, which for a large map takes minutes: see checkKeys.
+  uniqueKeys: false,
   prettyErrors: false,
   logLevel: 'silent',
 };
 
-/** The first document of a YAML stream. Throws StatusError 400: bad syntax, a key twice, what JSON cannot say. */
+type Yaml = typeof import('yaml');
+
+/** The first document of a YAML stream. Throws StatusError 400: bad syntax, a key twice, too deep, what JSON cannot say. */
 export function decodeYaml(bytes: Uint8Array): Json {
   // Loaded at the first YAML body, which few clients send: it would cost every start.
-  const { LineCounter, parseAllDocuments } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
-  const lineCounter = new LineCounter();
-  const document = [...parseAllDocuments(decodeText(bytes), { ...OPTIONS, lineCounter })][0];
+  const yaml = createRequire(import.meta.url)('yaml') as Yaml;
+  const lineCounter = new yaml.LineCounter();
+  const tokens = shallowTokens(yaml, decodeText(bytes), lineCounter);
+  const [document] = new yaml.Composer({ ...OPTIONS, lineCounter }).compose(tokens);
   if (!document) return null;
   const [error] = document.errors;
-  if (error) throw badRequest(`error converting YAML to JSON: yaml: line ${lineCounter.linePos(error.pos[0]).line}: ${error.message}`);
+  if (error) throw refused(lineCounter, error.pos[0], error.message);
+  checkKeys(yaml, document, lineCounter);
   return plain(document);
 }
+
+/** The documents' syntax trees. Building their nodes recurses, and a stack that runs out there can end the process: so depth is bounded here. */
+function* shallowTokens({ Lexer, Parser }: Yaml, text: string, { addNewLine }: LineCounter): Generator<CST.Token> {
+  const parser = new Parser(addNewLine);
+  addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme);
+    if (parser.stack.length > OPEN_TOKENS_MAX) throw tooDeep();
+  }
+  yield* parser.end();
+}
+
+/** Each key of a map once, as JSON will spell it; only merges may come again. */
+function checkKeys({ isScalar, visit }: Yaml, document: Document.Parsed, lineCounter: LineCounter): void {
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key) || key.value === MERGE_KEY) continue;
+        const name = String(key.value);
+        if (seen.has(name)) throw refused(lineCounter, key.range?.[0] ?? 0, `key ${JSON.stringify(name)} already set in map`);
+        seen.add(name);
+      }
+    },
+  });
+}
+
+const refused = (lineCounter: LineCounter, offset: number, why: string) =>
+  badRequest(`error converting YAML to JSON: yaml: line ${lineCounter.linePos(offset).line}: ${why}`);
 
 function plain(document: { toJS(options: { maxAliasCount: number }): unknown }): Json {
   try {

@@ -142,8 +142,6 @@ function index(part: string, max: number): number {
 const show = (path: readonly string[]) => JSON.stringify(path.map((part) => `/${part}`).join(''));
 const missing = (path: readonly string[]) => rejected(`path ${show(path)} does not exist`);
 
-/** A well-formed patch that this document does not take. */
+/** A well-formed patch that this document does not take; without causes, as kubectl then prints the message, which it would not. */
 const rejected = (why: string) =>
-  new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`, {
-    causes: [{ reason: 'UnexpectedServerResponse', message: why }],
-  });
+  new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`, {});

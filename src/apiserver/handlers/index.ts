@@ -59,7 +59,8 @@ export class Dispatcher {
     const handlers = subresource === undefined ? this.#objects : this.#subresource(resource, subresource);
     if (!handlers) throw noSuchPath();
     const handler = handlers[verb];
-    if (!handler || (subresource === undefined && !verbsOf(resource.kind).includes(verb))) {
+    const onCollection = info.name === undefined && (verb === 'update' || verb === 'patch');
+    if (!handler || onCollection || (subresource === undefined && !verbsOf(resource.kind).includes(verb))) {
       throw methodNotAllowed(resource.kind.groupResource, verb);
     }
     return handler({ exchange, info, resource });

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
-import { badRequest, internalError, StatusError, serviceUnavailable, tooLarge } from '../../apimachinery/status.js';
+import { badRequest, internalError, noSuchMethod, StatusError, serviceUnavailable, tooLarge } from '../../apimachinery/status.js';
 import type { ApiContext } from '../context.js';
 import { Exchange, type RequestBody, type Result, type WatchResult } from '../exchange.js';
 import type { Serve } from '../filters/filter.js';
@@ -75,7 +75,12 @@ export class Listener {
       markBody(request.raw as unknown as RawRequest);
       done();
     });
-    this.#app.setErrorHandler((error, _request, reply) => send(reply as unknown as FastifyReply, errorReply(undefined, asStatus(error))));
+    this.#app.setErrorHandler((error, request, reply) => {
+      // Fastify asks to close the connection after a body that is too big, which HTTP/2 has no header for.
+      if (request.raw.httpVersionMajor > 1) reply.removeHeader('connection');
+      return send(reply as unknown as FastifyReply, errorReply(undefined, asStatus(error)));
+    });
+    this.#app.setNotFoundHandler((_request, reply) => send(reply as unknown as FastifyReply, errorReply(undefined, noSuchMethod())));
     this.#app.route({
       method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
       url: '*',

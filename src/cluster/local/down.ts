@@ -3,7 +3,7 @@ import { systemClock } from '../../apimachinery/clock.js';
 import { stopCluster } from './cluster.js';
 import { lockCluster } from './lock.js';
 import { requireRoot } from './preflight.js';
-import { existingLayout } from './state.js';
+import { existingLayout, readSpec } from './state.js';
 
 /** Resolves to what to tell the person. */
 export async function down(name: string): Promise<string> {
@@ -12,6 +12,7 @@ export async function down(name: string): Promise<string> {
   const lock = await lockCluster(name);
   try {
     await stopCluster(layout, systemClock);
+    if ((await readSpec(name)) === undefined) return `there is no cluster ${name} to stop`;
     return `cluster ${name} is stopped; its data stays in ${layout.dataDir}`;
   } finally {
     lock.release();

@@ -36,7 +36,8 @@ function validateData({ data = {}, binaryData = {} }: ConfigMap): FieldError[] {
     errors.push(...invalids(`binaryData[${key}]`, key, isConfigMapKey(key)));
     size_bytes += Buffer.byteLength(value, 'base64');
   }
-  if (size_bytes > MAX_DATA_bytes) errors.push(tooLong('', MAX_DATA_bytes));
+  // As upstream names the whole object.
+  if (size_bytes > MAX_DATA_bytes) errors.push(tooLong('[]', MAX_DATA_bytes));
   return errors;
 }
 

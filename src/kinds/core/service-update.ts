@@ -14,7 +14,10 @@ export function carryAllocations({ spec }: Mutable<Service>, { spec: old }: Serv
       if (old.clusterIP) spec.clusterIP = old.clusterIP;
       if (old.clusterIPs) spec.clusterIPs = [...old.clusterIPs];
     } else {
-      // Clients that know only one of the two fields leave the other behind.
+      // Clients that know only one of the two fields leave the other behind, empty or as it was.
+      if (spec.clusterIP && spec.clusterIP !== old.clusterIP && sameJson(spec.clusterIPs, old.clusterIPs)) {
+        spec.clusterIPs = [spec.clusterIP];
+      }
       if (!spec.clusterIPs?.length && spec.clusterIP) spec.clusterIPs = [spec.clusterIP];
       if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
     }

@@ -112,6 +112,12 @@ describe('limits', () => {
     expect((await http('GET', path, { headers: { accept: 'text/html' } })).code).toBe(406);
     expect((await http('GET', '/api/v1/pods/%zz')).code).toBe(400);
     expect((await http('GET', '/nowhere')).code).toBe(404);
+    for (const method of ['OPTIONS', 'PROPFIND', 'TRACE', 'PUT', 'PATCH']) {
+      expect(await http(method, path, method.startsWith('P') ? { body: '{}', headers: json } : {}), method).toMatchObject({
+        code: 405,
+        text: expect.stringContaining('"reason":"MethodNotAllowed"'),
+      });
+    }
     expect(
       await http('POST', path, {
         body: 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-yaml}\n',

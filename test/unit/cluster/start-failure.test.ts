@@ -1,5 +1,6 @@
 // Why the control plane did not start: one line, with the cause and the way out.
 import { expect, test } from 'vitest';
+import { serviceUnavailable } from '../../../src/apimachinery/status.js';
 import { UserError } from '../../../src/cluster/local/user-error.js';
 import { startFailure } from '../../../src/cluster/start-failure.js';
 
@@ -13,6 +14,8 @@ test.each([
   [failing('EACCES', '/data/server'), /no permission.*sudo/],
   [failing('EROFS', '/data'), /read-only/],
   [failing('ENOSPC'), /^no disk space left for \/data/],
+  [serviceUnavailable('could not write: IO error: /data/server/etcd/3.log: No space left on device'), /^no disk space left for \/data:/],
+  [serviceUnavailable('the store is not available: x'), /^the store is not available: x$/],
   [failing('EEXIST', '/data'), /something else of that name/],
   [new UserError('do this'), /^do this$/],
 ])('%s', (error, line) => {

@@ -69,7 +69,7 @@ describe('a ConfigMap', () => {
 
   it('is at most 1 MiB', () => {
     expect(errorsOf(configMaps, { metadata, data: { a: 'x'.repeat(1024 * 1024 + 1) } })).toEqual([
-      ': Too long: may not be more than 1048576 bytes',
+      '[]: Too long: may not be more than 1048576 bytes',
     ]);
   });
 

@@ -125,8 +125,11 @@ describe('changing a Service', () => {
     expect(outer).not.toHaveProperty('ipFamilies');
   });
 
-  it('may not move to another address', () => {
-    expect(updateErrorsOf(services, stored, service({ type: 'NodePort', clusterIP: '10.96.0.21' }))).toEqual([
+  it.each([
+    ['alone', {}],
+    ['as a patch of the one field leaves it', { clusterIPs: ['10.96.0.20'] }],
+  ])('may not move to another address, given %s', (_how, rest) => {
+    expect(updateErrorsOf(services, stored, service({ type: 'NodePort', clusterIP: '10.96.0.21', ...rest }))).toEqual([
       'spec.clusterIPs[0]: Invalid value: ["10.96.0.21"]: may not change once set',
     ]);
   });

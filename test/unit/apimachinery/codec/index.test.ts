@@ -64,8 +64,14 @@ describe('YAML', () => {
     expect(decodeYaml(bytes('base: &b {p: 1}\nother:\n  <<: *b\n  q: 2\n'))).toEqual({ base: { p: 1 }, other: { p: 1, q: 2 } });
   });
 
+  test('a map of many keys is read in time that grows with it', () => {
+    const text = Array.from({ length: 50_000 }, (_, i) => `key${i}: 1`).join('\n');
+    expect(Object.keys(decodeYaml(bytes(text)) as object)).toHaveLength(50_000);
+  });
+
   test.each([
-    ['a: 1\na: 2\n', /line 2: .*unique/],
+    ['a: 1\na: 2\n', /line 2: key "a" already set in map/],
+    ['a:\n- {1: x, "1": y}\n', /line 2: key "1" already set in map/],
     ['a: [1\n', /line \d+/],
     ['a: *nowhere\n', /nowhere/],
     ['a: &a [*a]\n', /yaml/],
@@ -76,7 +82,10 @@ describe('YAML', () => {
         .join('\n')}\n`,
       /alias/,
     ],
-    ['{'.repeat(500), /yaml/],
+    ['{'.repeat(500), /yaml|levels/],
+    ['['.repeat(1_000_000), /nested more than 256 levels/],
+    [`${'- '.repeat(1_000_000)}a`, /nested more than 256 levels/],
+    [`${'? '.repeat(1_000_000)}a`, /nested more than 256 levels/],
   ])('%# is refused', (text, message) => {
     expect(() => decodeYaml(bytes(text))).toThrow(refusal(400, message));
   });
