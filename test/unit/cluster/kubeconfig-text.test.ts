@@ -104,7 +104,7 @@ const jsonFile = fc
     fc.shuffledSubarray(['apiVersion', ...LISTS, 'current-context'], { minLength: 0 }),
     fc.array(oneOf<unknown>(null, [], [{ name: 'a' }], [{ name: 'a', x: { y: 1 } }, { name: 'b' }]), { minLength: 5, maxLength: 5 }),
     oneOf(null, '', 'a'),
-    oneOf(0, 1, 2, 4, '\t'),
+    oneOf<number | string>(0, 1, 2, 4, '\t'),
     oneOf('', '\n'),
   )
   .map(([keys, lists, current, indent, end]) => {
