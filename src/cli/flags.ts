@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { parseCidr } from '../apimachinery/cidr.js';
+import { type ListenUrl, parseListenUrl } from '../etcd/grpc/server.js';
 
 const UNIT_ms: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3600_000 };
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
@@ -68,3 +69,14 @@ export function portRange(text: string): PortRange {
 export function list(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, ...text.split(',').filter((part) => part !== '')];
 }
+
+/** URLs to serve etcd's clients on, with commas between; none for an empty text. */
+export function listenUrls(text: string): readonly ListenUrl[] {
+  try {
+    return list(text).map(parseListenUrl);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+export const revision = (text: string) => integer(text, 1, Number.MAX_SAFE_INTEGER);

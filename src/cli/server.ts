@@ -2,15 +2,18 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { cidrHasCidr, requireCidr } from '../apimachinery/cidr.js';
 import { systemClock, systemRandom } from '../apimachinery/clock.js';
-import type { ControlPlane, ControlPlaneOptions } from '../cluster/control-plane.js';
+import type { ControlPlaneOptions, EtcdListenOptions } from '../cluster/control-plane.js';
 import { DEFAULT_DATA_DIR } from '../cluster/data-paths.js';
+import { UserError } from '../cluster/local/user-error.js';
 import { startFailure } from '../cluster/start-failure.js';
-import { CLUSTER_IP_API, NODE_PORT_MAX, NODE_PORT_MIN, POD_CIDR, PORT_API, SERVICE_CIDR } from '../kinds/wellknown.js';
+import type { ListenUrl } from '../etcd/grpc/server.js';
+import { CLUSTER_IP_API, NODE_PORT_MAX, NODE_PORT_MIN, POD_CIDR, PORT_API, PORT_ETCD, SERVICE_CIDR } from '../kinds/wellknown.js';
 import {
   address,
   advertisedAddress,
   cidr,
   list,
+  listenUrls,
   maskSize,
   type PortRange,
   port,
@@ -19,6 +22,7 @@ import {
   seconds,
   verbosity,
 } from './flags.js';
+import { stopOnSignal } from './stop-on-signal.js';
 
 interface Flags {
   readonly dataDir: string;
@@ -30,6 +34,11 @@ interface Flags {
   readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
   readonly serviceNodePortRange: PortRange;
+  readonly etcdListenClientUrls?: readonly ListenUrl[];
+  readonly etcdServers: readonly string[];
+  readonly etcdCafile?: string;
+  readonly etcdCertfile?: string;
+  readonly etcdKeyfile?: string;
   readonly nodeMonitorPeriod: number;
   readonly nodeMonitorGracePeriod: number;
   readonly defaultNotReadyTolerationSeconds: number;
@@ -48,6 +57,15 @@ export const serverCommand = new Command('server')
   .option('--cluster-cidr <cidr>', 'addresses of pods', podRange, POD_CIDR)
   .option('--node-cidr-mask-size <bits>', "length of each node's part of them", maskSize, 24)
   .option('--service-node-port-range <range>', 'ports of NodePort Services', portRange, { min: NODE_PORT_MIN, max: NODE_PORT_MAX })
+  .option(
+    '--etcd-listen-client-urls <urls>',
+    `where etcd's own clients are served, with certificates from pki/etcd; empty: nowhere (default: port ${PORT_ETCD} of 127.0.0.1 and --advertise-address)`,
+    listenUrls,
+  )
+  .option('--etcd-servers <urls>', 'servers of a real etcd cluster, with commas between, to keep the state in', list, [])
+  .option('--etcd-cafile <file>', 'certificate authority of those servers')
+  .option('--etcd-certfile <file>', 'certificate to show them')
+  .option('--etcd-keyfile <file>', 'key of that certificate')
   .option('--node-monitor-period <duration>', 'how often the health of nodes is looked at', positiveDuration_ms, 5_000)
   .option('--node-monitor-grace-period <duration>', 'silence after which a node is not ready', positiveDuration_ms, 40_000)
   .option('--default-not-ready-toleration-seconds <n>', 'how long pods stay on a node that is not ready', seconds, 300)
@@ -81,9 +99,13 @@ async function run(flags: Flags): Promise<void> {
   const log = createLogger('server', flags.v);
   try {
     const advertiseAddress = flags.advertiseAddress ?? (await chooseAdvertiseAddress(flags.bindAddress));
-    const plane = await startControlPlane({ ...planeOptions(flags), advertiseAddress, log });
+    const etcdListen = etcdListenOptions(flags, advertiseAddress);
+    const plane = await startControlPlane({ ...planeOptions(flags), ...etcdServersOptions(flags), advertiseAddress, etcdListen, log });
     log.info({ url: plane.url, dataDir: flags.dataDir }, 'the control plane is up');
-    stopOnSignal(plane, (signal) => log.info({ signal }, 'stopping'));
+    stopOnSignal(
+      () => plane.stop(),
+      (signal) => log.info({ signal }, 'stopping'),
+    );
   } catch (error) {
     const line = startFailure(error, flags);
     if (!line) throw error;
@@ -92,7 +114,7 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-function planeOptions(flags: Flags): Omit<ControlPlaneOptions, 'advertiseAddress' | 'log'> {
+function planeOptions(flags: Flags): Omit<ControlPlaneOptions, 'advertiseAddress' | 'etcdListen' | 'log'> {
   return {
     dataDir: flags.dataDir,
     bindAddress: flags.bindAddress,
@@ -113,15 +135,27 @@ function planeOptions(flags: Flags): Omit<ControlPlaneOptions, 'advertiseAddress
   };
 }
 
-/** A second signal does not wait: whoever sends it means it. */
-function stopOnSignal(plane: ControlPlane, tell: (signal: string) => void): void {
-  let stopping = false;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    tell(signal);
-    void plane.stop().then(() => process.exit(0));
+function etcdListenOptions(flags: Flags, advertiseAddress: string): EtcdListenOptions {
+  if (flags.etcdListenClientUrls) return { urls: flags.etcdListenClientUrls, optional: false };
+  const hosts = new Set(['127.0.0.1', advertiseAddress]);
+  return { urls: [...hosts].map((host) => ({ secure: true, host, port: PORT_ETCD })), optional: true };
+}
+
+function etcdServersOptions(flags: Flags): Pick<ControlPlaneOptions, 'etcdServers'> {
+  const { etcdServers, etcdCafile, etcdCertfile, etcdKeyfile } = flags;
+  if (etcdServers.length === 0) {
+    const alone = etcdCafile ?? etcdCertfile ?? etcdKeyfile;
+    if (alone !== undefined) throw new UserError(`${alone}: there is no etcd cluster that it could be for: give --etcd-servers too`);
+    return {};
+  }
+  if (flags.etcdListenClientUrls)
+    throw new UserError('--etcd-listen-client-urls serves the embedded store: leave it out with --etcd-servers');
+  return {
+    etcdServers: {
+      endpoints: etcdServers,
+      ...(etcdCafile && { cafile: etcdCafile }),
+      ...(etcdCertfile && { certfile: etcdCertfile }),
+      ...(etcdKeyfile && { keyfile: etcdKeyfile }),
+    },
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
 }

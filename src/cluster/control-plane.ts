@@ -12,17 +12,30 @@ import { createInformers } from '../client/informers.js';
 import type { ControllerOptions } from '../controllers/define.js';
 import { controllers } from '../controllers/index.js';
 import { startControllers } from '../controllers/manager.js';
+import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { Backend } from '../etcd/backend.js';
+import type { EmbeddedBackend } from '../etcd/embedded.js';
+import { type EtcdServer, ListenError, type ListenUrl, serveEtcd, urlText } from '../etcd/grpc/server.js';
 import { openLevelBackend } from '../etcd/leveldb.js';
 import { GROUP_AUTHENTICATED } from '../kinds/wellknown.js';
 import { startScheduler } from '../scheduler/scheduler.js';
 import { makeKubeconfig } from './admin-kubeconfig.js';
 import { dataPaths } from './data-paths.js';
+import { connectEtcd, type EtcdServers } from './etcd-servers.js';
 import { UserError } from './local/user-error.js';
 import { ensurePki, type Pki } from './pki.js';
 
 const USER_CONTROLLER_MANAGER = 'system:kube-controller-manager';
 const USER_SCHEDULER = 'system:kube-scheduler';
+/** Watches of clients that were away for so long begin anew; the history of the store is bounded by it. */
+const HISTORY_RETENTION_MS = 24 * 3600_000;
+
+/** Where the store is served to etcd's own clients, with the certificates below `pki/etcd`. */
+export interface EtcdListenOptions {
+  readonly urls: readonly ListenUrl[];
+  /** Nobody asked for these addresses: one that is taken is passed over with a warning. */
+  readonly optional: boolean;
+}
 
 export interface ControlPlaneOptions {
   readonly dataDir: string;
@@ -32,6 +45,9 @@ export interface ControlPlaneOptions {
   readonly tlsSans: readonly string[];
   readonly serviceCidr: string;
   readonly nodePorts: { readonly min: number; readonly max: number };
+  readonly etcdListen: EtcdListenOptions;
+  /** A real etcd cluster to keep the state in; the embedded store is then neither opened nor served. */
+  readonly etcdServers?: EtcdServers;
   readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey'>;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
@@ -51,26 +67,63 @@ export interface ControlPlane {
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { dataDir, advertiseAddress, tlsSans, serviceCidr, clock, random, log } = options;
   const paths = dataPaths(dataDir);
-  const backend = await openStore(paths.etcd, options);
-  let api: ApiServer | undefined;
+  const embedded = options.etcdServers ? undefined : await openStore(paths.etcd, options);
+  const backend = embedded ?? (await connectEtcd(options.etcdServers!, clock, log.child({ part: 'etcd' })));
+  const compaction = startAutoCompaction({ backend, policy: { mode: 'periodic', retention_ms: HISTORY_RETENTION_MS }, clock, log });
+  const opened: Closable[] = [backend, { close: async () => compaction.stop() }];
   try {
     const serviceIp = ipv4(requireCidr(serviceCidr).base + 1);
     const pki = await ensurePki({ dir: paths.pki, altNames: [advertiseAddress, ...tlsSans], serviceIp, clock, random, log });
     const url = adminUrl(options);
     // Before requests are served: whoever finds the API ready finds its kubeconfig too.
     await writePrivateFile(paths.adminKubeconfig, makeKubeconfig('porthole', { server: url, ca: pki.ca.cert, ...pki.admin }));
-    api = await makeApiServer(options, backend, pki);
+    if (embedded) opened.push(await serveStore(options, embedded, pki));
+    const api = await makeApiServer(options, backend, pki);
+    opened.push(api);
     await api.listen();
-    return running(url, api, backend, [runControllers(options, api, pki), runScheduler(options, api)]);
+    return running(url, opened, [runControllers(options, api, pki), runScheduler(options, api)]);
   } catch (error) {
-    await api?.close();
-    await backend.close();
+    for (const part of opened.reverse()) await part.close();
     throw error;
   }
 }
 
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** On each address by itself, so that one that is taken does not cost the others. */
+async function serveStore(
+  { etcdListen, clock, log: parent }: ControlPlaneOptions,
+  backend: EmbeddedBackend,
+  { etcd }: Pki,
+): Promise<Closable> {
+  const log = parent.child({ part: 'etcd' });
+  const tls = { ...etcd.server, clientCa: etcd.ca.cert };
+  const servers: EtcdServer[] = [];
+  const close = async () => {
+    await Promise.all(servers.map((server) => server.close()));
+  };
+  const advertiseClientUrls = etcdListen.urls.map(urlText);
+  for (const url of etcdListen.urls) {
+    try {
+      servers.push(await serveEtcd({ backend, name: 'default', listen: [url], advertiseClientUrls, tls, clock, log }));
+    } catch (error) {
+      if (etcdListen.optional && error instanceof ListenError) {
+        log.warn({ url: urlText(url) }, `${error.message}; going on without`);
+        continue;
+      }
+      await close();
+      throw error instanceof ListenError
+        ? new UserError(`${error.message}: give other --etcd-listen-client-urls`, { cause: error })
+        : error;
+    }
+  }
+  return { close };
+}
+
 /** What keeps a store from being opened has a cause, and a message for whoever started the server. */
-async function openStore(dir: string, { clock, random, log }: ControlPlaneOptions): Promise<Backend> {
+async function openStore(dir: string, { clock, random, log }: ControlPlaneOptions): Promise<EmbeddedBackend> {
   try {
     return await openLevelBackend({ dir, clock, random, log: log.child({ part: 'etcd' }) });
   } catch (error) {
@@ -135,13 +188,13 @@ function withInformers(informers: Informers, loop: Loop): Loop {
   };
 }
 
-function running(url: string, api: ApiServer, backend: Backend, loops: readonly Loop[]): ControlPlane {
+/** `parts` are closed in the reverse of their order. */
+function running(url: string, parts: readonly Closable[], loops: readonly Loop[]): ControlPlane {
   return {
     url,
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()));
-      await api.close();
-      await backend.close();
+      for (const part of parts.toReversed()) await part.close();
     },
   };
 }

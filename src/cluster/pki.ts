@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import {
@@ -39,6 +39,17 @@ export interface Pki {
   readonly apiserver: CertAndKey;
   readonly kubeletClient: CertAndKey;
   readonly admin: CertAndKey;
+  readonly etcd: EtcdPki;
+}
+
+/** An authority of its own: who may read the store may read every Secret, so no certificate of the cluster's authority is enough. */
+export interface EtcdPki {
+  readonly ca: CertAndKey;
+  readonly server: CertAndKey;
+  /** For `porthole apiserver` and other machines' API servers. */
+  readonly apiserverClient: CertAndKey;
+  /** For etcdctl and the commands of `porthole etcd`. */
+  readonly healthcheckClient: CertAndKey;
 }
 
 export interface PkiOptions {
@@ -54,7 +65,7 @@ export interface PkiOptions {
 
 /** Reads the certificates in `dir` and makes those that are missing, near their end or lack a name. Rejects with file system errors. */
 export async function ensurePki(options: PkiOptions): Promise<Pki> {
-  const ca = await ensureAuthority(options);
+  const ca = await ensureAuthority({ file: 'ca', commonName: 'kubernetes' }, options);
   const leaf = (wanted: Wanted) => ensureCertificate(wanted, ca, options);
   const apiserver = await leaf({
     file: 'apiserver',
@@ -72,7 +83,23 @@ export async function ensurePki(options: PkiOptions): Promise<Pki> {
     subject: { commonName: USER_ADMIN, organizations: [GROUP_MASTERS] },
     usages: ['client auth'],
   });
-  return { ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, kubeletClient, admin };
+  const etcd = await ensureEtcdPki(options);
+  return { ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, kubeletClient, admin, etcd };
+}
+
+/** kubeadm's files and subjects. */
+async function ensureEtcdPki(options: PkiOptions): Promise<EtcdPki> {
+  const ca = await ensureAuthority({ file: 'etcd/ca', commonName: 'etcd-ca' }, options);
+  const client = (file: string, commonName: string) =>
+    ensureCertificate({ file, subject: { commonName, organizations: [GROUP_MASTERS] }, usages: ['client auth'] }, ca, options);
+  const server = await ensureCertificate(
+    { file: 'etcd/server', subject: { commonName: 'etcd' }, usages: ['server auth', 'client auth'], altNames: machineNames(options) },
+    ca,
+    options,
+  );
+  const apiserverClient = await client('apiserver-etcd-client', 'kube-apiserver-etcd-client');
+  const healthcheckClient = await client('etcd/healthcheck-client', 'kube-etcd-healthcheck-client');
+  return { ca, server, apiserverClient, healthcheckClient };
 }
 
 interface Wanted {
@@ -82,15 +109,20 @@ interface Wanted {
   readonly altNames?: AltNames;
 }
 
-async function ensureAuthority({ dir, clock, random, log }: PkiOptions): Promise<CertAndKey> {
-  const kept = await readPair(dir, 'ca');
+interface WantedAuthority {
+  readonly file: string;
+  readonly commonName: string;
+}
+
+async function ensureAuthority({ file, commonName }: WantedAuthority, { dir, clock, random, log }: PkiOptions): Promise<CertAndKey> {
+  const kept = await readPair(dir, file);
   if (kept?.cert && belongsTogether(kept.cert, kept.key, kept.cert)) return kept;
   // Everything in the cluster trusts the CA by what it is: one that was lost in part must not be replaced behind its back.
-  if (kept?.cert) throw new Error(`${join(dir, 'ca.crt')} and ca.key do not belong together: restore them from a backup`);
+  if (kept?.cert) throw new Error(`${join(dir, file)}.crt and ${basename(file)}.key do not belong together: restore them from a backup`);
   const key = makeKey();
-  const cert = await makeAuthority({ commonName: 'kubernetes', key, now_ms: clock.now(), validFor_ms: CA_LIFE_ms, random });
-  await writePair(dir, 'ca', { cert, key });
-  log.info({ dir }, 'made the certificate authority of a new cluster');
+  const cert = await makeAuthority({ commonName, key, now_ms: clock.now(), validFor_ms: CA_LIFE_ms, random });
+  await writePair(dir, file, { cert, key });
+  log.info({ dir, file }, 'made a certificate authority of a new cluster');
   return { cert, key };
 }
 
@@ -127,10 +159,16 @@ function whyRemake(kept: CertAndKey, { altNames }: Wanted, ca: CertAndKey, now_m
   return missing.length > 0 ? `it lacks ${missing.join(', ')}` : undefined;
 }
 
-function serverNames({ altNames, serviceIp }: PkiOptions): AltNames {
+function serverNames(options: PkiOptions): AltNames {
   const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${CLUSTER_DOMAIN}`];
-  const ips = new Set(['127.0.0.1', '::1', serviceIp, ...machineAddresses(), ...altNames.filter(isAddress)].map(canonicalIp));
-  const dns = new Set([...service, 'localhost', hostname().toLowerCase(), ...altNames.filter((name) => !isAddress(name))]);
+  const { dns, ips } = machineNames(options);
+  return { dns: [...service, ...dns], ips: [...new Set([...ips, canonicalIp(options.serviceIp)])] };
+}
+
+/** What this machine is called and reached by. */
+function machineNames({ altNames }: PkiOptions): AltNames {
+  const ips = new Set(['127.0.0.1', '::1', ...machineAddresses(), ...altNames.filter(isAddress)].map(canonicalIp));
+  const dns = new Set(['localhost', hostname().toLowerCase(), ...altNames.filter((name) => !isAddress(name))]);
   return { dns: [...dns], ips: [...ips] };
 }
 

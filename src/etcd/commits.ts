@@ -1,8 +1,9 @@
 // Group commit: transactions that arrive while a sync is under way share the next one; none is answered before it is on disk.
 import { EtcdError, type Key, type KeyValue, type Revision } from './backend.js';
-import type { Database, Write } from './database.js';
+import type { Write } from './database.js';
 import { encodeLog, encodeNumber, encodeRecord, historyKey, logKey, META_REVISION, NEWEST, TOMBSTONE } from './records.js';
 import type { KeyChange } from './transaction.js';
+import type { DatabaseWriter } from './writer.js';
 
 /** One committed transaction, as watchers hear of it. */
 export interface Commit {
@@ -27,7 +28,7 @@ export class CommitLog {
   #assigned: Revision;
 
   constructor(
-    private readonly db: Database,
+    private readonly writer: DatabaseWriter,
     revision: Revision,
     private readonly onDurable: (commits: readonly Commit[], revision: Revision) => void,
   ) {
@@ -68,6 +69,11 @@ export class CommitLog {
     });
   }
 
+  /** Goes on behind a revision that was found on disk though its write had failed. Whatever is under way must fail. */
+  restart(revision: Revision): void {
+    this.#durable = revision;
+  }
+
   /** Resolves when nothing is under way any more. */
   async drained(): Promise<void> {
     while (this.#writing) await this.#writing;
@@ -89,8 +95,7 @@ export class CommitLog {
       const revision = group.commits.at(-1)?.revision ?? this.#durable;
       group.writes.push({ type: 'put', key: META_REVISION, value: encodeNumber(revision) });
       try {
-        // `sync` belongs to LevelDB; the database in memory has nothing to sync and ignores it.
-        await this.db.batch(group.writes, { sync: true } as object);
+        await this.writer.commit(group.writes);
       } catch (cause) {
         this.#fail(group, cause);
         continue;

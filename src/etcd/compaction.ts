@@ -2,12 +2,13 @@
 import type { Revision } from './backend.js';
 import { type Database, scan, type Write } from './database.js';
 import { decodeLog, historyKey, LOG, logKey, parseRevisionText } from './records.js';
+import type { DatabaseWriter } from './writer.js';
 
 /** Deletions in one batch: keeps writers, who share the database's one log, from waiting behind a large one. */
 const DELETIONS_PER_BATCH = 2_000;
 
 /** `revision` is already on record as the compacted one. The log from it on stays, for watches that start there. */
-export async function compactHistory(db: Database, revision: Revision): Promise<void> {
+export async function compactHistory(db: Database, writer: DatabaseWriter, revision: Revision): Promise<void> {
   for (;;) {
     const writes: Write[] = [];
     await scan(db, { gte: LOG, lt: logKey(revision) }, undefined, (key, value) => {
@@ -20,6 +21,6 @@ export async function compactHistory(db: Database, revision: Revision): Promise<
       return writes.length < DELETIONS_PER_BATCH;
     });
     if (writes.length === 0) return;
-    await db.batch(writes);
+    await writer.maintain(writes, { sync: false });
   }
 }

@@ -100,6 +100,7 @@ export class Leases {
 
   close(): void {
     for (const lease of this.#leases.values()) lease.timer.cancel();
+    this.#leases.clear();
   }
 
   #get(id: bigint): Lease {

@@ -1,17 +1,30 @@
 // The store on disk: LevelDB in one directory, which one process at a time may open.
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { type Clock, type Random, systemRandom } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
-import type { Backend } from './backend.js';
 import type { Database } from './database.js';
+import type { EmbeddedBackend } from './embedded.js';
+import { CorruptDatabaseError, checkDatabase } from './integrity/check.js';
+import { removeClosedMark, writeClosedMark } from './integrity/closed-mark.js';
 import { MvccBackend } from './mvcc.js';
+import { newestSnapshot, snapshotsDirOf } from './snapshot.js';
 
 /** LevelDB's block cache. The API server caches what it reads, so LevelDB's own default would be memory for nothing. */
 const BLOCK_CACHE_BYTES = 4 << 20;
 /** Memtable before it is written out as a table; LevelDB's default. */
 const WRITE_BUFFER_BYTES = 4 << 20;
+/** What opening may write: the log's content as a table, a manifest, a new log. */
+const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
+
+/** Around every key of the database: see records.ts. */
+const [FIRST_KEY, LAST_KEY] = ['\0', '~'];
+
+/** LevelDB can; the type is also that of the browsers' databases. */
+interface Compactable {
+  compactRange(start: string, end: string): Promise<void>;
+}
 
 export interface LevelOptions {
   readonly dir: string;
@@ -24,23 +37,87 @@ export interface LevelOptions {
  * Opens or makes the store in `dir` (mode 0700). Throws an Error of one line that names cause and way out where another process has
  * it, the database is corrupt, or the directory cannot be written.
  */
-export async function openLevelBackend({ dir, clock, random = systemRandom, log }: LevelOptions): Promise<Backend> {
+export async function openLevelBackend({ dir, clock, random = systemRandom, log }: LevelOptions): Promise<EmbeddedBackend> {
+  await checkFiles(dir, log);
+  // Not before: it opens itself soon after.
   const level = new Level<string, Buffer>(dir, {
     keyEncoding: 'utf8',
     valueEncoding: 'buffer',
     cacheSize: BLOCK_CACHE_BYTES,
     writeBufferSize: WRITE_BUFFER_BYTES,
   });
+  await open(level, dir);
+  const backend = await MvccBackend.open({
+    db: level as unknown as Database,
+    clock,
+    random,
+    size: () => directorySize(dir),
+    defragment: () => (level as unknown as Compactable).compactRange(FIRST_KEY, LAST_KEY),
+    async reopen() {
+      await requireSpace(dir);
+      log.warn({ dir }, 'opening the store again after a write that failed');
+      await level.close();
+      await open(level, dir);
+    },
+    async close() {
+      await level.close();
+      // Without the mark the next start knows less of what it should find, that is all.
+      await writeClosedMark(dir).catch((err: unknown) => log.warn({ err, dir }, 'could not mark the store as closed'));
+    },
+  });
+  const { revision, dbSize_bytes } = await backend.status();
+  log.info({ dir, revision, dbSize_bytes }, 'opened the store');
+  return backend;
+}
+
+/** Before LevelDB sees them: what it takes for a torn write it leaves out, and the rest it serves. Rejects as `openLevelBackend`. */
+async function checkFiles(dir: string, log: Logger): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
+    await requireUnlocked(dir);
+    const { notes } = await checkDatabase(dir);
+    for (const note of notes) log.warn({ dir }, `${note}; all acknowledged writes are there`);
+    await removeClosedMark(dir);
+  } catch (error) {
+    if (error instanceof CorruptDatabaseError) throw new Error(await whatToDo(dir, error.message), { cause: error });
+    throw new Error(whyNotOpen(dir, error as NodeJS.ErrnoException), { cause: error });
+  }
+}
+
+/** Files change under whoever has the database open. LevelDB takes its lock before it finds that it may not open what exists. */
+async function requireUnlocked(dir: string): Promise<void> {
+  try {
+    await new Level(dir).open({ createIfMissing: false, errorIfExists: true });
+  } catch (error) {
+    // Everything else is what was asked for, or is told by the real opening.
+    if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'LEVEL_LOCKED') throw error;
+  }
+}
+
+/** One line: what is damaged, the newest good snapshot, and the command that restores it. */
+async function whatToDo(dir: string, damage: string): Promise<string> {
+  const found = await newestSnapshot(dir);
+  const what = `the database in ${dir} is corrupt (${damage}), and is left as it is`;
+  if (!found) return `${what}; there is no good snapshot in ${snapshotsDirOf(dir)}: restore the directory from a backup`;
+  const { file, status } = found;
+  return (
+    `${what}; the newest good snapshot is ${file} (revision ${status.revision}, saved ${status.saved}). ` +
+    `To restore it: mv ${dir} ${dir}.corrupt && porthole etcd snapshot restore ${file} --data-dir ${dir}`
+  );
+}
+
+async function open(level: Level<string, Buffer>, dir: string): Promise<void> {
+  try {
     await level.open();
   } catch (error) {
     throw new Error(whyNotOpen(dir, error as NodeJS.ErrnoException), { cause: error });
   }
-  const backend = await MvccBackend.open({ db: level as unknown as Database, clock, random, size: () => directorySize(dir) });
-  const { revision, dbSize_bytes } = await backend.status();
-  log.info({ dir, revision, dbSize_bytes }, 'opened the store');
-  return backend;
+}
+
+/** Without room the store stays open as it is, so that it can at least be read. */
+async function requireSpace(dir: string): Promise<void> {
+  const { bavail, bsize } = await statfs(dir);
+  if (bavail * bsize < REOPEN_BYTES) throw new Error(`no space left for the database in ${dir}: free ${REOPEN_BYTES >> 20} MiB at least`);
 }
 
 function whyNotOpen(dir: string, error: NodeJS.ErrnoException): string {

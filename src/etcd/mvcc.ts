@@ -1,7 +1,6 @@
 // The store: the Backend contract over an ordered database. Transactions run one after another; reads use snapshots.
 import type { Clock, Random } from '../apimachinery/clock.js';
 import {
-  type Backend,
   type BackendStatus,
   CompactedError,
   EtcdError,
@@ -21,11 +20,14 @@ import {
 import { CommitLog } from './commits.js';
 import { compactHistory } from './compaction.js';
 import type { Database, Snapshot } from './database.js';
+import type { EmbeddedBackend } from './embedded.js';
 import { Leases } from './leases.js';
 import { readNewest, readNumber, readRange } from './reads.js';
 import { encodeNumber, META_COMPACTED, META_REVISION } from './records.js';
-import { checkTransaction, isPointwise, type Outcome, Transaction, type TransactionState } from './transaction.js';
+import { isPointwise, type Outcome, Transaction, type TransactionState } from './transaction.js';
+import { checkTransaction } from './transaction-check.js';
 import { WatchHub } from './watch-hub.js';
+import { DatabaseWriter } from './writer.js';
 
 /** The etcd version whose API the store follows. */
 export const ETCD_VERSION = '3.5.0';
@@ -36,10 +38,17 @@ export interface MvccOptions {
   readonly random: Random;
   /** Bytes that the database takes on disk. */
   size(): Promise<number>;
+  /** Rewrites the database without what was deleted from it. Absent: there is nothing to gain. */
+  defragment?(): Promise<void>;
+  /** Closes the database for good, where there is more to do about it than that. */
+  close?(): Promise<void>;
+  /** Closes the database and opens it again, which drops what a failed write left half done. Rejects with a line that says why not. */
+  reopen(): Promise<void>;
 }
 
-export class MvccBackend implements Backend {
+export class MvccBackend implements EmbeddedBackend {
   readonly #db: Database;
+  readonly #writer: DatabaseWriter;
   readonly #commits: CommitLog;
   readonly #watches: WatchHub;
   readonly #leases: Leases;
@@ -52,7 +61,8 @@ export class MvccBackend implements Backend {
   private constructor(private readonly options: MvccOptions) {
     this.#db = options.db;
     this.#compacted = readNumber(this.#db, META_COMPACTED) ?? 0;
-    this.#commits = new CommitLog(this.#db, readNumber(this.#db, META_REVISION) ?? 1, (commits, revision) =>
+    this.#writer = new DatabaseWriter(this.#db, () => this.#recover());
+    this.#commits = new CommitLog(this.#writer, readNumber(this.#db, META_REVISION) ?? 1, (commits, revision) =>
       this.#watches.publish(commits, revision),
     );
     this.#watches = new WatchHub(this.#db, () => this.#commits.durable);
@@ -79,9 +89,9 @@ export class MvccBackend implements Backend {
 
   async txn(request: TxnRequest): Promise<TxnResponse> {
     this.#assertOpen();
+    checkTransaction(request);
     while (this.#alone) await this.#alone.catch(() => {});
     this.#assertOpen();
-    checkTransaction(request, this.#state);
     if (!isPointwise(request)) return this.#runAlone(request);
     const transaction = new Transaction(this.#state, this.#commits.assigned);
     return this.#commit(transaction.outcome(transaction.runPointwise(request)));
@@ -97,8 +107,8 @@ export class MvccBackend implements Backend {
     if (revision > this.#commits.durable) throw new FutureRevisionError();
     if (revision <= this.#compacted) throw new CompactedError(this.#compacted);
     this.#compacted = revision;
-    await this.#db.batch([{ type: 'put', key: META_COMPACTED, value: encodeNumber(revision) }], { sync: true } as object);
-    await compactHistory(this.#db, revision);
+    await this.#writer.maintain([{ type: 'put', key: META_COMPACTED, value: encodeNumber(revision) }], { sync: true });
+    await compactHistory(this.#db, this.#writer, revision);
   }
 
   async leaseGrant(ttl_s: number, id?: bigint): Promise<LeaseStatus> {
@@ -109,6 +119,7 @@ export class MvccBackend implements Backend {
   }
 
   async leaseRevoke(id: bigint): Promise<void> {
+    while (this.#alone) await this.#alone.catch(() => {});
     this.#assertOpen();
     const keys = this.#leases.keysOf(id);
     const transaction = new Transaction(this.#state, this.#commits.assigned);
@@ -132,6 +143,16 @@ export class MvccBackend implements Backend {
     return this.#leases.ids();
   }
 
+  get database(): Database {
+    this.#assertOpen();
+    return this.#db;
+  }
+
+  async defragment(): Promise<void> {
+    this.#assertOpen();
+    await this.options.defragment?.();
+  }
+
   async status(): Promise<BackendStatus> {
     this.#assertOpen();
     return {
@@ -147,13 +168,31 @@ export class MvccBackend implements Backend {
     this.#closed = true;
     this.#leases.close();
     await this.#commits.drained();
-    this.#watches.close();
-    await this.#db.close();
+    this.#watches.endAll('server stopped');
+    await (this.options.close?.() ?? this.#db.close());
   }
 
   #newest(key: Key): KeyValue | undefined {
     const undurable = this.#commits.undurable(key);
-    return undurable === undefined ? readNewest(this.#db, key) : (undurable ?? undefined);
+    if (undurable !== undefined) return undurable ?? undefined;
+    try {
+      return readNewest(this.#db, key);
+    } catch (error) {
+      throw orUnavailable(error);
+    }
+  }
+
+  /** After a write that failed, before the next one. A write may have failed and still be on disk: then all goes on behind it. */
+  async #recover(): Promise<void> {
+    await this.options.reopen();
+    const found = readNumber(this.#db, META_REVISION) ?? 1;
+    if (found === this.#commits.durable) return;
+    this.#commits.restart(found);
+    this.#leases.close();
+    await this.#leases.load(this.#db);
+    this.#watches.endAll('the database was recovered');
+    // The waiting transactions have not seen what was found.
+    throw new Error('the database was recovered just now: try again');
   }
 
   async #commit(outcome: Outcome): Promise<TxnResponse> {
@@ -180,15 +219,26 @@ export class MvccBackend implements Backend {
   }
 
   async #withSnapshot<T>(read: (snapshot: Snapshot) => Promise<T>): Promise<T> {
-    const snapshot = this.#db.snapshot();
     try {
-      return await read(snapshot);
-    } finally {
-      await snapshot.close();
+      const snapshot = this.#db.snapshot();
+      try {
+        return await read(snapshot);
+      } finally {
+        await snapshot.close();
+      }
+    } catch (error) {
+      throw orUnavailable(error);
     }
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new EtcdError('UNAVAILABLE', 'etcdserver: server stopped');
   }
+}
+
+/** What a read meets while the database is closed for its recovery. */
+function orUnavailable(error: unknown): unknown {
+  const { code } = error as { code?: unknown };
+  const isClosed = typeof code === 'string' && code.startsWith('LEVEL_') && code.endsWith('_NOT_OPEN');
+  return isClosed ? new EtcdError('UNAVAILABLE', 'etcdserver: the database is being recovered') : error;
 }

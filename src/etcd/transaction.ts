@@ -1,9 +1,9 @@
 // A transaction on the store's newest state: compares, then the operations of one branch, as changes that are not yet written.
 import {
   type Compare,
-  EtcdError,
   type Key,
   type KeyValue,
+  LeaseNotFoundError,
   type Operation,
   type OperationResult,
   type RangeRequest,
@@ -12,11 +12,6 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from './backend.js';
-
-/** etcd's --max-txn-ops. */
-export const TXN_OPERATIONS_MAX = 128;
-/** etcd's --max-request-bytes: 1.5 MiB. */
-export const REQUEST_BYTES_MAX = 1_572_864;
 
 /** The state a transaction reads; its own changes are laid over it. */
 export interface TransactionState {
@@ -48,25 +43,6 @@ export function isPointwise(request: TxnRequest): boolean {
   });
 }
 
-/** Throws what etcd answers to a transaction that is too large, or puts one key twice. */
-export function checkTransaction(request: TxnRequest, state: TransactionState): void {
-  for (const branch of [request.success, request.failure]) {
-    if (branch.length > TXN_OPERATIONS_MAX) throw new EtcdError('INVALID_ARGUMENT', 'etcdserver: too many operations in txn request');
-    const keys = new Set<Key>();
-    let bytes = 0;
-    for (const op of branch) {
-      if (op.type === 'txn') checkTransaction(op.request, state);
-      if (op.type !== 'put') continue;
-      if (op.key === '') throw new EtcdError('INVALID_ARGUMENT', 'etcdserver: key is not provided');
-      if (keys.has(op.key)) throw new EtcdError('INVALID_ARGUMENT', 'etcdserver: duplicate key given in txn request');
-      keys.add(op.key);
-      bytes += op.key.length + op.value.length;
-      if (op.lease && !state.hasLease(op.lease)) throw new EtcdError('NOT_FOUND', 'etcdserver: requested lease not found');
-    }
-    if (bytes > REQUEST_BYTES_MAX) throw new EtcdError('INVALID_ARGUMENT', 'etcdserver: request is too large');
-  }
-}
-
 /** Runs a transaction that would get `revision`. Pointwise ones never wait: their promise-free form is `runPointwise`. */
 export class Transaction {
   readonly #changes = new Map<Key, KeyChange>();
@@ -81,13 +57,13 @@ export class Transaction {
   }
 
   runPointwise(request: TxnRequest): TxnResponse {
-    const succeeded = request.compare.every((c) => holds(c, this.#get(c.key)));
+    const succeeded = this.#succeeds(request);
     const results = (succeeded ? request.success : request.failure).map((op) => this.#runPoint(op));
     return { revision: this.#revision(), succeeded, results };
   }
 
   async run(request: TxnRequest): Promise<TxnResponse> {
-    const succeeded = request.compare.every((c) => holds(c, this.#get(c.key)));
+    const succeeded = this.#succeeds(request);
     const results: OperationResult[] = [];
     for (const op of succeeded ? request.success : request.failure) {
       if (op.type === 'txn') results.push({ type: 'txn', response: await this.run(op.request) });
@@ -96,6 +72,11 @@ export class Transaction {
       else results.push(this.#runPoint(op));
     }
     return { revision: this.#revision(), succeeded, results };
+  }
+
+  /** As in etcd, also nested compares see the state before the whole transaction. */
+  #succeeds({ compare }: TxnRequest): boolean {
+    return compare.every((one) => holds(one, this.state.get(one.key)));
   }
 
   #revision(): Revision {
@@ -115,13 +96,12 @@ export class Transaction {
       return { type: 'delete', deleted: previous ? 1 : 0, prevKvs: previous && op.prevKv ? [previous] : [] };
     }
     const kv = this.#get(op.request.key);
-    return {
-      type: 'range',
-      response: { revision: this.#revision(), kvs: kv && !op.request.countOnly ? [kv] : [], more: false, count: kv ? 1 : 0 },
-    };
+    const kvs = shown(kv ? [kv] : [], op.request);
+    return { type: 'range', response: { revision: this.#revision(), kvs, more: false, count: kv ? 1 : 0 } };
   }
 
   #put(key: Key, value: Uint8Array, lease: bigint, prevKv: boolean | undefined): OperationResult {
+    if (lease && !this.state.hasLease(lease)) throw new LeaseNotFoundError();
     const previous = this.#get(key);
     const revision = this.current + 1;
     const next = {
@@ -161,9 +141,17 @@ export class Transaction {
       else merged.delete(key);
     }
     const kvs = [...merged.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-    const shown = request.countOnly ? [] : request.limit ? kvs.slice(0, request.limit) : kvs;
-    return { revision: this.#revision(), kvs: shown, count: kvs.length, more: !request.countOnly && shown.length < kvs.length };
+    const some = shown(kvs, request);
+    return { revision: this.#revision(), kvs: some, count: kvs.length, more: !request.countOnly && some.length < kvs.length };
   }
+}
+
+const NO_VALUE = Buffer.alloc(0);
+
+function shown(kvs: readonly KeyValue[], { countOnly, keysOnly, limit }: RangeRequest): readonly KeyValue[] {
+  if (countOnly) return [];
+  const some = limit ? kvs.slice(0, limit) : kvs;
+  return keysOnly ? some.map((kv) => ({ ...kv, value: NO_VALUE })) : some;
 }
 
 export function inRange(key: Key, from: Key, rangeEnd: Key | undefined): boolean {

@@ -73,8 +73,9 @@ export class WatchHub {
     }
   }
 
-  close(): void {
-    for (const watcher of this.#watchers) this.#end(watcher, new EtcdError('UNAVAILABLE', 'etcdserver: server stopped'));
+  /** Ends every watch; new ones may come. */
+  endAll(why: string): void {
+    for (const watcher of this.#watchers) this.#end(watcher, new EtcdError('UNAVAILABLE', `etcdserver: ${why}`));
   }
 
   async #catchUp(watcher: Watcher): Promise<void> {

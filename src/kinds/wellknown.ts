@@ -38,6 +38,7 @@ export const SERVICE_CIDR = '10.96.0.0/12';
 export const CLUSTER_IP_API = '10.96.0.1';
 export const CLUSTER_IP_DNS = '10.96.0.10';
 export const PORT_API = 6443;
+export const PORT_ETCD = 2379;
 export const PORT_KUBELET = 10250;
 /** Where each node's DNS server listens; the Service kube-dns leads to it. */
 export const PORT_NODE_DNS = 10053;

@@ -1,6 +1,14 @@
 // The suite that every Backend runs: what the contract in src/etcd/backend.ts promises, as a client of it sees it.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Backend, type KeyEvent, prefixEnd, type TxnRequest, type WatchBatch, type WatchRequest } from '../../src/etcd/backend.js';
+import {
+  type Backend,
+  type KeyEvent,
+  prefixEnd,
+  type RangeRequest,
+  type TxnRequest,
+  type WatchBatch,
+  type WatchRequest,
+} from '../../src/etcd/backend.js';
 
 export interface BackendUnderTest {
   readonly backend: Backend;
@@ -130,23 +138,61 @@ export function backendSuite(name: string, open: () => Promise<BackendUnderTest>
         expect(await backend.txn({ compare: [compare], success: [], failure: [] })).toMatchObject({ succeeded });
     });
 
-    it('runs later operations of a transaction on the state the earlier ones leave, nested ones too', async () => {
+    it('runs operations on the state that earlier ones leave, and every compare on the state before the transaction', async () => {
       await backend.txn(always(put('p/1', 'x'), put('p/2', 'x')));
       const all = { key: 'p/', rangeEnd: prefixEnd('p/') };
+      const range = (request: RangeRequest) => ({ type: 'range', request }) as const;
       const { results, revision } = await backend.txn(
         always(
-          put('p/3', 'y'),
+          put('q', 'y'),
+          range({ key: 'q' }),
+          range({ key: 'q', keysOnly: true }),
           { type: 'delete', ...all, prevKv: true },
-          { type: 'range', request: all },
+          range(all),
           {
             type: 'txn',
-            request: { compare: [{ key: 'p/1', target: 'create', result: '=', value: 0 }], success: [put('q', 'z')], failure: [] },
+            request: { compare: [{ key: 'p/1', target: 'create', result: '=', value: 2 }], success: [put('r', 'z')], failure: [] },
           },
+          range({ key: '', rangeEnd: '\0', keysOnly: true }),
         ),
       );
-      expect(results).toMatchObject([{ type: 'put' }, { deleted: 3 }, { response: { count: 0 } }, { response: { succeeded: true } }]);
+      expect(results).toMatchObject([
+        { type: 'put' },
+        { response: { count: 1, kvs: [{ value: bytes('y'), modRevision: 3 }] } },
+        { response: { count: 1, kvs: [{ value: bytes('') }] } },
+        { deleted: 2, prevKvs: [{ key: 'p/1' }, { key: 'p/2' }] },
+        { response: { count: 0 } },
+        { response: { succeeded: true } },
+        { response: { kvs: [{ key: 'q', value: bytes('') }, { key: 'r' }] } },
+      ]);
       expect(revision).toBe(3);
-      expect((await backend.range({ key: '', rangeEnd: '\0' })).kvs.map((kv) => kv.key)).toEqual(['q']);
+      expect((await backend.range({ key: '', rangeEnd: '\0' })).kvs.map((kv) => kv.key)).toEqual(['q', 'r']);
+    });
+
+    it('refuses to write a key twice, also by a deletion or in a nested transaction, but not in two branches', async () => {
+      const nested = (success: TxnRequest['success'], failure: TxnRequest['failure']) =>
+        ({ type: 'txn', request: { compare: [], success, failure } }) as const;
+      for (const operations of [
+        [put('k', '1'), { type: 'delete', key: 'k' }],
+        [{ type: 'delete', key: 'a', rangeEnd: 'z' }, put('k', '1')],
+        [put('k', '1'), nested([put('k', '2')], [])],
+        [{ type: 'delete', key: 'k' }, nested([], [put('k', '2')])],
+        [put('k', '1'), nested([{ type: 'delete', key: 'k' }], [])],
+      ] as const) {
+        await expect(backend.txn(always(...operations))).rejects.toThrow('duplicate key given in txn request');
+      }
+      await backend.txn(always(nested([put('k', 'then')], [put('k', 'else')])));
+      expect(await backend.range({ key: 'k' })).toMatchObject({ revision: 2, kvs: [{ value: bytes('then') }] });
+    });
+
+    it('needs the lease of a put only in the branch that runs', async () => {
+      const request = (value: number): TxnRequest => ({
+        compare: [{ key: 'none', target: 'mod', result: '=', value }],
+        success: [put('k', '1')],
+        failure: [put('k', '2', 77n)],
+      });
+      expect(await backend.txn(request(0))).toMatchObject({ succeeded: true });
+      await expect(backend.txn(request(1))).rejects.toThrow('requested lease not found');
     });
 
     it('lets exactly one of many racing compare-and-swaps win each round', async () => {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import type { Clock } from '../../apimachinery/clock.js';
+import { PORT_API } from '../../kinds/wellknown.js';
 import { deathOf, PROJECT_ROOT, startSupervised, stopSupervised } from './process.js';
 import type { ClusterLayout } from './state.js';
 import { waitFor } from './wait.js';
@@ -28,10 +29,14 @@ export async function startServer(layout: ClusterLayout, extraArgs: readonly str
       `--data-dir=${layout.serverDir}`,
       `--advertise-address=${layout.gateway}`,
       `--secure-port=${layout.port}`,
+      ...etcdArgs(layout),
       ...extraArgs,
     ),
   );
 }
+
+/** etcd's port is the default cluster's; for another one it takes an --etcd-listen-client-urls among the server's own flags. */
+const etcdArgs = ({ port }: ClusterLayout): readonly string[] => (port === PORT_API ? [] : ['--etcd-listen-client-urls=']);
 
 /** Resolves once the API server answers /readyz with ok. */
 export async function waitForServer(layout: ClusterLayout, clock: Clock): Promise<void> {

@@ -47,10 +47,10 @@ test('the admin and the API server as kubelets know it are users by certificate'
 
 test('files are their owner’s only', async () => {
   await ensure();
-  const files = await readdir(join(dir, 'pki'));
-  expect(files.sort()).toEqual(
-    ['admin', 'apiserver', 'apiserver-kubelet-client', 'ca'].flatMap((name) => [`${name}.crt`, `${name}.key`]).sort(),
-  );
+  const files = (await readdir(join(dir, 'pki'), { recursive: true })).filter((name) => name !== 'etcd');
+  const names = ['admin', 'apiserver', 'apiserver-etcd-client', 'apiserver-kubelet-client', 'ca'];
+  names.push('etcd/ca', 'etcd/healthcheck-client', 'etcd/server');
+  expect(files.sort()).toEqual(names.flatMap((name) => [`${name}.crt`, `${name}.key`]).sort());
   for (const file of files) expect((await stat(join(dir, 'pki', file))).mode & 0o777).toBe(0o600);
 });
 

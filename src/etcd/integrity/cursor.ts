@@ -1,0 +1,42 @@
+// Cursor: reads LevelDB's numbers and byte strings one after another; running over the end is damage.
+
+export class DamageError extends Error {
+  override readonly name = 'DamageError';
+}
+
+export class Cursor {
+  #at = 0;
+
+  constructor(private readonly bytes: Buffer) {}
+
+  get done(): boolean {
+    return this.#at >= this.bytes.length;
+  }
+
+  get position(): number {
+    return this.#at;
+  }
+
+  /** A number of seven bits a byte, the lowest first. */
+  varint(): number {
+    let value = 0;
+    for (let factor = 1; factor < 2 ** 53; factor *= 128) {
+      const byte = this.bytes[this.#at++];
+      if (byte === undefined) break;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw new DamageError('a number is cut short or too large');
+  }
+
+  take(length: number): Buffer {
+    if (this.#at + length > this.bytes.length) throw new DamageError('bytes are missing');
+    this.#at += length;
+    return this.bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** Bytes with their number before them. */
+  string(): Buffer {
+    return this.take(this.varint());
+  }
+}

@@ -1,0 +1,50 @@
+// DatabaseWriter: every write to the database, one at a time; after one that failed, none before the database has been recovered.
+import type { Database, Write } from './database.js';
+
+/**
+ * LevelDB appends to a log. A write that fails half-way (a full disk) leaves a torn record there, and what is appended behind it is lost
+ * at the next opening, although each later write reports success. Opening the database again starts a new log.
+ */
+export class DatabaseWriter {
+  #last: Promise<unknown> = Promise.resolve();
+  #damaged = false;
+
+  constructor(
+    private readonly db: Database,
+    /** Makes the database writable again; rejects while that cannot be done, or where the waiting write must not follow. */
+    private readonly recover: () => Promise<void>,
+  ) {}
+
+  /** All of the writes or none, on disk when it resolves. Recovers the database first where that is needed. */
+  commit(writes: readonly Write[]): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#damaged) await this.recover();
+      this.#damaged = false;
+      await this.#write(writes, true);
+    });
+  }
+
+  /** Writes beside the commits, which can be done again at any time: refused while the database is damaged. */
+  maintain(writes: readonly Write[], { sync }: { readonly sync: boolean }): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#damaged) throw new Error('the database cannot be written to since a write failed');
+      await this.#write(writes, sync);
+    });
+  }
+
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(write);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #write(writes: readonly Write[], sync: boolean): Promise<void> {
+    try {
+      // `sync` belongs to LevelDB; the database in memory has nothing to sync and ignores it.
+      await this.db.batch([...writes], { sync } as object);
+    } catch (error) {
+      this.#damaged = true;
+      throw error;
+    }
+  }
+}

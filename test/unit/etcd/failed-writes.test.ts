@@ -1,0 +1,89 @@
+// Writes that fail, as on a full disk: refused with the cause, nothing acknowledged is lost, and all goes on once there is room.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MemoryLevel } from 'memory-level';
+import { describe, expect, it } from 'vitest';
+import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
+import { silentLogger } from '../../../src/apimachinery/logger.js';
+import type { Backend } from '../../../src/etcd/backend.js';
+import type { Database } from '../../../src/etcd/database.js';
+import { openLevelBackend } from '../../../src/etcd/leveldb.js';
+import { MvccBackend } from '../../../src/etcd/mvcc.js';
+
+const MIB = 1 << 20;
+const put = (backend: Backend, key: string, value: string) =>
+  backend.txn({ compare: [], success: [{ type: 'put', key, value: Buffer.from(value) }], failure: [] });
+const read = async (backend: Backend, key: string) => (await backend.range({ key })).kvs[0]?.value.toString();
+
+describe.runIf(process.getuid?.() === 0)('a full disk', () => {
+  it('refuses writes, keeps what it acknowledged, and takes writes again when there is room', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'porthole-full-'));
+    const [disk, crashed] = [join(root, 'disk'), join(root, 'crashed')];
+    execFileSync('mkdir', [disk]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
+    let backend: Backend | undefined;
+    try {
+      const dir = join(disk, 'etcd');
+      backend = await openLevelBackend({ dir, clock: systemClock, log: silentLogger });
+      writeFileSync(join(disk, 'filler'), Buffer.alloc(23 * MIB));
+      const acknowledged = new Map<string, string>();
+      const write = async (key: string) => {
+        const value = key.repeat(1_000);
+        await put(backend!, key, value);
+        acknowledged.set(key, value);
+      };
+      const errors: string[] = [];
+      for (let i = 0; i < 600; i++) await write(`before-${i}`).catch((error: Error) => errors.push(error.message));
+      expect(acknowledged.size).toBeGreaterThan(10);
+      expect(errors[0]).toMatch(/could not write to the database: .*No space left on device/);
+      expect(errors.at(-1)).toMatch(/no space left for the database in .*etcd: free 8 MiB at least$/);
+      expect(await read(backend, 'before-0')).toBe(acknowledged.get('before-0'));
+
+      rmSync(join(disk, 'filler'));
+      for (let i = 0; i < 50; i++) await write(`after-${i}`);
+      // What a machine would find that lost its power now.
+      cpSync(dir, crashed, { recursive: true });
+      await backend.close();
+      backend = await openLevelBackend({ dir: crashed, clock: systemClock, log: silentLogger });
+      for (const [key, value] of acknowledged) expect(await read(backend, key), key).toBe(value);
+    } finally {
+      await backend?.close();
+      execFileSync('umount', [disk]);
+      rmSync(root, { recursive: true });
+    }
+  });
+});
+
+describe('a write that failed and is on disk all the same', () => {
+  it('is found: watches end so that their clients list anew, and the next revision is behind it', async () => {
+    const db = new MemoryLevel<string, Buffer>({ keyEncoding: 'utf8', valueEncoding: 'buffer' });
+    await db.open();
+    let reopened = 0;
+    const backend = await MvccBackend.open({
+      db: db as unknown as Database,
+      clock: systemClock,
+      random: systemRandom,
+      size: async () => 0,
+      reopen: async () => void reopened++,
+    });
+    await put(backend, 'a', '1');
+    const ended: string[] = [];
+    backend.watch({ key: '', rangeEnd: '\0' }, { onBatch: () => {}, onEnd: (error) => ended.push(error.message) });
+
+    const batch = db.batch.bind(db) as (...args: unknown[]) => Promise<void>;
+    (db as { batch: unknown }).batch = async (...args: unknown[]) => {
+      (db as { batch: unknown }).batch = batch;
+      await batch(...args);
+      throw new Error('the sync failed');
+    };
+    await expect(put(backend, 'b', '2')).rejects.toThrow('etcdserver: could not write to the database: the sync failed');
+    await expect(put(backend, 'c', '3')).rejects.toThrow('the database was recovered just now: try again');
+    expect(ended).toEqual(['etcdserver: the database was recovered']);
+    expect((await put(backend, 'd', '4')).revision).toBe(4);
+    expect([await read(backend, 'b'), await read(backend, 'c'), await read(backend, 'd')]).toEqual(['2', undefined, '4']);
+    expect(reopened).toBe(2);
+    await backend.close();
+  });
+});
