@@ -158,7 +158,12 @@ describe('on the machine', () => {
   const up = (...args: string[]) => run(process.execPath, ['dist/src/main.js', 'up', '--no-kubeconfig', ...args]);
 
   it.each([
-    ['no Docker', { PATH: '/nowhere' }, ['--cluster', 'e2e-none', '--subnet', '192.168.245.0/24', '--port', '7999'], /not installed: docker.io.*apt-get install/],
+    [
+      'no Docker',
+      { PATH: '/nowhere' },
+      ['--cluster', 'e2e-none', '--subnet', '192.168.245.0/24', '--port', '7999'],
+      /not installed: docker.io.*apt-get install/,
+    ],
     ['a subnet in use', {}, ['--cluster', 'e2e-none', '--subnet', layout.subnet, '--port', '7999'], /192\.168\.242\.0\/24.*--subnet/],
     ['a subnet that is none', {}, ['--cluster', 'e2e-none', '--subnet', 'lots'], /--subnet lots is not usable/],
     ['no nodes', {}, ['--cluster', 'e2e-none', '--nodes', '0'], /--nodes 0 is not usable: give a number from 1/],
