@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { systemClock } from '../apimachinery/clock.js';
+import { keepAlive, systemClock } from '../apimachinery/clock.js';
 import { silentLogger } from '../apimachinery/logger.js';
 import { DEFAULT_DATA_DIR, dataPaths } from '../cluster/data-paths.js';
 import type { Backend } from '../etcd/backend.js';
@@ -83,10 +83,16 @@ export async function clientTls(flags: ClientFlags): Promise<ClientTls> {
 export async function withStore<T>(flags: ClientFlags, act: (backend: Backend) => Promise<T>): Promise<T> {
   const { openRemoteBackend } = await import('../etcd/remote.js');
   const tls = await clientTls(flags);
-  const backend = await openRemoteBackend({ endpoints: endpointsOf(flags), ...tls, clock: systemClock, log: silentLogger });
+  // While it waits to try a server again there is nothing else that would keep the process.
+  const alive = keepAlive();
   try {
-    return await act(backend);
+    const backend = await openRemoteBackend({ endpoints: endpointsOf(flags), ...tls, clock: systemClock, log: silentLogger });
+    try {
+      return await act(backend);
+    } finally {
+      await backend.close();
+    }
   } finally {
-    await backend.close();
+    alive.cancel();
   }
 }

@@ -6,13 +6,13 @@
 //   0xffffffff, number of entries (48 bits), zeros until the file's length is 32 more than a multiple of 512
 //   SHA-256 of all before it: etcdctl checks that length, which etcd's own snapshots have, too
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Level } from 'level';
 import { rfc3339 } from '../apimachinery/clock.js';
 import type { Revision } from './backend.js';
 import { type Database, scan, type Write } from './database.js';
+import { HashedReader } from './hashed-reader.js';
 import { readNumber } from './reads.js';
 import { META_COMPACTED, META_REVISION, NEWEST } from './records.js';
 
@@ -135,7 +135,7 @@ export async function saveSnapshot(source: AsyncIterable<Uint8Array>, file: stri
 
 /** Reads and checks the whole file. Rejects with SnapshotError where it is not a good snapshot. */
 export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
-  const { size } = await stat(file);
+  const size = await sizeOf(file);
   let keys = 0;
   const { header, hash } = await readSnapshot(file, (key) => {
     if (key.startsWith(NEWEST)) keys++;
@@ -189,6 +189,15 @@ export async function newestSnapshot(dir: string): Promise<{ readonly file: stri
   return newest;
 }
 
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new SnapshotError(`there is no ${file}`, { cause: error });
+    throw error;
+  }
+}
+
 async function readSnapshot(
   file: string,
   onEntry: (key: string, value: Buffer) => Promise<void> | void,
@@ -235,48 +244,6 @@ async function readHeader(bytes: HashedReader): Promise<SnapshotHeader | undefin
     return JSON.parse(Buffer.concat(line).toString()) as SnapshotHeader;
   } catch {
     return undefined;
-  }
-}
-
-/** Reads a file piece by piece and hashes what has been read. */
-class HashedReader {
-  readonly #hash = createHash('sha256');
-  readonly #stream;
-  readonly #chunks: AsyncIterator<Buffer>;
-  #buffer: Buffer = Buffer.alloc(0);
-  position = 0;
-
-  constructor(file: string) {
-    this.#stream = createReadStream(file, { highWaterMark: CHUNK_BYTES * 4 });
-    this.#chunks = this.#stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  }
-
-  /** Exactly so many bytes, or undefined where the file ends before. */
-  async read(length: number): Promise<Buffer | undefined> {
-    if (this.#buffer.length < length) {
-      const parts = [this.#buffer];
-      for (let have = this.#buffer.length; have < length; ) {
-        const { value, done } = await this.#chunks.next();
-        if (done) return undefined;
-        parts.push(value);
-        have += value.length;
-      }
-      this.#buffer = Buffer.concat(parts);
-    }
-    const bytes = this.#buffer.subarray(0, length);
-    this.#buffer = this.#buffer.subarray(length);
-    this.#hash.update(bytes);
-    this.position += length;
-    return bytes;
-  }
-
-  /** Of all that has been read up to now. */
-  digest(): string {
-    return this.#hash.copy().digest('hex');
-  }
-
-  close(): void {
-    this.#stream.destroy();
   }
 }
 

@@ -1,11 +1,16 @@
 // `npm run bench -- AREA`: measures one area on this machine and prints each figure beside its goal and its yardstick, then the same
 // as one line of JSON. Needs root. Exits 0 when it ran: a figure that misses its goal is `ok: false`, not a failure.
 import { clean } from './cluster.js';
+import { benchEtcd } from './etcd.js';
 import { benchPod } from './pod.js';
 import { type Row, rowsTable } from './report.js';
 import { benchStart } from './start.js';
 
-const AREAS: { readonly [area: string]: () => Promise<readonly Row[]> } = { start: benchStart, pod: benchPod };
+const AREAS: { readonly [area: string]: () => Promise<readonly Row[]> } = {
+  start: benchStart,
+  pod: benchPod,
+  etcd: benchEtcd,
+};
 /** A shell's for a command ended by Ctrl-C. */
 const INTERRUPTED_STATUS = 130;
 
