@@ -222,17 +222,17 @@ describe('a pod', () => {
   });
 
   it('runs its init containers one after the other before the rest', async () => {
-    const mounts = [{ name: 'work', mountPath: '/work' }];
+    const mounts = [{ name: 'work', mountPath: '/shared' }];
     await lab.create('init', {
       volumes: [{ name: 'work', emptyDir: {} }],
       initContainers: [
-        { name: 'first', command: sh('echo 1 >> /work/order'), volumeMounts: mounts },
-        { name: 'second', command: sh('echo 2 >> /work/order'), volumeMounts: mounts },
+        { name: 'first', command: sh('echo 1 >> /shared/order'), volumeMounts: mounts },
+        { name: 'second', command: sh('echo 2 >> /shared/order'), volumeMounts: mounts },
       ],
-      containers: [{ name: 'main', command: sh('echo 3 >> /work/order; sleep 1000'), volumeMounts: mounts }],
+      containers: [{ name: 'main', command: sh('echo 3 >> /shared/order; sleep 1000'), volumeMounts: mounts }],
     });
     const pod = await lab.ready('init');
-    expect((await exec('init', 'main', ['cat', '/work/order'])).out).toBe('1\n2\n3\n');
+    expect((await exec('init', 'main', ['cat', '/shared/order'])).out).toBe('1\n2\n3\n');
     expect(status(pod, 'second').state.terminated).toMatchObject({ reason: 'Completed', exitCode: 0 });
   });
 
