@@ -21,6 +21,6 @@ export async function compactHistory(db: Database, writer: DatabaseWriter, revis
       return writes.length < DELETIONS_PER_BATCH;
     });
     if (writes.length === 0) return;
-    await writer.maintain(writes, { sync: false });
+    await writer.maintain(writes);
   }
 }

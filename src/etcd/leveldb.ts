@@ -76,7 +76,7 @@ async function checkFiles(dir: string, log: Logger): Promise<void> {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     await requireUnlocked(dir);
     const { notes } = await checkDatabase(dir);
-    for (const note of notes) log.warn({ dir }, `${note}; all acknowledged writes are there`);
+    for (const note of notes) log.warn({ dir }, note);
     await removeClosedMark(dir);
   } catch (error) {
     if (error instanceof CorruptDatabaseError) throw new Error(await whatToDo(dir, error.message), { cause: error });

@@ -107,7 +107,7 @@ export class MvccBackend implements EmbeddedBackend {
     if (revision > this.#commits.durable) throw new FutureRevisionError();
     if (revision <= this.#compacted) throw new CompactedError(this.#compacted);
     this.#compacted = revision;
-    await this.#writer.maintain([{ type: 'put', key: META_COMPACTED, value: encodeNumber(revision) }], { sync: true });
+    await this.#writer.maintain([{ type: 'put', key: META_COMPACTED, value: encodeNumber(revision) }]);
     await compactHistory(this.#db, this.#writer, revision);
   }
 

@@ -20,15 +20,15 @@ export class DatabaseWriter {
     return this.#inTurn(async () => {
       if (this.#damaged) await this.recover();
       this.#damaged = false;
-      await this.#write(writes, true);
+      await this.#write(writes);
     });
   }
 
   /** Writes beside the commits, which can be done again at any time: refused while the database is damaged. */
-  maintain(writes: readonly Write[], { sync }: { readonly sync: boolean }): Promise<void> {
+  maintain(writes: readonly Write[]): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#damaged) throw new Error('the database cannot be written to since a write failed');
-      await this.#write(writes, sync);
+      await this.#write(writes);
     });
   }
 
@@ -38,10 +38,11 @@ export class DatabaseWriter {
     return done;
   }
 
-  async #write(writes: readonly Write[], sync: boolean): Promise<void> {
+  async #write(writes: readonly Write[]): Promise<void> {
     try {
+      // Always synced: a hole in the log, which power loss can leave among unsynced writes, would be taken for damage at the next start.
       // `sync` belongs to LevelDB; the database in memory has nothing to sync and ignores it.
-      await this.db.batch([...writes], { sync } as object);
+      await this.db.batch([...writes], { sync: true } as object);
     } catch (error) {
       this.#damaged = true;
       throw error;

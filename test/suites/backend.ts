@@ -269,6 +269,19 @@ export function backendSuite(name: string, open: () => Promise<BackendUnderTest>
       await expect(backend.range({ key: 'k' })).rejects.toThrow();
     });
 
+    it('gives a deletion by lease its own revision, whatever runs at the same time', async () => {
+      const { id } = await backend.leaseGrant(60);
+      await backend.txn(always(put('leased', '1', id), put('p/1', 'x')));
+      const watch = collect(backend, { key: '', rangeEnd: '\0', startRevision: 3 });
+      const replace = backend.txn(always({ type: 'delete', key: 'p/', rangeEnd: prefixEnd('p/') }, put('q', 'y')));
+      await Promise.all([replace, backend.leaseRevoke(id)]);
+      const [at] = (await backend.range({ key: 'q' })).kvs.map((kv) => kv.modRevision);
+      expect(at).toBe((await replace).revision);
+      const events = (await watch.seen(3)).toSorted();
+      expect(events).toEqual([`delete leased=@${at === 3 ? 4 : 3}`, `delete p/1=@${at}`, `put q=y@${at}`]);
+      watch.watch.cancel();
+    });
+
     it('removes the keys of a revoked lease, and follows keys that change lease', async () => {
       const { id } = await backend.leaseGrant(60);
       await backend.leaseGrant(60, 7n);

@@ -1,7 +1,7 @@
 // Debian's etcd for tests: one member or several on free loopback ports, with or without TLS, each of which a test may kill and start again.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,8 @@ import { loadEtcdProto } from '../../src/etcd/grpc/proto.js';
 import { Endpoint, type EtcdTls, type Method } from '../../src/etcd/remote-endpoint.js';
 
 const HOUR_MS = 3_600_000;
+/** Followed by the id of the process that made the directory. */
+const DIR_PREFIX = 'porthole-test-etcd-';
 
 export interface EtcdOptions {
   readonly members: number;
@@ -40,7 +42,8 @@ export class EtcdCluster {
 
   /** Returns when the processes run; clients wait for them to serve. */
   static async start({ members, tls = false, parent = tmpdir() }: EtcdOptions): Promise<EtcdCluster> {
-    const dir = mkdtempSync(join(parent, 'porthole-test-etcd-'));
+    removeLeftovers(parent);
+    const dir = mkdtempSync(join(parent, `${DIR_PREFIX}${process.pid}-`));
     const ports = await freePorts(2 * members);
     const urls = ports.map((port) => `http${tls ? 's' : ''}://127.0.0.1:${port}`);
     const files = tls ? await makeCertificates(dir) : undefined;
@@ -70,7 +73,9 @@ export class EtcdCluster {
     };
     const list = Object.entries(args).map(([name, value]) => `--${name}=${value}`);
     const log = join(this.dir, `m${member}.log`);
-    const child = spawn('sh', ['-c', 'log=$1; shift; exec "$@" >>"$log" 2>&1', 'sh', log, 'etcd', ...list], {
+    const into = ['sh', '-c', 'log=$1; shift; exec "$@" >>"$log" 2>&1', 'sh', log];
+    // Its end comes with ours, even by kill -9.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...into, 'etcd', ...list], {
       stdio: 'ignore',
       env: { PATH: process.env['PATH'], ETCD_UNSUPPORTED_ARCH: process.arch },
     });
@@ -111,6 +116,14 @@ export class EtcdCluster {
     } finally {
       endpoint.close();
     }
+  }
+}
+
+/** The directories of killed runs. */
+function removeLeftovers(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = name.startsWith(DIR_PREFIX) ? Number.parseInt(name.slice(DIR_PREFIX.length), 10) : Number.NaN;
+    if (pid > 0 && !existsSync(`/proc/${pid}`)) rmSync(join(parent, name), { recursive: true, force: true });
   }
 }
 

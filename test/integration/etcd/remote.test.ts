@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
 import { type Backend, EtcdError, prefixEnd, type TxnRequest, type Watch, type WatchRequest } from '../../../src/etcd/backend.js';
+import { serveEtcd } from '../../../src/etcd/grpc/server.js';
+import { createMemoryBackend } from '../../../src/etcd/memory.js';
 import { openRemoteBackend } from '../../../src/etcd/remote.js';
 import { UnknownOutcomeError } from '../../../src/etcd/remote-errors.js';
 import { startTestServer } from '../../suites/apiserver.js';
@@ -36,6 +38,19 @@ async function openFresh(options: EtcdOptions) {
 
 backendSuite('etcd with one member', () => openFresh({ members: 1 }));
 backendSuite('etcd with three members and TLS', () => openFresh({ members: 3, tls: true }));
+
+backendSuite('our own store served to it over gRPC', async () => {
+  const [store, clock, log] = [await createMemoryBackend({ clock: systemClock }), systemClock, silentLogger];
+  const listen = [{ secure: false, host: '127.0.0.1', port: 0 }];
+  const server = await serveEtcd({ backend: store, name: 'default', listen, clock, log });
+  const backend = await open({ endpoints: server.urls, tls: {} });
+  const dispose = async () => {
+    await backend.close();
+    await server.close();
+    await store.close();
+  };
+  return { backend, dispose };
+});
 
 const put = (key: string, value: string) => ({ type: 'put', key, value: Buffer.from(value) }) as const;
 const create = (key: string, value: string): TxnRequest => ({
