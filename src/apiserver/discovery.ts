@@ -1,11 +1,13 @@
 // Discovery: which groups, versions and resources there are, as plain lists and as the aggregated document.
 import { createHash } from 'node:crypto';
+import { compareVersions } from '../apimachinery/version-order.js';
 import { pods } from '../kinds/core/pod.js';
 import type { AnyKind } from '../kinds/define.js';
 import { EVICTION } from './handlers/eviction.js';
 import { parseAccept } from './http/negotiate.js';
 import type { Resources } from './resources.js';
 import { verbsOf } from './resources.js';
+import { storedKind } from './storage/conversion.js';
 
 export interface SubresourceInfo {
   readonly name: string;
@@ -53,6 +55,13 @@ function groupVersion(text: string): { group: string; version: string } {
   return { group: group!, version: version! };
 }
 
+interface Group {
+  /** Empty for the core group. */
+  readonly name: string;
+  /** The preferred one first. */
+  readonly versions: readonly GroupVersion[];
+}
+
 interface GroupVersion {
   readonly group: string;
   readonly version: string;
@@ -65,36 +74,43 @@ export interface Answer {
   readonly etag?: string;
 }
 
-/** Everything is made once: kinds do not change while the server runs. */
+/** Made when first asked for, and again after the kinds that are served have changed. */
 export class Discovery {
+  #documents: Documents | undefined;
+
+  constructor(private readonly resources: Resources) {
+    resources.onChange(() => (this.#documents = undefined));
+  }
+
+  /** Undefined for paths that are no discovery document. */
+  answer(path: string, accept: string | undefined): Answer | undefined {
+    if (!path.startsWith('/api')) return undefined;
+    return (this.#documents ??= new Documents(this.resources)).answer(path, accept);
+  }
+}
+
+/** All documents for the kinds of one moment. */
+class Documents {
   readonly #answers = new Map<string, Answer>();
   readonly #aggregated = new Map<string, Answer>();
 
   constructor(resources: Resources) {
-    const groupVersions = groupVersionsOf(resources);
+    const groups = groupsOf(resources);
     const put = (path: string, value: object) => this.#answers.set(path, plain(value));
-    const groups = groupVersions.filter(({ group }) => group !== '').map(apiGroup);
+    const [core, named] = [groups.filter(({ name }) => name === ''), groups.filter(({ name }) => name !== '')];
     put('/api', { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] });
-    put('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups });
-    for (const each of groupVersions) {
-      const path = each.group ? `/apis/${each.group}` : '/api';
-      if (each.group) put(path, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(each) });
-      put(`${path}/${each.version}`, resourceList(each));
+    put('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(apiGroup) });
+    for (const each of groups) {
+      const path = each.name ? `/apis/${each.name}` : '/api';
+      if (each.name) put(path, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(each) });
+      for (const version of each.versions) put(`${path}/${version.version}`, resourceList(version));
     }
     for (const version of AGGREGATED_VERSIONS) {
-      const isCore = ({ group }: GroupVersion) => group === '';
-      this.#aggregated.set(`/api ${version}`, aggregated(version, groupVersions.filter(isCore)));
-      this.#aggregated.set(
-        `/apis ${version}`,
-        aggregated(
-          version,
-          groupVersions.filter((each) => !isCore(each)),
-        ),
-      );
+      this.#aggregated.set(`/api ${version}`, aggregated(version, core));
+      this.#aggregated.set(`/apis ${version}`, aggregated(version, named));
     }
   }
 
-  /** Undefined for paths that are no discovery document. */
   answer(path: string, accept: string | undefined): Answer | undefined {
     const wanted = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
     if (wanted === '/api' || wanted === '/apis') {
@@ -111,21 +127,28 @@ export class Discovery {
 
 const AGGREGATED_VERSIONS = ['v2', 'v2beta1'] as const;
 
-function groupVersionsOf(resources: Resources): readonly GroupVersion[] {
-  const byPath = new Map<string, GroupVersion & { kinds: AnyKind[] }>();
+/** Groups in the order of their first kinds, versions by priority. */
+function groupsOf(resources: Resources): readonly Group[] {
+  const groups = new Map<string, Map<string, GroupVersion & { kinds: AnyKind[] }>>();
   for (const { kind } of resources.all()) {
-    const known = byPath.get(kind.apiVersion);
+    const { group, version } = kind;
+    let versions = groups.get(group);
+    if (!versions) groups.set(group, (versions = new Map()));
+    const known = versions.get(version);
     if (known) known.kinds.push(kind);
-    else byPath.set(kind.apiVersion, { group: kind.group, version: kind.version, kinds: [kind] });
+    else versions.set(version, { group, version, kinds: [kind] });
   }
-  return [...byPath.values()];
+  return [...groups].map(([name, versions]) => ({
+    name,
+    versions: [...versions.values()].sort((a, b) => compareVersions(b.version, a.version)),
+  }));
 }
 
 const plain = (value: object): Answer => ({ contentType: 'application/json', bytes: Buffer.from(`${JSON.stringify(value)}\n`) });
 
-function apiGroup({ group, version }: GroupVersion) {
-  const preferred = { groupVersion: `${group}/${version}`, version };
-  return { name: group, versions: [preferred], preferredVersion: preferred };
+function apiGroup({ name, versions }: Group) {
+  const all = versions.map(({ version }) => ({ groupVersion: `${name}/${version}`, version }));
+  return { name, versions: all, preferredVersion: all[0] };
 }
 
 function resourceList({ group, version, kinds }: GroupVersion) {
@@ -153,7 +176,7 @@ function resourceInfo(kind: AnyKind): ResourceInfo {
     verbs: verbsOf(kind),
     ...(shortNames ? { shortNames } : {}),
     ...(categories ? { categories } : {}),
-    storageVersionHash: hash(`${kind.apiVersion}/${kind.kind}`).slice(0, 11),
+    storageVersionHash: hash(`${storedKind(kind).apiVersion}/${kind.kind}`).slice(0, 11),
   };
 }
 
@@ -171,10 +194,10 @@ function subresourceInfo(kind: AnyKind, sub: SubresourceInfo): ResourceInfo {
 
 const hash = (text: string) => createHash('sha256').update(text).digest('base64');
 
-function aggregated(apiVersion: (typeof AGGREGATED_VERSIONS)[number], groupVersions: readonly GroupVersion[]): Answer {
-  const items = groupVersions.map((each) => ({
-    metadata: each.group ? { name: each.group } : {},
-    versions: [{ version: each.version, resources: aggregatedResources(each), freshness: 'Current' }],
+function aggregated(apiVersion: (typeof AGGREGATED_VERSIONS)[number], groups: readonly Group[]): Answer {
+  const items = groups.map(({ name, versions }) => ({
+    metadata: name ? { name } : {},
+    versions: versions.map((each) => ({ version: each.version, resources: aggregatedResources(each), freshness: 'Current' })),
   }));
   const value = { kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${apiVersion}`, metadata: {}, items };
   const { bytes } = plain(value);

@@ -1,7 +1,9 @@
-// Resources: every kind together with what serves it: schema, codec, storage, watch cache, extension.
+// Resources: every kind together with what serves it: schema, storage, watch cache, extension. Kinds may come and go at run time.
 import type { ObjectSchema, Schemas } from '../apimachinery/schema.js';
+import { noSuchPath, type StatusError, serviceUnavailable } from '../apimachinery/status.js';
 import type { AnyKind } from '../kinds/define.js';
 import type { ResourceExtension } from './extensions/extension.js';
+import type { Conversion } from './storage/conversion.js';
 import type { Storage } from './storage/storage.js';
 import type { WatchCache } from './storage/watch-cache.js';
 
@@ -23,30 +25,70 @@ export interface ResourceParts {
   readonly kinds: readonly AnyKind[];
   readonly schemas: Schemas;
   readonly extensions: readonly ResourceExtension[];
-  storage(kind: AnyKind): Storage;
+  storage(kind: AnyKind, conversion: Conversion | undefined): Storage;
   cache(storage: Storage): WatchCache;
+}
+
+/** A kind that is served from now on. */
+export interface NewResource {
+  readonly kind: AnyKind;
+  /** Of kinds that are not built in; absent: the one that the kind names among the built-in schemas. */
+  readonly schema?: ObjectSchema;
+  /** Absent: the kind's own `storage`, or none. */
+  readonly conversion?: Conversion;
+  readonly extension?: ResourceExtension;
+}
+
+export interface ResourcesChange {
+  readonly remove?: readonly Resource[];
+  readonly add?: readonly NewResource[];
 }
 
 /** All resources by group, version and plural name. */
 export class Resources {
   readonly #byPath = new Map<string, Resource>();
   readonly #byKind = new Map<AnyKind, Resource>();
+  readonly #byGvk = new Map<string, Resource>();
+  readonly #listeners = new Set<(kinds: readonly AnyKind[]) => void>();
 
   readonly schemas: Schemas;
 
-  constructor(parts: ResourceParts) {
+  constructor(private readonly parts: ResourceParts) {
     this.schemas = parts.schemas;
-    for (const kind of parts.kinds) {
-      const storage = parts.storage(kind);
-      const extension = parts.extensions.find((each) => each.kind === kind);
-      const resource: Resource = { kind, schema: parts.schemas.get(kind.schema), storage, cache: parts.cache(storage), extension };
-      this.#byPath.set(`${kind.group}/${kind.version}/${kind.plural}`, resource);
-      this.#byKind.set(kind, resource);
-    }
+    for (const kind of parts.kinds) this.#add({ kind });
+  }
+
+  /** Serves a kind at once. Throws for a path that is taken: a programming error. */
+  add(resource: NewResource): Resource {
+    this.change({ add: [resource] });
+    return this.of(resource.kind);
+  }
+
+  /** Ends the kind's watches and its cache. What is stored stays stored. */
+  remove(kind: AnyKind): void {
+    this.change({ remove: [this.of(kind)] });
+  }
+
+  /**
+   * Both in one step, so that no request finds a version missing while its kind is replaced. Watches of what is removed end,
+   * and go on with what takes its place when their clients come again.
+   */
+  change({ remove = [], add = [] }: ResourcesChange): void {
+    for (const resource of remove) this.#delete(resource);
+    for (const resource of add) this.#add(resource);
+    for (const resource of remove) resource.cache.close(this.#goneReason(resource));
+    const kinds = [...remove, ...add].map(({ kind }) => kind);
+    for (const listener of this.#listeners) listener(kinds);
+  }
+
+  /** Calls back after each change of what is served, with the kinds that came or went. Returns how to stop. */
+  onChange(listener: (kinds: readonly AnyKind[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   find(group: string, version: string, plural: string): Resource | undefined {
-    return this.#byPath.get(`${group}/${version}/${plural}`);
+    return this.#byPath.get(pathOf(group, version, plural));
   }
 
   /** Throws for a kind that is not served: a programming error. */
@@ -61,14 +103,40 @@ export class Resources {
   }
 
   byGvk(apiVersion: string, kind: string): Resource | undefined {
-    for (const resource of this.#byKind.values()) {
-      if (resource.kind.kind === kind && resource.kind.apiVersion === apiVersion) return resource;
-    }
-    return undefined;
+    return this.#byGvk.get(`${apiVersion} ${kind}`);
   }
 
   /** Ends every watch and every cache. */
   close(): void {
     for (const resource of this.#byKind.values()) resource.cache.close();
   }
+
+  #add({ kind, schema, conversion, extension }: NewResource): void {
+    const path = pathOf(kind.group, kind.version, kind.plural);
+    if (this.#byPath.has(path)) throw new Error(`resources: ${path} is served already`);
+    const storage = this.parts.storage(kind, conversion);
+    const resource: Resource = {
+      kind,
+      schema: schema ?? this.schemas.get(kind.schema),
+      storage,
+      cache: this.parts.cache(storage),
+      extension: extension ?? this.parts.extensions.find((each) => each.kind === kind),
+    };
+    this.#byPath.set(path, resource);
+    this.#byKind.set(kind, resource);
+    this.#byGvk.set(`${kind.apiVersion} ${kind.kind}`, resource);
+  }
+
+  #delete({ kind }: Resource): void {
+    this.#byPath.delete(pathOf(kind.group, kind.version, kind.plural));
+    this.#byKind.delete(kind);
+    this.#byGvk.delete(`${kind.apiVersion} ${kind.kind}`);
+  }
+
+  /** For requests that were under way: those of a kind that was replaced need only come again. */
+  #goneReason({ kind: { group, version, plural } }: Resource): StatusError {
+    return this.find(group, version, plural) ? serviceUnavailable(`${plural} is being updated, please try again`) : noSuchPath();
+  }
 }
+
+const pathOf = (group: string, version: string, plural: string) => `${group}/${version}/${plural}`;

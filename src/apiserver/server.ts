@@ -19,6 +19,7 @@ import { inProcessTransport } from './inprocess.js';
 import { Metrics } from './metrics.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
 import { Resources } from './resources.js';
+import { storedKind } from './storage/conversion.js';
 import { EventLeases } from './storage/event-leases.js';
 import { Storage } from './storage/storage.js';
 import { WatchCache } from './storage/watch-cache.js';
@@ -69,7 +70,7 @@ function contextOf(options: ApiServerOptions): ApiContext {
     kinds,
     schemas,
     extensions: resourceExtensions(options, random),
-    storage: (kind) => new Storage(kind, backend, kind === events ? leases : undefined),
+    storage: (kind, conversion) => new Storage(kind, backend, storedKind(kind) === events ? leases : undefined, conversion),
     cache: (storage) => new WatchCache(storage, backend, clock, log),
   });
   return { options, clock, random, log, resources, admission: new Admission(admissionPlugins) };

@@ -10,7 +10,8 @@ export const FINALIZER_FOREGROUND = 'foregroundDeletion';
 
 /** Every kind whose objects can own or be owned. Events come in masses and end by themselves. */
 export const collected: readonly AnyKind[] = kinds.filter(
-  ({ kind, verbs }) => kind !== events.kind && (!verbs || (verbs.includes('watch') && verbs.includes('delete'))),
+  // Further versions of stored objects are the same objects.
+  ({ kind, verbs, storage }) => kind !== events.kind && !storage && (!verbs || (verbs.includes('watch') && verbs.includes('delete'))),
 );
 
 /** One object by its uid: a namesake made since is another key. */

@@ -13,7 +13,10 @@ const FINALIZER = 'kubernetes';
 const PAGE_SIZE = 500;
 
 /** Everything that can be in a namespace and be deleted. */
-const content: readonly AnyKind[] = kinds.filter(({ namespaced, verbs }) => namespaced && (!verbs || verbs.includes('delete')));
+const content: readonly AnyKind[] = kinds.filter(
+  // A further version of stored objects adds nothing to empty.
+  ({ namespaced, verbs, storage }) => namespaced && !storage && (!verbs || verbs.includes('delete')),
+);
 
 export const namespace = defineController({
   name: 'namespace',

@@ -54,6 +54,18 @@ export interface Subresources<T> {
   readonly connect?: readonly string[];
 }
 
+/**
+ * How the objects of a kind are kept that are also served as another kind or version: under that one's keys and in its form
+ * (autoscaling/v1 HorizontalPodAutoscalers as those of v2). Both are views of the same objects, each with its own watches.
+ */
+export interface StorageForm<T extends KubeObject> {
+  /** It has no `storage` itself, and the same scope. */
+  readonly kind: AnyKind;
+  /** Both are pure, make fresh objects, and set apiVersion and kind; there and back again must lose nothing. */
+  toStorage(object: T): KubeObject;
+  fromStorage(stored: KubeObject): T;
+}
+
 export interface KindOptions<T extends KubeObject> {
   /** Empty for the core group. */
   readonly group: string;
@@ -85,6 +97,8 @@ export interface KindOptions<T extends KubeObject> {
   /** Fields for field selectors besides metadata.name and metadata.namespace. */
   readonly selectableFields?: { readonly [path: string]: (object: T) => string };
   readonly subresources?: Subresources<T>;
+  /** Absent: kept as served. */
+  readonly storage?: StorageForm<T>;
 }
 
 /** Reads of informer caches, never of the network. Objects are shared: they must not be changed. */

@@ -72,8 +72,9 @@ async function page(request: ResourceRequest, list: ListQuery, start: string, re
   for (let next = start; ; ) {
     const size = list.limit === 0 ? 0 : list.matches ? Math.max(list.limit, MIN_RANGE) : list.limit;
     const { kvs, more, count } = await rangeAt(request, list, next, size, revision);
+    const decoded = await resource.storage.decodeAll(kvs);
     for (const [index, kv] of kvs.entries()) {
-      const object = resource.storage.decode(kv);
+      const object = decoded[index]!;
       if (!list.matches || list.matches(object)) objects.push(object);
       if (objects.length < wanted || (index === kvs.length - 1 && !more)) continue;
       const token = encodeContinue({ revision, start: `${kv.key}\0` });

@@ -16,7 +16,12 @@ export class OpenApi {
   readonly #documents = new Map<string, Answer & { readonly hash: string }>();
   #index: Answer | undefined;
 
-  constructor(private readonly resources: Resources) {}
+  constructor(private readonly resources: Resources) {
+    resources.onChange((kinds) => {
+      for (const kind of kinds) this.#documents.delete(documentName(kind));
+      this.#index = undefined;
+    });
+  }
 
   /** Undefined for paths that are no OpenAPI document. */
   answer(path: string, accept: string | undefined): Answer | undefined {

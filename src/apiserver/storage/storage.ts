@@ -12,6 +12,7 @@ import {
 } from '../../etcd/backend.js';
 import type { AnyKind } from '../../kinds/define.js';
 import type { Claim } from '../extensions/extension.js';
+import { type Awaitable, type Conversion, conversionOf, storedKind } from './conversion.js';
 import type { EventLeases } from './event-leases.js';
 import { ObjectCodec, type StoredObject } from './stored.js';
 
@@ -43,18 +44,21 @@ export interface Changed {
 }
 
 export class Storage {
-  readonly codec: ObjectCodec;
   /** All keys of the kind start with it. */
   readonly prefix: string;
+  readonly #codec: ObjectCodec;
 
   constructor(
     readonly kind: AnyKind,
     private readonly backend: Backend,
     /** For kinds whose objects expire by themselves. */
     private readonly leases: EventLeases | undefined,
+    /** Absent: objects are kept as they are served. */
+    private readonly conversion: Conversion | undefined = conversionOf(kind),
   ) {
-    this.codec = new ObjectCodec(kind);
-    this.prefix = `/registry/${kind.group ? `${kind.group}/` : ''}${kind.plural}/`;
+    this.#codec = new ObjectCodec(conversion?.storedAs ?? kind);
+    const { group, plural } = storedKind(kind);
+    this.prefix = `/registry/${group ? `${group}/` : ''}${plural}/`;
   }
 
   get groupResource(): GroupResource {
@@ -70,14 +74,34 @@ export class Storage {
     return namespace === undefined || !this.kind.namespaced ? this.prefix : `${this.prefix}${namespace}/`;
   }
 
-  decode(kv: KeyValue): StoredObject {
-    return this.codec.decode(kv.value, kv.modRevision);
+  /** The objects in `kvs`, in their order. */
+  decodeAll(kvs: readonly KeyValue[]): Awaitable<readonly StoredObject[]> {
+    const { conversion } = this;
+    if (!conversion) return kvs.map((kv) => this.#codec.decode(kv.value, kv.modRevision));
+    if (kvs.length === 0) return [];
+    const parsed = kvs.map((kv) => this.#codec.parse(kv.value));
+    const stored = (converted: readonly KubeObject[]) =>
+      converted.map((object, i) => this.#codec.converted(object, kvs[i]!.modRevision, object === parsed[i] ? kvs[i]!.value : undefined));
+    const converted = conversion.fromStorage(parsed);
+    return converted instanceof Promise ? converted.then(stored) : stored(converted);
+  }
+
+  #decode(value: Uint8Array, revision: number): Awaitable<StoredObject> {
+    if (!this.conversion) return this.#codec.decode(value, revision);
+    const decoded = this.decodeAll([{ value, modRevision: revision } as KeyValue]);
+    return decoded instanceof Promise ? decoded.then(([object]) => object!) : decoded[0]!;
+  }
+
+  #encode(object: KubeObject): Awaitable<Uint8Array> {
+    if (!this.conversion) return this.#codec.encode(object);
+    const stored = this.conversion.toStorage(object);
+    return stored instanceof Promise ? stored.then((each) => this.#codec.encode(each)) : this.#codec.encode(stored);
   }
 
   /** The newest state; sees every write acknowledged before the call. */
   async get(name: ObjectName): Promise<StoredObject | undefined> {
     const { kvs } = await this.backend.range({ key: this.key(name) });
-    return kvs[0] && this.decode(kvs[0]);
+    return kvs[0] && this.#decode(kvs[0].value, kvs[0].modRevision);
   }
 
   /** Objects in key order from `start` on, as of `revision` (0: now). */
@@ -88,14 +112,14 @@ export class Storage {
   /** 409 AlreadyExists; ClaimTakenError. */
   async create(object: KubeObject, claims: readonly Claim[] = []): Promise<StoredObject> {
     const key = this.key(object.metadata);
-    const value = this.codec.encode(object);
+    const value = await this.#encode(object);
     const lease = this.leases && (await this.leases.current());
     const { succeeded, revision, results } = await this.backend.txn({
       compare: [absent(key), ...claims.map((claim) => absent(claim.key))],
       success: [{ type: 'put', key, value, ...(lease === undefined ? {} : { lease }) }, ...claims.map((claim) => take(claim, key))],
       failure: [existence(key), ...claims.map((claim) => existence(claim.key))],
     });
-    if (succeeded) return this.codec.decode(value, revision);
+    if (succeeded) return this.#decode(value, revision);
     if (countOf(results[0]) > 0) throw alreadyExists(this.groupResource, object.metadata.name);
     throw new ClaimTakenError(takenClaim(claims, results.slice(1)));
   }
@@ -110,37 +134,43 @@ export class Storage {
       const { kvs } = await this.backend.range({ key });
       const kv = kvs[0];
       if (!kv) throw notFound(this.groupResource, name.name);
-      const current = this.decode(kv);
+      const current = await this.#decode(kv.value, kv.modRevision);
       const wanted = await change(current);
       if (wanted.type === 'keep') return { object: current, deleted: false };
-      const changed = wanted.type === 'put' ? await this.#put(key, kv, wanted) : await this.#delete(key, kv, wanted.release ?? []);
+      const changed =
+        wanted.type === 'put' ? await this.#put(key, kv, current, wanted) : await this.#delete(key, kv, current, wanted.release ?? []);
       if (changed) return changed;
     }
     throw conflict(this.groupResource, name.name);
   }
 
-  async #put(key: string, kv: KeyValue, wanted: { object: KubeObject; claims?: ClaimChange }): Promise<Changed | undefined> {
-    const value = this.codec.encode(wanted.object);
+  async #put(
+    key: string,
+    kv: KeyValue,
+    current: StoredObject,
+    wanted: { object: KubeObject; claims?: ClaimChange },
+  ): Promise<Changed | undefined> {
+    const value = await this.#encode(wanted.object);
     // As upstream: a write that changes nothing is no write, so no revision and no event.
-    if (Buffer.compare(value, kv.value) === 0) return { object: this.decode(kv), deleted: false };
+    if (Buffer.compare(value, kv.value) === 0) return { object: current, deleted: false };
     const { take: taken, release } = wanted.claims ?? { take: [], release: [] };
     const { succeeded, revision, results } = await this.backend.txn({
       compare: [unchanged(kv), ...taken.map((claim) => absent(claim.key))],
       success: [{ type: 'put', key, value, lease: kv.lease }, ...taken.map((claim) => take(claim, key)), ...release.map(drop)],
       failure: taken.map((claim) => existence(claim.key)),
     });
-    if (succeeded) return { object: this.codec.decode(value, revision), deleted: false };
+    if (succeeded) return { object: await this.#decode(value, revision), deleted: false };
     if (results.some((result) => countOf(result) > 0)) throw new ClaimTakenError(takenClaim(taken, results));
     return undefined;
   }
 
-  async #delete(key: string, kv: KeyValue, release: readonly Claim[]): Promise<Changed | undefined> {
+  async #delete(key: string, kv: KeyValue, current: StoredObject, release: readonly Claim[]): Promise<Changed | undefined> {
     const { succeeded } = await this.backend.txn({
       compare: [unchanged(kv)],
       success: [{ type: 'delete', key }, ...release.map(drop)],
       failure: [],
     });
-    return succeeded ? { object: this.decode(kv), deleted: true } : undefined;
+    return succeeded ? { object: current, deleted: true } : undefined;
   }
 }
 

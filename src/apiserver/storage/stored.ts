@@ -1,6 +1,5 @@
 // StoredObject: one revision of an object, parsed and encoded at most once each and shared by everyone who needs it.
 import type { KubeObject } from '../../apimachinery/object.js';
-import type { AnyKind } from '../../kinds/define.js';
 
 interface Written {
   readonly object: KubeObject;
@@ -16,15 +15,15 @@ export class ObjectCodec {
   /** Objects by the very bytes that we wrote, so that an embedded store's echo of a write is not parsed again. */
   readonly #written = new WeakMap<Uint8Array, Written>();
 
-  constructor(kind: AnyKind) {
+  /** `kind` is what stored objects say of themselves. */
+  constructor(kind: { readonly apiVersion: string; readonly kind: string }) {
     this.#prefix = Buffer.from(`{"kind":${JSON.stringify(kind.kind)},"apiVersion":${JSON.stringify(kind.apiVersion)},"metadata":{`);
   }
 
   /** The value to store. `object` must not change any more. */
   encode(object: KubeObject): Uint8Array {
-    const { kind, apiVersion, metadata, ...rest } = object;
-    const { resourceVersion: _, ...meta } = metadata;
-    const value = Buffer.from(JSON.stringify({ kind, apiVersion, metadata: meta, ...rest }));
+    const { resourceVersion: _, ...metadata } = object.metadata;
+    const value = inOrder({ ...object, metadata } as KubeObject);
     this.#written.set(value, { object });
     return value;
   }
@@ -39,10 +38,20 @@ export class ObjectCodec {
     return written.stored;
   }
 
+  /** The object in `value` as it was written, for a conversion to work on. */
+  parse(value: Uint8Array): KubeObject {
+    return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as KubeObject;
+  }
+
+  /** What a conversion made of the object in `value`; undefined if it is not `value`'s own object. */
+  converted(object: KubeObject, revision: number, value: Uint8Array | undefined): StoredObject {
+    return new StoredObject(this, value, revision, withRevision(object, revision));
+  }
+
   /** JSON with the resourceVersion in its place. */
   splice(value: Uint8Array, revision: number): Buffer {
     const head = this.#prefix;
-    if (head.compare(value, 0, head.length) !== 0) return Buffer.from(JSON.stringify(parse(value, revision)));
+    if (head.compare(value, 0, head.length) !== 0) return inOrder(withRevision(this.parse(value), revision));
     return Buffer.concat([head, Buffer.from(`"resourceVersion":"${revision}",`), value.subarray(head.length)]);
   }
 }
@@ -53,9 +62,10 @@ export class StoredObject {
   #bytes: Buffer | undefined;
   #object: KubeObject | undefined;
 
+  /** At least one of `value` and `object` is there. */
   constructor(
     private readonly codec: ObjectCodec,
-    value: Uint8Array,
+    value: Uint8Array | undefined,
     readonly revision: number,
     object: KubeObject | undefined,
   ) {
@@ -64,14 +74,14 @@ export class StoredObject {
   }
 
   get object(): KubeObject {
-    this.#object ??= this.#bytes ? (JSON.parse(this.#bytes.toString()) as KubeObject) : parse(this.#value!, this.revision);
+    this.#object ??= this.#bytes ? this.codec.parse(this.#bytes) : withRevision(this.codec.parse(this.#value!), this.revision);
     return this.#object;
   }
 
   /** The object's JSON. */
   get bytes(): Buffer {
     if (!this.#bytes) {
-      this.#bytes = this.codec.splice(this.#value!, this.revision);
+      this.#bytes = this.#value ? this.codec.splice(this.#value, this.revision) : inOrder(this.#object!);
       this.#value = undefined;
     }
     return this.#bytes;
@@ -79,13 +89,14 @@ export class StoredObject {
 
   /** The same state as of a later revision: what a DELETED event carries. */
   at(revision: number): StoredObject {
-    const object = withRevision(this.object, revision);
-    return new StoredObject(this.codec, this.codec.encode(object), revision, object);
+    return new StoredObject(this.codec, undefined, revision, withRevision(this.object, revision));
   }
 }
 
-function parse(value: Uint8Array, revision: number): KubeObject {
-  return withRevision(JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as KubeObject, revision);
+/** JSON whose first fields are those that every object has. */
+function inOrder(object: KubeObject): Buffer {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  return Buffer.from(JSON.stringify({ kind, apiVersion, metadata, ...rest }));
 }
 
 function withRevision(object: KubeObject, revision: number): KubeObject {

@@ -13,6 +13,8 @@ import type { StoredObject } from './stored.js';
 const CATCH_UP_TIMEOUT_MS = 3000;
 /** How often watchers that want bookmarks get one. */
 const BOOKMARK_INTERVAL_MS = 60_000;
+/** Batches that wait while an earlier one is converted; past it the conversion is too slow to follow, and clients list again. */
+const MAX_WAITING_BATCHES = 1000;
 /** Watchers of one resource; each costs memory and a share of every event. */
 const MAX_WATCHERS = 20_000;
 
@@ -54,7 +56,10 @@ export class WatchCache {
   #revision = 0;
   #watch: Watch | undefined;
   #starting: Promise<void> | undefined;
-  #closed = false;
+  /** Why nothing more can be had, once it is closed. */
+  #closed: StatusError | undefined;
+  /** Set while a batch is being converted: those that come meanwhile, which must not overtake it. */
+  #waitingBatches: WatchBatch[] | undefined;
   readonly #watchers = new Set<Watcher>();
   readonly #waiters = new Set<Waiter>();
   #bookmarkTimer: Timer | undefined;
@@ -78,7 +83,7 @@ export class WatchCache {
 
   /** Resolves once the cache holds the state of some revision; starts it if nobody has. */
   ready(): Promise<void> {
-    if (this.#closed) return Promise.reject(serviceUnavailable('the server is shutting down'));
+    if (this.#closed) return Promise.reject(this.#closed);
     if (!this.#starting) {
       const starting = this.#start();
       this.#starting = starting;
@@ -156,35 +161,38 @@ export class WatchCache {
     return { cancel: () => void this.#watchers.delete(watcher) };
   }
 
-  /** Ends every watch and the cache for good. */
-  close(): void {
-    this.#closed = true;
+  /** Ends every watch and the cache for good; `reason` is what later readers are told. */
+  close(reason = serviceUnavailable('the server is shutting down')): void {
+    this.#closed = reason;
     this.#stop();
   }
 
   async #start(): Promise<void> {
     const { prefix } = this.storage;
     const { revision, kvs } = await this.backend.range({ key: prefix, rangeEnd: prefixEnd(prefix) });
-    if (this.#closed) throw serviceUnavailable('the server is shutting down');
+    const objects = await this.storage.decodeAll(kvs);
+    if (this.#closed) throw this.#closed;
     this.#objects.clear();
     this.#keys = new SortedKeys();
-    for (const kv of kvs) {
-      this.#objects.set(kv.key, this.storage.decode(kv));
+    for (const [index, kv] of kvs.entries()) {
+      this.#objects.set(kv.key, objects[index]!);
       this.#keys.add(kv.key);
     }
     this.#ring = new EventRing(revision);
     this.#revision = revision;
-    this.#watch = this.backend.watch(
+    const watch: Watch = this.backend.watch(
       { key: prefix, rangeEnd: prefixEnd(prefix), startRevision: revision + 1 },
       {
-        onBatch: (batch) => this.#onBatch(batch),
-        onEnd: (error) => {
-          this.log.warn({ resource: this.storage.kind.plural, error: error.message }, 'watch of the store ended; clients list again');
-          this.#watch = undefined;
-          this.#stop();
-        },
+        onBatch: (batch) => this.#onBatch(batch, watch),
+        onEnd: (error) => this.#lost('watch of the store ended; clients list again', error),
       },
     );
+    this.#watch = watch;
+  }
+
+  #lost(what: string, error: Error): void {
+    this.log.warn({ resource: this.storage.kind.plural, error: error.message }, what);
+    this.#stop();
   }
 
   /** Back to not started: watchers end, and list and watch again. */
@@ -192,16 +200,50 @@ export class WatchCache {
     this.#watch?.cancel();
     this.#watch = undefined;
     this.#starting = undefined;
+    this.#waitingBatches = undefined;
     this.#bookmarkTimer?.cancel();
     this.#bookmarkTimer = undefined;
     for (const watcher of [...this.#watchers]) watcher.sink.end();
     this.#watchers.clear();
   }
 
-  #onBatch(batch: WatchBatch): void {
+  /** In order, also where a conversion takes its time. */
+  #onBatch(batch: WatchBatch, watch: Watch): void {
+    if (this.#waitingBatches) {
+      if (this.#waitingBatches.push(batch) <= MAX_WAITING_BATCHES) return;
+      this.#lost('the conversion is too slow to follow; clients list again', new Error(`${MAX_WAITING_BATCHES} batches wait`));
+      return;
+    }
+    try {
+      const decoded = this.storage.decodeAll(putsOf(batch));
+      if (decoded instanceof Promise) void this.#applyWhenConverted(batch, decoded, watch);
+      else this.#apply(batch, decoded);
+    } catch (error) {
+      this.#lost('an object cannot be decoded; clients list again', error as Error);
+    }
+  }
+
+  /** `watch` is the one that the batch came from: what it still brings after its end is of no interest. */
+  async #applyWhenConverted(batch: WatchBatch, converting: Promise<readonly StoredObject[]>, watch: Watch): Promise<void> {
+    this.#waitingBatches = [];
+    try {
+      const decoded = await converting;
+      if (this.#watch !== watch) return;
+      const waiting = this.#waitingBatches;
+      this.#waitingBatches = undefined;
+      this.#apply(batch, decoded);
+      for (const each of waiting) this.#onBatch(each, watch);
+    } catch (error) {
+      if (this.#watch === watch) this.#lost('a conversion failed; clients list again', error as Error);
+    }
+  }
+
+  /** `decoded` are the objects of the batch's puts. */
+  #apply(batch: WatchBatch, decoded: readonly StoredObject[]): void {
+    let puts = 0;
     for (const { type, kv } of batch.events) {
       const previous = this.#objects.get(kv.key);
-      const current = type === 'put' ? this.storage.decode(kv) : undefined;
+      const current = type === 'put' ? decoded[puts++]! : undefined;
       if (current) this.#objects.set(kv.key, current);
       else this.#objects.delete(kv.key);
       if (current && !previous) this.#keys.add(kv.key);
@@ -248,6 +290,8 @@ export class WatchCache {
     for (const watcher of this.#watchers) if (watcher.bookmarks) watcher.sink.bookmark(this.#revision, false);
   }
 }
+
+const putsOf = ({ events }: WatchBatch) => events.filter(({ type }) => type === 'put').map(({ kv }) => kv);
 
 function tell(start: WatchStart, sink: WatchSink, event: CacheEvent): void {
   // A client may be ahead of the cache: what it has seen already is not told again.
