@@ -1,6 +1,7 @@
 // Group commit: transactions that arrive while a sync is under way share the next one; none is answered before it is on disk.
 import { EtcdError, type Key, type KeyValue, type Revision } from './backend.js';
 import type { Write } from './database.js';
+import type { LeaseChange } from './leases.js';
 import { encodeLog, encodeNumber, encodeRecord, historyKey, logKey, META_REVISION, NEWEST, TOMBSTONE } from './records.js';
 import type { KeyChange } from './transaction.js';
 import type { DatabaseWriter } from './writer.js';
@@ -14,10 +15,12 @@ export interface Commit {
 interface Group {
   readonly writes: Write[];
   readonly commits: Commit[];
+  /** Done before anybody is answered. */
+  readonly onDurable: (() => void)[];
   readonly waiting: { resolve(): void; reject(error: Error): void }[];
 }
 
-const emptyGroup = (): Group => ({ writes: [], commits: [], waiting: [] });
+const emptyGroup = (): Group => ({ writes: [], commits: [], onDurable: [], waiting: [] });
 
 export class CommitLog {
   /** Changed keys that are not yet durable: what the next transaction must see, and readers must not. */
@@ -30,7 +33,12 @@ export class CommitLog {
   constructor(
     private readonly writer: DatabaseWriter,
     revision: Revision,
-    private readonly onDurable: (commits: readonly Commit[], revision: Revision) => void,
+    private readonly told: {
+      /** After the writers have been answered. */
+      onDurable(commits: readonly Commit[], revision: Revision): void;
+      /** Before they are: nothing of what was being written is there. */
+      onFailed(): void;
+    },
   ) {
     this.#durable = revision;
     this.#assigned = revision;
@@ -52,12 +60,21 @@ export class CommitLog {
     return entry === undefined ? undefined : 'deletedAt' in entry ? null : entry;
   }
 
+  /** All such keys with their newest state; undefined: deleted. */
+  *undurableKeys(): Iterable<readonly [Key, KeyValue | undefined]> {
+    for (const [key, entry] of this.#undurable) yield [key, 'deletedAt' in entry ? undefined : entry];
+  }
+
   /** Takes the next revision for the changes; resolves once they are on disk, rejects if they could not be written. */
-  append(changes: readonly KeyChange[], extra: readonly Write[] = []): Promise<void> {
+  append(changes: readonly KeyChange[], ...beside: readonly (LeaseChange | undefined)[]): Promise<void> {
     const revision = changes.length > 0 ? ++this.#assigned : this.#assigned;
     const group = this.#next;
     for (const change of changes) this.#stage(group.writes, change, revision);
-    group.writes.push(...extra);
+    for (const change of beside) {
+      if (!change) continue;
+      group.writes.push(...change.writes);
+      group.onDurable.push(change.onDurable);
+    }
     if (changes.length > 0) {
       const logged = changes.map((c) => ({ type: c.next ? 'put' : 'delete', key: c.key, previous: c.previous?.modRevision ?? 0 }) as const);
       group.writes.push({ type: 'put', key: logKey(revision), value: encodeLog(logged) });
@@ -113,8 +130,9 @@ export class CommitLog {
         if (entry && ('deletedAt' in entry ? entry.deletedAt : entry.modRevision) <= revision) this.#undurable.delete(key);
       }
     }
+    for (const apply of group.onDurable) apply();
     for (const { resolve } of group.waiting) resolve();
-    if (group.commits.length > 0) this.onDurable(group.commits, revision);
+    if (group.commits.length > 0) this.told.onDurable(group.commits, revision);
   }
 
   /** Later transactions were built on what could not be written, so they fail with it; their revisions are used by none. */
@@ -123,6 +141,7 @@ export class CommitLog {
     this.#next = emptyGroup();
     this.#undurable.clear();
     this.#assigned = this.#durable;
+    this.told.onFailed();
     const why = cause instanceof Error ? ((cause.cause as Error | undefined)?.message ?? cause.message) : String(cause);
     for (const { reject } of waiting) reject(new EtcdError('UNAVAILABLE', `etcdserver: could not write to the database: ${why}`));
   }

@@ -17,8 +17,17 @@ interface Lease {
   timer: Timer;
 }
 
+/** What to write for a change of leases, and what is to be done once that is on disk. */
+export interface LeaseChange {
+  readonly writes: readonly Write[];
+  readonly onDurable: () => void;
+}
+
+/** The leases as they are on disk, and which of them come and go with what is being written: that is for the next transactions only. */
 export class Leases {
   readonly #leases = new Map<bigint, Lease>();
+  /** Of those that come and go with what is being written: whether they exist after it. */
+  readonly #undurable = new Map<bigint, { readonly exists: boolean }>();
 
   constructor(
     private readonly clock: Clock,
@@ -27,35 +36,44 @@ export class Leases {
     private readonly onExpired: (id: bigint) => Promise<void>,
   ) {}
 
-  /** Takes up the leases of an opened database, each with its whole TTL again, as etcd does after a change of leader. */
+  /** Takes up the leases of an opened database in place of all others, each with its whole TTL again, as etcd does after a change of leader. */
   async load(db: Database): Promise<void> {
+    const found = new Map<bigint, { readonly ttl_s: number; readonly keys: Set<Key> }>();
     await scan(db, { gte: LEASE, lt: `${LEASE}~` }, undefined, (key, value) => {
-      this.#start(BigInt.asIntN(64, BigInt(`0x${key.slice(1)}`)), decodeNumber(value));
+      found.set(BigInt.asIntN(64, BigInt(`0x${key.slice(1)}`)), { ttl_s: decodeNumber(value), keys: new Set() });
     });
     await scan(db, { gte: ATTACHED, lt: `${ATTACHED}~` }, undefined, (stored) => {
-      this.#leases.get(BigInt.asIntN(64, BigInt(`0x${stored.slice(1, 17)}`)))?.keys.add(stored.slice(18));
+      found.get(BigInt.asIntN(64, BigInt(`0x${stored.slice(1, 17)}`)))?.keys.add(stored.slice(18));
     });
+    this.close();
+    for (const [id, { ttl_s, keys }] of found) this.#start(id, ttl_s, keys);
   }
 
+  /** Also a lease that is not on disk yet: what is attached to it is written after it. */
   has(id: bigint): boolean {
-    return this.#leases.has(id);
+    return this.#undurable.get(id)?.exists ?? this.#leases.has(id);
   }
 
   ids(): bigint[] {
     return [...this.#leases.keys()];
   }
 
-  /** Starts a lease and returns what to write. */
-  grant(ttl_s: number, wanted: bigint | undefined): { readonly status: LeaseStatus; readonly writes: readonly Write[] } {
+  grant(ttl_s: number, wanted: bigint | undefined): LeaseChange & { readonly id: bigint } {
     if (ttl_s > TTL_MAX_S) throw new EtcdError('OUT_OF_RANGE', 'etcdserver: too large lease TTL');
     const id = wanted && wanted !== 0n ? wanted : BigInt(`0x${Buffer.from(this.random.bytes(8)).toString('hex')}`) >> 1n;
-    if (this.#leases.has(id)) throw new EtcdError('FAILED_PRECONDITION', 'etcdserver: lease already exists');
-    this.#start(id, Math.max(1, ttl_s));
-    return { status: this.status(id, false), writes: [{ type: 'put', key: leaseKey(id), value: encodeNumber(Math.max(1, ttl_s)) }] };
+    if (this.has(id)) throw new EtcdError('FAILED_PRECONDITION', 'etcdserver: lease already exists');
+    const granted_s = Math.max(1, ttl_s);
+    const settle = this.#stage(id, true);
+    const onDurable = () => {
+      settle();
+      this.#start(id, granted_s, new Set());
+    };
+    return { id, writes: [{ type: 'put', key: leaseKey(id), value: encodeNumber(granted_s) }], onDurable };
   }
 
   keepAlive(id: bigint): LeaseStatus {
-    const lease = this.#get(id);
+    const lease = this.#leases.get(id);
+    if (!lease) throw new LeaseNotFoundError();
     lease.timer.cancel();
     this.#arm(lease);
     return this.status(id, false);
@@ -68,34 +86,43 @@ export class Leases {
     return { id, grantedTtl_s: lease.ttl_s, ttl_s, keys: withKeys ? [...lease.keys].sort() : [] };
   }
 
-  keysOf(id: bigint): readonly Key[] {
-    return [...this.#get(id).keys];
+  /** Those that are on disk. */
+  keysOf(id: bigint): Iterable<Key> {
+    if (!this.has(id)) throw new LeaseNotFoundError();
+    return this.#leases.get(id)?.keys ?? [];
   }
 
-  /** Forgets a lease and returns what to write. */
-  revoke(id: bigint): readonly Write[] {
-    this.#get(id).timer.cancel();
-    this.#leases.delete(id);
-    return [{ type: 'del', key: leaseKey(id) }];
+  revoke(id: bigint): LeaseChange {
+    const settle = this.#stage(id, false);
+    const onDurable = () => {
+      settle();
+      this.#leases.get(id)?.timer.cancel();
+      this.#leases.delete(id);
+    };
+    return { writes: [{ type: 'del', key: leaseKey(id) }], onDurable };
   }
 
-  /** Follows the keys of a transaction from lease to lease; returns what to write. */
-  follow(changes: readonly KeyChange[]): Write[] {
+  /** Follows the keys of a transaction from lease to lease; undefined where none is about them. */
+  follow(changes: readonly KeyChange[]): LeaseChange | undefined {
+    const moved = changes.filter(({ previous, next }) => (previous?.lease ?? 0n) !== (next?.lease ?? 0n));
+    if (moved.length === 0) return undefined;
     const writes: Write[] = [];
-    for (const { key, previous, next } of changes) {
-      const before = previous?.lease ?? 0n;
-      const after = next?.lease ?? 0n;
-      if (before === after) continue;
-      if (before !== 0n) {
-        this.#leases.get(before)?.keys.delete(key);
-        writes.push({ type: 'del', key: attachedKey(before, key) });
-      }
-      if (after !== 0n) {
-        this.#leases.get(after)?.keys.add(key);
-        writes.push({ type: 'put', key: attachedKey(after, key), value: Buffer.alloc(0) });
-      }
+    for (const { key, previous, next } of moved) {
+      if (previous?.lease) writes.push({ type: 'del', key: attachedKey(previous.lease, key) });
+      if (next?.lease) writes.push({ type: 'put', key: attachedKey(next.lease, key), value: Buffer.alloc(0) });
     }
-    return writes;
+    const onDurable = () => {
+      for (const { key, previous, next } of moved) {
+        if (previous?.lease) this.#leases.get(previous.lease)?.keys.delete(key);
+        if (next?.lease) this.#leases.get(next.lease)?.keys.add(key);
+      }
+    };
+    return { writes, onDurable };
+  }
+
+  /** Whatever was being written could not be. */
+  forgetUndurable(): void {
+    this.#undurable.clear();
   }
 
   close(): void {
@@ -103,14 +130,17 @@ export class Leases {
     this.#leases.clear();
   }
 
-  #get(id: bigint): Lease {
-    const lease = this.#leases.get(id);
-    if (!lease) throw new LeaseNotFoundError();
-    return lease;
+  /** Until it is settled, unless something else is staged for the same lease meanwhile. */
+  #stage(id: bigint, exists: boolean): () => void {
+    const staged = { exists };
+    this.#undurable.set(id, staged);
+    return () => {
+      if (this.#undurable.get(id) === staged) this.#undurable.delete(id);
+    };
   }
 
-  #start(id: bigint, ttl_s: number): void {
-    const lease: Lease = { id, ttl_s, keys: new Set(), expires_ms: 0, timer: { cancel() {} } };
+  #start(id: bigint, ttl_s: number, keys: Set<Key>): void {
+    const lease: Lease = { id, ttl_s, keys, expires_ms: 0, timer: { cancel() {} } };
     this.#leases.set(id, lease);
     this.#arm(lease);
   }
@@ -119,7 +149,7 @@ export class Leases {
     lease.expires_ms = this.clock.monotonic() + lease.ttl_s * 1000;
     lease.timer = this.clock.after(lease.ttl_s * 1000, () => {
       // A write that fails (a full disk) must not let an expired lease live for ever: it is tried again one TTL later.
-      this.onExpired(lease.id).catch(() => this.#leases.has(lease.id) && this.#arm(lease));
+      this.onExpired(lease.id).catch(() => this.#leases.get(lease.id) === lease && this.#arm(lease));
     });
   }
 }

@@ -62,9 +62,10 @@ export class MvccBackend implements EmbeddedBackend {
     this.#db = options.db;
     this.#compacted = readNumber(this.#db, META_COMPACTED) ?? 0;
     this.#writer = new DatabaseWriter(this.#db, () => this.#recover());
-    this.#commits = new CommitLog(this.#writer, readNumber(this.#db, META_REVISION) ?? 1, (commits, revision) =>
-      this.#watches.publish(commits, revision),
-    );
+    this.#commits = new CommitLog(this.#writer, readNumber(this.#db, META_REVISION) ?? 1, {
+      onDurable: (commits, revision) => this.#watches.publish(commits, revision),
+      onFailed: () => this.#leases.forgetUndurable(),
+    });
     this.#watches = new WatchHub(this.#db, () => this.#commits.durable);
     this.#leases = new Leases(options.clock, options.random, (id) => this.leaseRevoke(id));
     this.#state = {
@@ -113,20 +114,19 @@ export class MvccBackend implements EmbeddedBackend {
 
   async leaseGrant(ttl_s: number, id?: bigint): Promise<LeaseStatus> {
     this.#assertOpen();
-    const { status, writes } = this.#leases.grant(ttl_s, id);
-    await this.#commits.append([], writes);
-    return status;
+    const granted = this.#leases.grant(ttl_s, id);
+    await this.#commits.append([], granted);
+    return this.#leases.status(granted.id, false);
   }
 
   async leaseRevoke(id: bigint): Promise<void> {
     while (this.#alone) await this.#alone.catch(() => {});
     this.#assertOpen();
-    const keys = this.#leases.keysOf(id);
+    const keys = this.#attachedTo(id);
     const transaction = new Transaction(this.#state, this.#commits.assigned);
     const response = transaction.runPointwise({ compare: [], success: keys.map((key) => ({ type: 'delete', key })), failure: [] });
     const { changes } = transaction.outcome(response);
-    const writes = this.#leases.follow(changes);
-    await this.#commits.append(changes, [...writes, ...this.#leases.revoke(id)]);
+    await this.#commits.append(changes, this.#leases.follow(changes), this.#leases.revoke(id));
   }
 
   async leaseKeepAlive(id: bigint): Promise<LeaseStatus> {
@@ -172,6 +172,16 @@ export class MvccBackend implements EmbeddedBackend {
     await (this.options.close?.() ?? this.#db.close());
   }
 
+  /** The keys of a lease after all that is being written. */
+  #attachedTo(lease: bigint): readonly Key[] {
+    const keys = new Set(this.#leases.keysOf(lease));
+    for (const [key, kv] of this.#commits.undurableKeys()) {
+      if (kv?.lease === lease) keys.add(key);
+      else keys.delete(key);
+    }
+    return [...keys];
+  }
+
   #newest(key: Key): KeyValue | undefined {
     const undurable = this.#commits.undurable(key);
     if (undurable !== undefined) return undurable ?? undefined;
@@ -185,11 +195,11 @@ export class MvccBackend implements EmbeddedBackend {
   /** After a write that failed, before the next one. A write may have failed and still be on disk: then all goes on behind it. */
   async #recover(): Promise<void> {
     await this.options.reopen();
+    // Also where no revision was lost: leases come and go without one.
+    await this.#leases.load(this.#db);
     const found = readNumber(this.#db, META_REVISION) ?? 1;
     if (found === this.#commits.durable) return;
     this.#commits.restart(found);
-    this.#leases.close();
-    await this.#leases.load(this.#db);
     this.#watches.endAll('the database was recovered');
     // The waiting transactions have not seen what was found.
     throw new Error('the database was recovered just now: try again');

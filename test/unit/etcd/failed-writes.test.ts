@@ -56,34 +56,121 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
   });
 });
 
+/** A store in memory whose next write fails, after it was done or without. */
+async function fallible(): Promise<{ backend: Backend; failNext(how: { done: boolean }): void; reopened(): number }> {
+  const db = new MemoryLevel<string, Buffer>({ keyEncoding: 'utf8', valueEncoding: 'buffer' });
+  await db.open();
+  let reopened = 0;
+  const backend = await MvccBackend.open({
+    db: db as unknown as Database,
+    clock: systemClock,
+    random: systemRandom,
+    size: async () => 0,
+    reopen: async () => void reopened++,
+  });
+  const batch = db.batch.bind(db);
+  const failNext = ({ done }: { done: boolean }) => {
+    (db as { batch: unknown }).batch = () => {
+      (db as { batch: unknown }).batch = batch;
+      const one = batch();
+      const write = one.write.bind(one);
+      one.write = async (options?: object) => {
+        if (done) await write(options ?? {});
+        throw new Error('the sync failed');
+      };
+      return one;
+    };
+  };
+  return { backend, failNext, reopened: () => reopened };
+}
+
 describe('a write that failed and is on disk all the same', () => {
   it('is found: watches end so that their clients list anew, and the next revision is behind it', async () => {
-    const db = new MemoryLevel<string, Buffer>({ keyEncoding: 'utf8', valueEncoding: 'buffer' });
-    await db.open();
-    let reopened = 0;
-    const backend = await MvccBackend.open({
-      db: db as unknown as Database,
-      clock: systemClock,
-      random: systemRandom,
-      size: async () => 0,
-      reopen: async () => void reopened++,
-    });
+    const { backend, failNext, reopened } = await fallible();
     await put(backend, 'a', '1');
     const ended: string[] = [];
     backend.watch({ key: '', rangeEnd: '\0' }, { onBatch: () => {}, onEnd: (error) => ended.push(error.message) });
 
-    const batch = db.batch.bind(db) as (...args: unknown[]) => Promise<void>;
-    (db as { batch: unknown }).batch = async (...args: unknown[]) => {
-      (db as { batch: unknown }).batch = batch;
-      await batch(...args);
-      throw new Error('the sync failed');
-    };
+    failNext({ done: true });
     await expect(put(backend, 'b', '2')).rejects.toThrow('etcdserver: could not write to the database: the sync failed');
     await expect(put(backend, 'c', '3')).rejects.toThrow('the database was recovered just now: try again');
     expect(ended).toEqual(['etcdserver: the database was recovered']);
     expect((await put(backend, 'd', '4')).revision).toBe(4);
     expect([await read(backend, 'b'), await read(backend, 'c'), await read(backend, 'd')]).toEqual(['2', undefined, '4']);
-    expect(reopened).toBe(2);
+    expect(reopened()).toBe(2);
+    await backend.close();
+  });
+
+  it('is found of a lease too, which has no revision', async () => {
+    const { backend, failNext } = await fallible();
+    failNext({ done: true });
+    await expect(backend.leaseGrant(600, 7n)).rejects.toThrow('the sync failed');
+    await put(backend, 'a', '1');
+    expect(await backend.leaseTimeToLive(7n)).toMatchObject({ id: 7n, grantedTtl_s: 600, ttl_s: 600 });
+    await backend.close();
+  });
+});
+
+describe('leases when a write fails', () => {
+  const attach = (backend: Backend, key: string, lease: bigint) =>
+    backend.txn({ compare: [], success: [{ type: 'put', key, value: Buffer.from('v'), lease }], failure: [] });
+  const failure = 'etcdserver: could not write to the database: the sync failed';
+
+  it('are not granted', async () => {
+    const { backend, failNext } = await fallible();
+    failNext({ done: false });
+    const attempts = [backend.leaseGrant(600, 7n), attach(backend, 'a', 7n)];
+    for (const { reason } of (await Promise.allSettled(attempts)) as PromiseRejectedResult[]) expect(reason.message).toBe(failure);
+    expect(await backend.leases()).toEqual([]);
+    await expect(attach(backend, 'a', 7n)).rejects.toThrow('requested lease not found');
+    expect(await backend.leaseGrant(600, 7n)).toMatchObject({ id: 7n, ttl_s: 600 });
+    await backend.close();
+  });
+
+  it('are not revoked, and keep their keys', async () => {
+    const { backend, failNext } = await fallible();
+    await backend.leaseGrant(600, 7n);
+    await attach(backend, 'a', 7n);
+    failNext({ done: false });
+    const [revoked, late] = await Promise.allSettled([backend.leaseRevoke(7n), attach(backend, 'b', 7n)]);
+    expect((revoked as PromiseRejectedResult).reason.message).toBe(failure);
+    // It came behind the revocation, which then failed: it is told what held when it came.
+    expect((late as PromiseRejectedResult).reason.message).toContain('requested lease not found');
+    expect(await backend.leaseKeepAlive(7n)).toMatchObject({ ttl_s: 600 });
+    expect(await backend.leaseTimeToLive(7n, true)).toMatchObject({ keys: ['a'] });
+    await attach(backend, 'b', 7n);
+    await backend.leaseRevoke(7n);
+    expect((await backend.range({ key: '', rangeEnd: '\0' })).count).toBe(0);
+    await backend.close();
+  });
+
+  it('neither lose nor gain a key', async () => {
+    const { backend, failNext } = await fallible();
+    for (const id of [7n, 8n]) await backend.leaseGrant(600, id);
+    await attach(backend, 'a', 7n);
+    failNext({ done: false });
+    await expect(attach(backend, 'a', 8n)).rejects.toThrow(failure);
+    const keysOf = async (id: bigint) => (await backend.leaseTimeToLive(id, true)).keys;
+    expect([await keysOf(7n), await keysOf(8n)]).toEqual([['a'], []]);
+    await backend.leaseRevoke(8n);
+    expect(await read(backend, 'a')).toBe('v');
+    await backend.leaseRevoke(7n);
+    expect(await read(backend, 'a')).toBeUndefined();
+    await backend.close();
+  });
+
+  it('take with them a key that is attached at the same moment', async () => {
+    const { backend } = await fallible();
+    const all = [
+      backend.leaseGrant(600, 7n),
+      attach(backend, 'a', 7n),
+      put(backend, 'b', '1'),
+      backend.leaseRevoke(7n),
+      backend.leaseGrant(60, 7n),
+    ];
+    await Promise.all(all);
+    expect((await backend.range({ key: '', rangeEnd: '\0' })).kvs.map((kv) => kv.key)).toEqual(['b']);
+    expect(await backend.leaseTimeToLive(7n, true)).toMatchObject({ grantedTtl_s: 60, keys: [] });
     await backend.close();
   });
 });
