@@ -9,13 +9,16 @@ export type Write = { readonly type: 'put'; readonly key: string; readonly value
 
 /** Entries read in one call into the database: large enough that the calls do not count, small enough to stay in cache. */
 const ENTRIES_PER_READ = 1_000;
-
+/** ...and bytes: with the database's own 16 KiB, a call would bring some 15 entries of 1 KiB. */
+const BYTES_PER_READ = 1 << 20;
 export interface Bounds {
   readonly gte?: string;
   readonly gt?: string;
   readonly lt?: string;
   readonly reverse?: boolean;
   readonly limit?: number;
+  /** Read at a time, where the visitor will stop early. */
+  readonly highWaterMarkBytes?: number;
 }
 
 /** All entries within the bounds, in batches; `visit` returns false to stop. */
@@ -25,7 +28,7 @@ export async function scan(
   snapshot: Snapshot | undefined,
   visit: (key: string, value: Buffer) => boolean | void,
 ): Promise<void> {
-  const iterator = db.iterator({ ...bounds, ...(snapshot ? { snapshot } : {}) });
+  const iterator = db.iterator({ highWaterMarkBytes: BYTES_PER_READ, ...bounds, ...(snapshot ? { snapshot } : {}) });
   try {
     for (;;) {
       const entries = await iterator.nextv(ENTRIES_PER_READ);
@@ -39,7 +42,7 @@ export async function scan(
 
 /** How many keys lie within the bounds. */
 export async function count(db: Database, bounds: Bounds, snapshot: Snapshot): Promise<number> {
-  const iterator = db.keys({ ...bounds, snapshot });
+  const iterator = db.keys({ highWaterMarkBytes: BYTES_PER_READ, ...bounds, snapshot } as object);
   let total = 0;
   try {
     for (;;) {

@@ -98,7 +98,7 @@ async function* chunks(db: Database, snapshot: ReturnType<Database['snapshot']>,
   // A fresh iterator for each run of entries: the stream may be read slowly, and must not hold a large one meanwhile.
   for (let from: string | undefined = ''; from !== undefined; ) {
     let last: string | undefined;
-    await scan(db, { gt: from }, snapshot, (key, value) => {
+    await scan(db, { gt: from, highWaterMarkBytes: CHUNK_BYTES }, snapshot, (key, value) => {
       const lengths = Buffer.allocUnsafe(8);
       const name = Buffer.from(key, 'latin1');
       lengths.writeUInt32BE(name.length);

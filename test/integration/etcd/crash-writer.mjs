@@ -1,12 +1,13 @@
-// A process that writes to a store on disk until it kills itself at a fault point: `node crash-writer.mjs DIR ROUND POINT NTH NEXT`.
+// A process that writes to a store on disk until it kills itself at a fault point: `node crash-writer.mjs DIR ROUND POINT NTH NEXT SNAPSHOT`.
 // It tells what it does as lines of JSON on stdout, each before or after the call that it is about; from revision NEXT on, what it watches.
 import { writeSync } from 'node:fs';
 import { Level } from 'level';
 import { systemClock } from '../../../dist/src/apimachinery/clock.js';
 import { silentLogger } from '../../../dist/src/apimachinery/logger.js';
 import { openLevelBackend } from '../../../dist/src/etcd/leveldb.js';
+import { saveSnapshot, snapshotOf } from '../../../dist/src/etcd/snapshot.js';
 
-const [dir, round, point, nth, next] = process.argv.slice(2);
+const [dir, round, point, nth, next, snapshotFile] = process.argv.slice(2);
 const REGISTERS = ['x', 'y'];
 const SWAPPERS = 6;
 const CREATORS = 4;
@@ -20,16 +21,24 @@ let hits = 0;
 const reached = (name) => name === point && ++hits >= Number(nth) && die();
 
 const { batch, open } = Object.getPrototypeOf(Level.prototype);
-Level.prototype.batch = async function (writes, options) {
+Level.prototype.batch = function () {
+  const chained = batch.call(this);
+  const { put, write } = chained;
   // Only a compaction writes nothing but deletions, after it is on record.
-  const deletes = writes.every(({ type }) => type === 'del');
-  const name = deletes ? 'compaction' : writes[0].key === 'mcompacted' ? 'record' : 'batch';
-  reached(`before ${name}`);
-  const written = batch.call(this, writes, options);
-  // LevelDB writes on a thread of its own: this comes somewhere within.
-  if (point === `in ${name}`) setImmediate(() => reached(`in ${name}`));
-  await written;
-  reached(`after ${name}`);
+  let name = 'compaction';
+  chained.put = (key, value) => {
+    if (name === 'compaction') name = key === 'mcompacted' ? 'record' : 'batch';
+    return put.call(chained, key, value);
+  };
+  chained.write = async (options) => {
+    reached(`before ${name}`);
+    const written = write.call(chained, options);
+    // LevelDB writes on a thread of its own: this comes somewhere within.
+    if (point === `in ${name}`) setImmediate(() => reached(`in ${name}`));
+    await written;
+    reached(`after ${name}`);
+  };
+  return chained;
 };
 Level.prototype.open = async function (...args) {
   reached('before opening');
@@ -83,6 +92,25 @@ async function create(client) {
   }
 }
 
+/** Saves one snapshot after the other in place of the last. */
+async function save() {
+  for (;;) {
+    reached('before snapshot');
+    const { revision } = await saveSnapshot(pieces(), snapshotFile);
+    say('saved', revision);
+    reached('after snapshot');
+  }
+}
+
+async function* pieces() {
+  for await (const piece of snapshotOf(backend.database, systemClock.now())) {
+    reached('in snapshot');
+    yield piece;
+  }
+  // Within its sync, its check, or the rename.
+  if (point === 'ending snapshot') systemClock.after(Number(nth) / 2, die);
+}
+
 const put = (key, value) => ({ type: 'put', key, value: Buffer.from(value) });
 
 function written(revision, key, value) {
@@ -93,4 +121,5 @@ function written(revision, key, value) {
 await Promise.all([
   ...Array.from({ length: SWAPPERS }, (_, client) => swap(client, REGISTERS[client % REGISTERS.length])),
   ...Array.from({ length: CREATORS }, (_, client) => create(client)),
+  ...(point.endsWith('snapshot') ? [save()] : []),
 ]);

@@ -9,6 +9,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
 import { openLevelBackend } from '../../../src/etcd/leveldb.js';
+import { restoreSnapshot, snapshotStatus } from '../../../src/etcd/snapshot.js';
 import { firstContradiction, type HistoryEntry, type RegisterOp } from '../../suites/linearizability.js';
 
 const WRITER = join(import.meta.dirname, 'crash-writer.mjs');
@@ -32,13 +33,18 @@ const POINTS: readonly (readonly [string, number])[] = [
   ['before compaction', 4],
   ['in compaction', 4],
   ['after compaction', 4],
+  ['before snapshot', 4],
+  ['in snapshot', 16],
+  ['ending snapshot', 16],
+  ['after snapshot', 4],
   ['before opening', 1],
   ['in opening', 12],
   ['after opening', 1],
 ];
 
-const dir = await mkdtemp(join(tmpdir(), 'porthole-etcd-crash-'));
-afterAll(() => rm(dir, { recursive: true, force: true }));
+const root = await mkdtemp(join(tmpdir(), 'porthole-etcd-crash-'));
+const [dir, snapshot] = [join(root, 'etcd'), join(root, 'snapshot')];
+afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe('kill -9 of a writer', () => {
   it('loses no acknowledged write, uses no revision twice, and leaves watches and compare-and-swaps exact', async () => {
@@ -48,13 +54,19 @@ describe('kill -9 of a writer', () => {
     const story = new Story();
     const begun_ms = systemClock.monotonic();
     const killed = new Map<string, number>();
+    // Each point once before any comes again.
+    const deck: (typeof POINTS)[number][] = [];
     for (let round = 0; round < ROUNDS_MIN || (round < ROUNDS_MAX && systemClock.monotonic() - begun_ms < LAST_START_MS); round++) {
-      const [point, most] = POINTS[Math.floor(random() * POINTS.length)]!;
+      if (deck.length === 0) deck.push(...POINTS);
+      const [[point, most]] = deck.splice(Math.floor(random() * deck.length), 1) as [(typeof POINTS)[number]];
       const nth = 1 + Math.floor(random() * most);
-      await crash(story, [String(round), point, String(nth), String(story.events.length + 2)]);
+      await crash(story, [String(round), point, String(nth), String(story.events.length + 2), snapshot]);
+      // Whole or not at all, and never less than was told.
+      if (story.saved > 0) expect((await snapshotStatus(snapshot)).revision, point).toBeGreaterThanOrEqual(story.saved);
       killed.set(point, (killed.get(point) ?? 0) + 1);
     }
     await story.finish();
+    await story.finishSnapshot();
     expect([...killed.keys()].sort()).toEqual(POINTS.map(([point]) => point).sort());
     const rounds = [...killed.values()].reduce((a, b) => a + b, 0);
     console.log(`${rounds} kills, ${story.acknowledged.size} acknowledged writes, ${story.events.length} revisions`);
@@ -94,6 +106,7 @@ type Line =
   | readonly ['open']
   | readonly ['end', string]
   | readonly ['event', number, string, string]
+  | readonly ['saved', number]
   | readonly ['ack', number, string, string]
   | readonly ['call', number, string, { kind: 'read' } | { kind: 'swap'; expect?: string; next: string }]
   | readonly ['answer', number, string, { value?: string; ok?: boolean }];
@@ -103,6 +116,8 @@ class Story {
   /** One a revision, from 2 on. */
   readonly events: { readonly key: string; readonly value: string }[] = [];
   readonly acknowledged = new Map<number, { readonly key: string; readonly value: string }>();
+  /** The revision of the last snapshot that was told. */
+  saved = 0;
   readonly #histories = new Map<string, HistoryEntry[]>();
   /** Calls of the running writer without an answer, by its ids, with their place in the history. */
   readonly #underWay = new Map<number, { readonly at: number; readonly history: HistoryEntry[] }>();
@@ -110,6 +125,7 @@ class Story {
 
   tell(line: Line): void {
     if (line[0] === 'open') return;
+    if (line[0] === 'saved') return void (this.saved = line[1]);
     if (line[0] === 'end') throw new Error(`a watch ended: ${line[1]}`);
     if (line[0] === 'event') {
       // Neither gap nor repeat, across all the kills: every revision is told once, and holds one change.
@@ -149,6 +165,18 @@ class Story {
       const at = firstContradiction(history);
       expect(at === undefined ? [] : history.slice(Math.max(0, at - 20), at + 1), `the history of ${register}`).toEqual([]);
     }
+  }
+
+  /** The last snapshot holds what was there at its revision, and nothing else. */
+  async finishSnapshot(): Promise<void> {
+    const saved = await restoreSnapshot(snapshot, join(root, 'restored'));
+    // The last writer may have saved more than it lived to tell.
+    const revision = Math.min(saved.revision, this.events.length + 1);
+    const backend = await openLevelBackend({ dir: join(root, 'restored'), clock: systemClock, log: silentLogger });
+    const { kvs } = await backend.range({ key: '', rangeEnd: '\0', revision });
+    await backend.close();
+    const then = new Map(this.events.slice(0, revision - 1).map(({ key, value }) => [key, value]));
+    expect(new Map(kvs.map((kv) => [kv.key, Buffer.from(kv.value).toString()]))).toEqual(then);
   }
 
   #call(id: number, register: string, op: { kind: 'read' } | { kind: 'swap'; expect?: string; next: string }): void {
