@@ -29,6 +29,7 @@ const OWN_SCALARS = { 'meta.v1.Time': 'Time', 'meta.v1.MicroTime': 'MicroTime', 
 const aliases = new Map(); // id -> Go type expression, with its package
 const enums = new Map(); // id -> values
 const structs = new Map(); // id -> [{...}]
+const atomicStructs = new Set(); // ids of structs that server-side apply takes as a whole wherever they stand
 
 function parsePackage(prefix, file) {
   const text = readFileSync(file, 'utf8');
@@ -45,8 +46,9 @@ function parsePackage(prefix, file) {
   for (const [, type, value] of text.matchAll(/^\s+\w+\s+(\w+)\s+=\s+"([^"]*)"/gm)) {
     if (isEnum.has(type)) enums.set(`${prefix}.${type}`, [...(enums.get(`${prefix}.${type}`) ?? []), value]);
   }
-  for (const [, name, body] of text.matchAll(/^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
+  for (const [, doc, name, body] of text.matchAll(/((?:^\/\/.*\n)*)^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
     structs.set(`${prefix}.${name}`, parseStruct(body, prefix, imports));
+    if (/^\/\/ ?\+structType=atomic/m.test(doc)) atomicStructs.add(`${prefix}.${name}`);
   }
 }
 
@@ -111,6 +113,7 @@ function fieldFacts(f) {
   if (f.tag.patchStrategy) facts.patch = f.tag.patchStrategy;
   if (f.tag.patchMergeKey) facts.key = f.tag.patchMergeKey;
   for (const k of ['listType', 'mapType', 'structType']) if (f.marks[k]) facts[k] = f.marks[k];
+  if (!inline && !facts.structType && atomicStructs.has(facts.type)) facts.structType = 'atomic';
   if (f.marks.keys.length) facts.keys = f.marks.keys;
   return [inline ? facts.type.split('.').pop() : jsonName, facts];
 }

@@ -73,7 +73,7 @@ function planOf(schema: ObjectSchema): Plan {
 }
 
 /** Objects with metadata have a kind of their own, except templates, of which only the metadata is meant for others. */
-const isWholeObject = (schema: ObjectSchema) => schema.fields.has('metadata') && !/(TemplateSpec|ClaimTemplate)$/.test(schema.id);
+export const isWholeObject = (schema: ObjectSchema) => schema.fields.has('metadata') && !/(TemplateSpec|ClaimTemplate)$/.test(schema.id);
 
 const goName = (schema: ObjectSchema) => schema.id.slice(schema.id.lastIndexOf('.') + 1);
 

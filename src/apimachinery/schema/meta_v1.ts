@@ -25,7 +25,7 @@ const facts: PackageFacts = {
     deletionGracePeriodSeconds: { id: 10, type: 'int64', pointer: true, omit: true },
     labels: { id: 11, of: 'map', type: 'string', omit: true },
     annotations: { id: 12, of: 'map', type: 'string', omit: true },
-    ownerReferences: { id: 13, of: 'list', type: 'meta.v1.OwnerReference', omit: true, patch: 'merge', key: 'uid', listType: 'map', keys: ['uid'] },
+    ownerReferences: { id: 13, of: 'list', type: 'meta.v1.OwnerReference', omit: true, patch: 'merge', key: 'uid', listType: 'map', structType: 'atomic', keys: ['uid'] },
     finalizers: { id: 14, of: 'list', type: 'string', omit: true, patch: 'merge', listType: 'set' },
     managedFields: { id: 17, of: 'list', type: 'meta.v1.ManagedFieldsEntry', omit: true, listType: 'atomic' },
   },

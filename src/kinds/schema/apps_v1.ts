@@ -24,7 +24,7 @@ const facts: PackageFacts = {
   },
   StatefulSetSpec: {
     replicas: { id: 1, type: 'int32', pointer: true, omit: true },
-    selector: { id: 2, type: 'meta.v1.LabelSelector', pointer: true, required: true },
+    selector: { id: 2, type: 'meta.v1.LabelSelector', pointer: true, required: true, structType: 'atomic' },
     template: { id: 3, type: 'core.v1.PodTemplateSpec', required: true },
     volumeClaimTemplates: { id: 4, of: 'list', type: 'core.v1.PersistentVolumeClaim', omit: true, listType: 'atomic' },
     serviceName: { id: 5, type: 'string' },
@@ -65,7 +65,7 @@ const facts: PackageFacts = {
   },
   DeploymentSpec: {
     replicas: { id: 1, type: 'int32', pointer: true, omit: true },
-    selector: { id: 2, type: 'meta.v1.LabelSelector', pointer: true, required: true },
+    selector: { id: 2, type: 'meta.v1.LabelSelector', pointer: true, required: true, structType: 'atomic' },
     template: { id: 3, type: 'core.v1.PodTemplateSpec', required: true },
     strategy: { id: 4, type: 'apps.v1.DeploymentStrategy', omit: true, patch: 'retainKeys' },
     minReadySeconds: { id: 5, type: 'int32', omit: true },
@@ -113,7 +113,7 @@ const facts: PackageFacts = {
     maxSurge: { id: 2, type: 'IntOrString', pointer: true, omit: true },
   },
   DaemonSetSpec: {
-    selector: { id: 1, type: 'meta.v1.LabelSelector', pointer: true, required: true },
+    selector: { id: 1, type: 'meta.v1.LabelSelector', pointer: true, required: true, structType: 'atomic' },
     template: { id: 2, type: 'core.v1.PodTemplateSpec', required: true },
     updateStrategy: { id: 3, type: 'apps.v1.DaemonSetUpdateStrategy', omit: true },
     minReadySeconds: { id: 4, type: 'int32', omit: true },
@@ -159,7 +159,7 @@ const facts: PackageFacts = {
   ReplicaSetSpec: {
     replicas: { id: 1, type: 'int32', pointer: true, omit: true },
     minReadySeconds: { id: 4, type: 'int32', omit: true },
-    selector: { id: 2, type: 'meta.v1.LabelSelector', pointer: true, required: true },
+    selector: { id: 2, type: 'meta.v1.LabelSelector', pointer: true, required: true, structType: 'atomic' },
     template: { id: 3, type: 'core.v1.PodTemplateSpec', omit: true },
   },
   ReplicaSetStatus: {

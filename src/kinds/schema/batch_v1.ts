@@ -44,7 +44,7 @@ const facts: PackageFacts = {
     backoffLimit: { id: 7, type: 'int32', pointer: true, omit: true },
     backoffLimitPerIndex: { id: 12, type: 'int32', pointer: true, omit: true },
     maxFailedIndexes: { id: 13, type: 'int32', pointer: true, omit: true },
-    selector: { id: 4, type: 'meta.v1.LabelSelector', pointer: true, omit: true },
+    selector: { id: 4, type: 'meta.v1.LabelSelector', pointer: true, omit: true, structType: 'atomic' },
     manualSelector: { id: 5, type: 'bool', pointer: true, omit: true },
     template: { id: 6, type: 'core.v1.PodTemplateSpec', required: true },
     ttlSecondsAfterFinished: { id: 8, type: 'int32', pointer: true, omit: true },
@@ -102,7 +102,7 @@ const facts: PackageFacts = {
     failedJobsHistoryLimit: { id: 7, type: 'int32', pointer: true, omit: true },
   },
   CronJobStatus: {
-    active: { id: 1, of: 'list', type: 'core.v1.ObjectReference', omit: true, listType: 'atomic' },
+    active: { id: 1, of: 'list', type: 'core.v1.ObjectReference', omit: true, listType: 'atomic', structType: 'atomic' },
     lastScheduleTime: { id: 4, type: 'Time', pointer: true, omit: true },
     lastSuccessfulTime: { id: 5, type: 'Time', pointer: true, omit: true },
   },

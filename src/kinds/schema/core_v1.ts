@@ -84,7 +84,7 @@ const facts: PackageFacts = {
     volumeAttributesClassName: { id: 10, type: 'string', pointer: true, omit: true },
   },
   VolumeNodeAffinity: {
-    required: { id: 1, type: 'core.v1.NodeSelector', pointer: true, omit: true },
+    required: { id: 1, type: 'core.v1.NodeSelector', pointer: true, omit: true, structType: 'atomic' },
   },
   PersistentVolumeStatus: {
     phase: { id: 1, type: 'string', enum: ['Pending','Available','Bound','Released','Failed'], omit: true },
@@ -107,12 +107,12 @@ const facts: PackageFacts = {
   },
   PersistentVolumeClaimSpec: {
     accessModes: { id: 1, of: 'list', type: 'string', enum: ['ReadWriteOnce','ReadOnlyMany','ReadWriteMany','ReadWriteOncePod'], omit: true, listType: 'atomic' },
-    selector: { id: 4, type: 'meta.v1.LabelSelector', pointer: true, omit: true },
+    selector: { id: 4, type: 'meta.v1.LabelSelector', pointer: true, omit: true, structType: 'atomic' },
     resources: { id: 2, type: 'core.v1.VolumeResourceRequirements', omit: true },
     volumeName: { id: 3, type: 'string', omit: true },
     storageClassName: { id: 5, type: 'string', pointer: true, omit: true },
     volumeMode: { id: 6, type: 'string', enum: ['Block','Filesystem'], pointer: true, omit: true },
-    dataSource: { id: 7, type: 'core.v1.TypedLocalObjectReference', pointer: true, omit: true },
+    dataSource: { id: 7, type: 'core.v1.TypedLocalObjectReference', pointer: true, omit: true, structType: 'atomic' },
     dataSourceRef: { id: 8, type: 'core.v1.TypedObjectReference', pointer: true, omit: true },
     volumeAttributesClassName: { id: 9, type: 'string', pointer: true, omit: true },
   },
@@ -170,7 +170,7 @@ const facts: PackageFacts = {
     pool: { id: 4, type: 'string', omit: true, default: 'rbd' },
     user: { id: 5, type: 'string', omit: true, default: 'admin' },
     keyring: { id: 6, type: 'string', omit: true, default: '/etc/ceph/keyring' },
-    secretRef: { id: 7, type: 'core.v1.LocalObjectReference', pointer: true, omit: true },
+    secretRef: { id: 7, type: 'core.v1.LocalObjectReference', pointer: true, omit: true, structType: 'atomic' },
     readOnly: { id: 8, type: 'bool', omit: true },
   },
   RBDPersistentVolumeSource: {
@@ -180,27 +180,27 @@ const facts: PackageFacts = {
     pool: { id: 4, type: 'string', omit: true, default: 'rbd' },
     user: { id: 5, type: 'string', omit: true, default: 'admin' },
     keyring: { id: 6, type: 'string', omit: true, default: '/etc/ceph/keyring' },
-    secretRef: { id: 7, type: 'core.v1.SecretReference', pointer: true, omit: true },
+    secretRef: { id: 7, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
     readOnly: { id: 8, type: 'bool', omit: true },
   },
   CinderVolumeSource: {
     volumeID: { id: 1, type: 'string', required: true },
     fsType: { id: 2, type: 'string', omit: true },
     readOnly: { id: 3, type: 'bool', omit: true },
-    secretRef: { id: 4, type: 'core.v1.LocalObjectReference', pointer: true, omit: true },
+    secretRef: { id: 4, type: 'core.v1.LocalObjectReference', pointer: true, omit: true, structType: 'atomic' },
   },
   CinderPersistentVolumeSource: {
     volumeID: { id: 1, type: 'string', required: true },
     fsType: { id: 2, type: 'string', omit: true },
     readOnly: { id: 3, type: 'bool', omit: true },
-    secretRef: { id: 4, type: 'core.v1.SecretReference', pointer: true, omit: true },
+    secretRef: { id: 4, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
   },
   CephFSVolumeSource: {
     monitors: { id: 1, of: 'list', type: 'string', required: true, listType: 'atomic' },
     path: { id: 2, type: 'string', omit: true },
     user: { id: 3, type: 'string', omit: true },
     secretFile: { id: 4, type: 'string', omit: true },
-    secretRef: { id: 5, type: 'core.v1.LocalObjectReference', pointer: true, omit: true },
+    secretRef: { id: 5, type: 'core.v1.LocalObjectReference', pointer: true, omit: true, structType: 'atomic' },
     readOnly: { id: 6, type: 'bool', omit: true },
   },
   SecretReference: {
@@ -212,7 +212,7 @@ const facts: PackageFacts = {
     path: { id: 2, type: 'string', omit: true },
     user: { id: 3, type: 'string', omit: true },
     secretFile: { id: 4, type: 'string', omit: true },
-    secretRef: { id: 5, type: 'core.v1.SecretReference', pointer: true, omit: true },
+    secretRef: { id: 5, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
     readOnly: { id: 6, type: 'bool', omit: true },
   },
   FlockerVolumeSource: {
@@ -236,14 +236,14 @@ const facts: PackageFacts = {
   FlexPersistentVolumeSource: {
     driver: { id: 1, type: 'string', required: true },
     fsType: { id: 2, type: 'string', omit: true },
-    secretRef: { id: 3, type: 'core.v1.SecretReference', pointer: true, omit: true },
+    secretRef: { id: 3, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
     readOnly: { id: 4, type: 'bool', omit: true },
     options: { id: 5, of: 'map', type: 'string', omit: true },
   },
   FlexVolumeSource: {
     driver: { id: 1, type: 'string', required: true },
     fsType: { id: 2, type: 'string', omit: true },
-    secretRef: { id: 3, type: 'core.v1.LocalObjectReference', pointer: true, omit: true },
+    secretRef: { id: 3, type: 'core.v1.LocalObjectReference', pointer: true, omit: true, structType: 'atomic' },
     readOnly: { id: 4, type: 'bool', omit: true },
     options: { id: 5, of: 'map', type: 'string', omit: true },
   },
@@ -284,7 +284,7 @@ const facts: PackageFacts = {
     portals: { id: 7, of: 'list', type: 'string', omit: true, listType: 'atomic' },
     chapAuthDiscovery: { id: 8, type: 'bool', omit: true },
     chapAuthSession: { id: 11, type: 'bool', omit: true },
-    secretRef: { id: 10, type: 'core.v1.LocalObjectReference', pointer: true, omit: true },
+    secretRef: { id: 10, type: 'core.v1.LocalObjectReference', pointer: true, omit: true, structType: 'atomic' },
     initiatorName: { id: 12, type: 'string', pointer: true, omit: true },
   },
   ISCSIPersistentVolumeSource: {
@@ -297,7 +297,7 @@ const facts: PackageFacts = {
     portals: { id: 7, of: 'list', type: 'string', omit: true, listType: 'atomic' },
     chapAuthDiscovery: { id: 8, type: 'bool', omit: true },
     chapAuthSession: { id: 11, type: 'bool', omit: true },
-    secretRef: { id: 10, type: 'core.v1.SecretReference', pointer: true, omit: true },
+    secretRef: { id: 10, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
     initiatorName: { id: 12, type: 'string', pointer: true, omit: true },
   },
   FCVolumeSource: {
@@ -344,7 +344,7 @@ const facts: PackageFacts = {
   ScaleIOVolumeSource: {
     gateway: { id: 1, type: 'string', required: true },
     system: { id: 2, type: 'string', required: true },
-    secretRef: { id: 3, type: 'core.v1.LocalObjectReference', pointer: true, required: true },
+    secretRef: { id: 3, type: 'core.v1.LocalObjectReference', pointer: true, required: true, structType: 'atomic' },
     sslEnabled: { id: 4, type: 'bool', omit: true },
     protectionDomain: { id: 5, type: 'string', omit: true },
     storagePool: { id: 6, type: 'string', omit: true },
@@ -356,7 +356,7 @@ const facts: PackageFacts = {
   ScaleIOPersistentVolumeSource: {
     gateway: { id: 1, type: 'string', required: true },
     system: { id: 2, type: 'string', required: true },
-    secretRef: { id: 3, type: 'core.v1.SecretReference', pointer: true, required: true },
+    secretRef: { id: 3, type: 'core.v1.SecretReference', pointer: true, required: true, structType: 'atomic' },
     sslEnabled: { id: 4, type: 'bool', omit: true },
     protectionDomain: { id: 5, type: 'string', omit: true },
     storagePool: { id: 6, type: 'string', omit: true },
@@ -370,14 +370,14 @@ const facts: PackageFacts = {
     volumeNamespace: { id: 2, type: 'string', omit: true },
     fsType: { id: 3, type: 'string', omit: true },
     readOnly: { id: 4, type: 'bool', omit: true },
-    secretRef: { id: 5, type: 'core.v1.LocalObjectReference', pointer: true, omit: true },
+    secretRef: { id: 5, type: 'core.v1.LocalObjectReference', pointer: true, omit: true, structType: 'atomic' },
   },
   StorageOSPersistentVolumeSource: {
     volumeName: { id: 1, type: 'string', omit: true },
     volumeNamespace: { id: 2, type: 'string', omit: true },
     fsType: { id: 3, type: 'string', omit: true },
     readOnly: { id: 4, type: 'bool', omit: true },
-    secretRef: { id: 5, type: 'core.v1.ObjectReference', pointer: true, omit: true },
+    secretRef: { id: 5, type: 'core.v1.ObjectReference', pointer: true, omit: true, structType: 'atomic' },
   },
   ConfigMapVolumeSource: {
     LocalObjectReference: { id: 1, type: 'core.v1.LocalObjectReference', inline: true, required: true },
@@ -398,7 +398,7 @@ const facts: PackageFacts = {
   ClusterTrustBundleProjection: {
     name: { id: 1, type: 'string', pointer: true, omit: true },
     signerName: { id: 2, type: 'string', pointer: true, omit: true },
-    labelSelector: { id: 3, type: 'meta.v1.LabelSelector', pointer: true, omit: true },
+    labelSelector: { id: 3, type: 'meta.v1.LabelSelector', pointer: true, omit: true, structType: 'atomic' },
     optional: { id: 5, type: 'bool', pointer: true, omit: true },
     path: { id: 4, type: 'string', required: true },
   },
@@ -438,18 +438,18 @@ const facts: PackageFacts = {
     readOnly: { id: 3, type: 'bool', omit: true },
     fsType: { id: 4, type: 'string', omit: true },
     volumeAttributes: { id: 5, of: 'map', type: 'string', omit: true },
-    controllerPublishSecretRef: { id: 6, type: 'core.v1.SecretReference', pointer: true, omit: true },
-    nodeStageSecretRef: { id: 7, type: 'core.v1.SecretReference', pointer: true, omit: true },
-    nodePublishSecretRef: { id: 8, type: 'core.v1.SecretReference', pointer: true, omit: true },
-    controllerExpandSecretRef: { id: 9, type: 'core.v1.SecretReference', pointer: true, omit: true },
-    nodeExpandSecretRef: { id: 10, type: 'core.v1.SecretReference', pointer: true, omit: true },
+    controllerPublishSecretRef: { id: 6, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
+    nodeStageSecretRef: { id: 7, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
+    nodePublishSecretRef: { id: 8, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
+    controllerExpandSecretRef: { id: 9, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
+    nodeExpandSecretRef: { id: 10, type: 'core.v1.SecretReference', pointer: true, omit: true, structType: 'atomic' },
   },
   CSIVolumeSource: {
     driver: { id: 1, type: 'string', required: true },
     readOnly: { id: 2, type: 'bool', pointer: true, omit: true },
     fsType: { id: 3, type: 'string', pointer: true, omit: true },
     volumeAttributes: { id: 4, of: 'map', type: 'string', omit: true },
-    nodePublishSecretRef: { id: 5, type: 'core.v1.LocalObjectReference', pointer: true, omit: true },
+    nodePublishSecretRef: { id: 5, type: 'core.v1.LocalObjectReference', pointer: true, omit: true, structType: 'atomic' },
   },
   EphemeralVolumeSource: {
     volumeClaimTemplate: { id: 1, type: 'core.v1.PersistentVolumeClaimTemplate', pointer: true, omit: true },
@@ -484,11 +484,11 @@ const facts: PackageFacts = {
     valueFrom: { id: 3, type: 'core.v1.EnvVarSource', pointer: true, omit: true },
   },
   EnvVarSource: {
-    fieldRef: { id: 1, type: 'core.v1.ObjectFieldSelector', pointer: true, omit: true },
-    resourceFieldRef: { id: 2, type: 'core.v1.ResourceFieldSelector', pointer: true, omit: true },
-    configMapKeyRef: { id: 3, type: 'core.v1.ConfigMapKeySelector', pointer: true, omit: true },
-    secretKeyRef: { id: 4, type: 'core.v1.SecretKeySelector', pointer: true, omit: true },
-    fileKeyRef: { id: 5, type: 'core.v1.FileKeySelector', pointer: true, omit: true },
+    fieldRef: { id: 1, type: 'core.v1.ObjectFieldSelector', pointer: true, omit: true, structType: 'atomic' },
+    resourceFieldRef: { id: 2, type: 'core.v1.ResourceFieldSelector', pointer: true, omit: true, structType: 'atomic' },
+    configMapKeyRef: { id: 3, type: 'core.v1.ConfigMapKeySelector', pointer: true, omit: true, structType: 'atomic' },
+    secretKeyRef: { id: 4, type: 'core.v1.SecretKeySelector', pointer: true, omit: true, structType: 'atomic' },
+    fileKeyRef: { id: 5, type: 'core.v1.FileKeySelector', pointer: true, omit: true, structType: 'atomic' },
   },
   FileKeySelector: {
     volumeName: { id: 1, type: 'string', required: true },
@@ -705,7 +705,7 @@ const facts: PackageFacts = {
     values: { id: 2, of: 'list', type: 'int32', omit: true, listType: 'set' },
   },
   NodeSelector: {
-    nodeSelectorTerms: { id: 1, of: 'list', type: 'core.v1.NodeSelectorTerm', required: true, listType: 'atomic' },
+    nodeSelectorTerms: { id: 1, of: 'list', type: 'core.v1.NodeSelectorTerm', required: true, listType: 'atomic', structType: 'atomic' },
   },
   NodeSelectorTerm: {
     matchExpressions: { id: 1, of: 'list', type: 'core.v1.NodeSelectorRequirement', omit: true, listType: 'atomic' },
@@ -741,20 +741,20 @@ const facts: PackageFacts = {
     podAffinityTerm: { id: 2, type: 'core.v1.PodAffinityTerm', required: true },
   },
   PodAffinityTerm: {
-    labelSelector: { id: 1, type: 'meta.v1.LabelSelector', pointer: true, omit: true },
+    labelSelector: { id: 1, type: 'meta.v1.LabelSelector', pointer: true, omit: true, structType: 'atomic' },
     namespaces: { id: 2, of: 'list', type: 'string', omit: true, listType: 'atomic' },
     topologyKey: { id: 3, type: 'string', required: true },
-    namespaceSelector: { id: 4, type: 'meta.v1.LabelSelector', pointer: true, omit: true },
+    namespaceSelector: { id: 4, type: 'meta.v1.LabelSelector', pointer: true, omit: true, structType: 'atomic' },
     matchLabelKeys: { id: 5, of: 'list', type: 'string', omit: true, listType: 'atomic' },
     mismatchLabelKeys: { id: 6, of: 'list', type: 'string', omit: true, listType: 'atomic' },
   },
   NodeAffinity: {
-    requiredDuringSchedulingIgnoredDuringExecution: { id: 1, type: 'core.v1.NodeSelector', pointer: true, omit: true },
+    requiredDuringSchedulingIgnoredDuringExecution: { id: 1, type: 'core.v1.NodeSelector', pointer: true, omit: true, structType: 'atomic' },
     preferredDuringSchedulingIgnoredDuringExecution: { id: 2, of: 'list', type: 'core.v1.PreferredSchedulingTerm', omit: true, listType: 'atomic' },
   },
   PreferredSchedulingTerm: {
     weight: { id: 1, type: 'int32', required: true },
-    preference: { id: 2, type: 'core.v1.NodeSelectorTerm', required: true },
+    preference: { id: 2, type: 'core.v1.NodeSelectorTerm', required: true, structType: 'atomic' },
   },
   Taint: {
     key: { id: 1, type: 'string', required: true },
@@ -791,7 +791,7 @@ const facts: PackageFacts = {
     hostIPC: { id: 13, type: 'bool', omit: true },
     shareProcessNamespace: { id: 27, type: 'bool', pointer: true, omit: true },
     securityContext: { id: 14, type: 'core.v1.PodSecurityContext', pointer: true, omit: true },
-    imagePullSecrets: { id: 15, of: 'list', type: 'core.v1.LocalObjectReference', omit: true, patch: 'merge', key: 'name', listType: 'map', keys: ['name'] },
+    imagePullSecrets: { id: 15, of: 'list', type: 'core.v1.LocalObjectReference', omit: true, patch: 'merge', key: 'name', listType: 'map', structType: 'atomic', keys: ['name'] },
     hostname: { id: 16, type: 'string', omit: true },
     subdomain: { id: 17, type: 'string', omit: true },
     affinity: { id: 18, type: 'core.v1.Affinity', pointer: true, omit: true },
@@ -849,7 +849,7 @@ const facts: PackageFacts = {
     maxSkew: { id: 1, type: 'int32', required: true },
     topologyKey: { id: 2, type: 'string', required: true },
     whenUnsatisfiable: { id: 3, type: 'string', enum: ['DoNotSchedule','ScheduleAnyway'], required: true },
-    labelSelector: { id: 4, type: 'meta.v1.LabelSelector', pointer: true, omit: true },
+    labelSelector: { id: 4, type: 'meta.v1.LabelSelector', pointer: true, omit: true, structType: 'atomic' },
     minDomains: { id: 5, type: 'int32', pointer: true, omit: true },
     nodeAffinityPolicy: { id: 6, type: 'string', enum: ['Ignore','Honor'], pointer: true, omit: true },
     nodeTaintsPolicy: { id: 7, type: 'string', enum: ['Ignore','Honor'], pointer: true, omit: true },
@@ -1065,8 +1065,8 @@ const facts: PackageFacts = {
   },
   ServiceAccount: {
     metadata: { id: 1, type: 'meta.v1.ObjectMeta', omit: true },
-    secrets: { id: 2, of: 'list', type: 'core.v1.ObjectReference', omit: true, patch: 'merge', key: 'name', listType: 'map', keys: ['name'] },
-    imagePullSecrets: { id: 3, of: 'list', type: 'core.v1.LocalObjectReference', omit: true, listType: 'atomic' },
+    secrets: { id: 2, of: 'list', type: 'core.v1.ObjectReference', omit: true, patch: 'merge', key: 'name', listType: 'map', structType: 'atomic', keys: ['name'] },
+    imagePullSecrets: { id: 3, of: 'list', type: 'core.v1.LocalObjectReference', omit: true, listType: 'atomic', structType: 'atomic' },
     automountServiceAccountToken: { id: 4, type: 'bool', pointer: true, omit: true },
   },
   ServiceAccountList: {
@@ -1078,15 +1078,15 @@ const facts: PackageFacts = {
     subsets: { id: 2, of: 'list', type: 'core.v1.EndpointSubset', omit: true, listType: 'atomic' },
   },
   EndpointSubset: {
-    addresses: { id: 1, of: 'list', type: 'core.v1.EndpointAddress', omit: true, listType: 'atomic' },
-    notReadyAddresses: { id: 2, of: 'list', type: 'core.v1.EndpointAddress', omit: true, listType: 'atomic' },
-    ports: { id: 3, of: 'list', type: 'core.v1.EndpointPort', omit: true, listType: 'atomic' },
+    addresses: { id: 1, of: 'list', type: 'core.v1.EndpointAddress', omit: true, listType: 'atomic', structType: 'atomic' },
+    notReadyAddresses: { id: 2, of: 'list', type: 'core.v1.EndpointAddress', omit: true, listType: 'atomic', structType: 'atomic' },
+    ports: { id: 3, of: 'list', type: 'core.v1.EndpointPort', omit: true, listType: 'atomic', structType: 'atomic' },
   },
   EndpointAddress: {
     ip: { id: 1, type: 'string', required: true },
     hostname: { id: 3, type: 'string', omit: true },
     nodeName: { id: 4, type: 'string', pointer: true, omit: true },
-    targetRef: { id: 2, type: 'core.v1.ObjectReference', pointer: true, omit: true },
+    targetRef: { id: 2, type: 'core.v1.ObjectReference', pointer: true, omit: true, structType: 'atomic' },
   },
   EndpointPort: {
     name: { id: 1, type: 'string', omit: true },
@@ -1186,7 +1186,7 @@ const facts: PackageFacts = {
     message: { id: 4, type: 'string', omit: true },
   },
   PodSignature: {
-    podController: { id: 1, type: 'meta.v1.OwnerReference', pointer: true, omit: true },
+    podController: { id: 1, type: 'meta.v1.OwnerReference', pointer: true, omit: true, structType: 'atomic' },
   },
   ContainerImage: {
     names: { id: 1, of: 'list', type: 'string', listType: 'atomic' },
@@ -1238,7 +1238,7 @@ const facts: PackageFacts = {
   },
   Binding: {
     metadata: { id: 1, type: 'meta.v1.ObjectMeta', omit: true },
-    target: { id: 2, type: 'core.v1.ObjectReference', required: true },
+    target: { id: 2, type: 'core.v1.ObjectReference', required: true, structType: 'atomic' },
   },
   Preconditions: {
     uid: { id: 1, type: 'string', pointer: true, omit: true },
@@ -1300,7 +1300,7 @@ const facts: PackageFacts = {
     name: { id: 3, type: 'string', required: true },
   },
   SerializedReference: {
-    reference: { id: 1, type: 'core.v1.ObjectReference', omit: true },
+    reference: { id: 1, type: 'core.v1.ObjectReference', omit: true, structType: 'atomic' },
   },
   EventSource: {
     component: { id: 1, type: 'string', omit: true },
@@ -1308,7 +1308,7 @@ const facts: PackageFacts = {
   },
   Event: {
     metadata: { id: 1, type: 'meta.v1.ObjectMeta', required: true },
-    involvedObject: { id: 2, type: 'core.v1.ObjectReference', required: true },
+    involvedObject: { id: 2, type: 'core.v1.ObjectReference', required: true, structType: 'atomic' },
     reason: { id: 3, type: 'string', omit: true },
     message: { id: 4, type: 'string', omit: true },
     source: { id: 5, type: 'core.v1.EventSource', omit: true },
@@ -1319,7 +1319,7 @@ const facts: PackageFacts = {
     eventTime: { id: 10, type: 'MicroTime', omit: true },
     series: { id: 11, type: 'core.v1.EventSeries', pointer: true, omit: true },
     action: { id: 12, type: 'string', omit: true },
-    related: { id: 13, type: 'core.v1.ObjectReference', pointer: true, omit: true },
+    related: { id: 13, type: 'core.v1.ObjectReference', pointer: true, omit: true, structType: 'atomic' },
     reportingComponent: { id: 14, type: 'string' },
     reportingInstance: { id: 15, type: 'string' },
   },
@@ -1353,7 +1353,7 @@ const facts: PackageFacts = {
   ResourceQuotaSpec: {
     hard: { id: 1, of: 'map', type: 'Quantity', omit: true },
     scopes: { id: 2, of: 'list', type: 'string', enum: ['Terminating','NotTerminating','BestEffort','NotBestEffort','PriorityClass','CrossNamespacePodAffinity','VolumeAttributesClass'], omit: true, listType: 'atomic' },
-    scopeSelector: { id: 3, type: 'core.v1.ScopeSelector', pointer: true, omit: true },
+    scopeSelector: { id: 3, type: 'core.v1.ScopeSelector', pointer: true, omit: true, structType: 'atomic' },
   },
   ScopeSelector: {
     matchExpressions: { id: 1, of: 'list', type: 'core.v1.ScopedResourceSelectorRequirement', omit: true, listType: 'atomic' },
@@ -1417,8 +1417,8 @@ const facts: PackageFacts = {
   },
   DownwardAPIVolumeFile: {
     path: { id: 1, type: 'string', required: true },
-    fieldRef: { id: 2, type: 'core.v1.ObjectFieldSelector', pointer: true, omit: true },
-    resourceFieldRef: { id: 3, type: 'core.v1.ResourceFieldSelector', pointer: true, omit: true },
+    fieldRef: { id: 2, type: 'core.v1.ObjectFieldSelector', pointer: true, omit: true, structType: 'atomic' },
+    resourceFieldRef: { id: 3, type: 'core.v1.ResourceFieldSelector', pointer: true, omit: true, structType: 'atomic' },
     mode: { id: 4, type: 'int32', pointer: true, omit: true },
   },
   DownwardAPIProjection: {

@@ -4,7 +4,7 @@ import type { PackageFacts } from '../../apimachinery/schema.js';
 const facts: PackageFacts = {
   PodDisruptionBudgetSpec: {
     minAvailable: { id: 1, type: 'IntOrString', pointer: true, omit: true },
-    selector: { id: 2, type: 'meta.v1.LabelSelector', pointer: true, omit: true, patch: 'replace' },
+    selector: { id: 2, type: 'meta.v1.LabelSelector', pointer: true, omit: true, patch: 'replace', structType: 'atomic' },
     maxUnavailable: { id: 3, type: 'IntOrString', pointer: true, omit: true },
     unhealthyPodEvictionPolicy: { id: 4, type: 'string', enum: ['IfHealthyBudget','AlwaysAllow'], pointer: true, omit: true },
   },

@@ -26,8 +26,8 @@ const facts: PackageFacts = {
   },
   RoleBinding: {
     metadata: { id: 1, type: 'meta.v1.ObjectMeta', omit: true },
-    subjects: { id: 2, of: 'list', type: 'rbac.v1.Subject', omit: true, listType: 'atomic' },
-    roleRef: { id: 3, type: 'rbac.v1.RoleRef', required: true },
+    subjects: { id: 2, of: 'list', type: 'rbac.v1.Subject', omit: true, listType: 'atomic', structType: 'atomic' },
+    roleRef: { id: 3, type: 'rbac.v1.RoleRef', required: true, structType: 'atomic' },
   },
   RoleBindingList: {
     metadata: { id: 1, type: 'meta.v1.ListMeta', omit: true },
@@ -43,12 +43,12 @@ const facts: PackageFacts = {
     aggregationRule: { id: 3, type: 'rbac.v1.AggregationRule', pointer: true, omit: true },
   },
   AggregationRule: {
-    clusterRoleSelectors: { id: 1, of: 'list', type: 'meta.v1.LabelSelector', omit: true, listType: 'atomic' },
+    clusterRoleSelectors: { id: 1, of: 'list', type: 'meta.v1.LabelSelector', omit: true, listType: 'atomic', structType: 'atomic' },
   },
   ClusterRoleBinding: {
     metadata: { id: 1, type: 'meta.v1.ObjectMeta', omit: true },
-    subjects: { id: 2, of: 'list', type: 'rbac.v1.Subject', omit: true, listType: 'atomic' },
-    roleRef: { id: 3, type: 'rbac.v1.RoleRef', required: true },
+    subjects: { id: 2, of: 'list', type: 'rbac.v1.Subject', omit: true, listType: 'atomic', structType: 'atomic' },
+    roleRef: { id: 3, type: 'rbac.v1.RoleRef', required: true, structType: 'atomic' },
   },
   ClusterRoleBindingList: {
     metadata: { id: 1, type: 'meta.v1.ListMeta', omit: true },
