@@ -1,5 +1,6 @@
 // `npm run bench -- AREA`: measures one area on this machine and prints each figure beside its goal and its yardstick, then the same
 // as one line of JSON. Needs root. Exits 0 when it ran: a figure that misses its goal is `ok: false`, not a failure.
+import { benchApi } from './api.js';
 import { clean } from './cluster.js';
 import { benchEtcd } from './etcd.js';
 import { benchPod } from './pod.js';
@@ -10,6 +11,7 @@ const AREAS: { readonly [area: string]: () => Promise<readonly Row[]> } = {
   start: benchStart,
   pod: benchPod,
   etcd: benchEtcd,
+  api: benchApi,
 };
 /** A shell's for a command ended by Ctrl-C. */
 const INTERRUPTED_STATUS = 130;
