@@ -48,7 +48,7 @@ export interface ControlPlaneOptions {
   readonly etcdListen: EtcdListenOptions;
   /** A real etcd cluster to keep the state in; the embedded store is then neither opened nor served. */
   readonly etcdServers?: EtcdServers;
-  readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey'>;
+  readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey' | 'rootCa'>;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
   readonly clock: Clock;
@@ -170,7 +170,7 @@ function component(api: ApiServer, user: string, part: string, { clock, random, 
 
 function runControllers(options: ControlPlaneOptions, api: ApiServer, pki: Pki): Loop {
   const parts = component(api, USER_CONTROLLER_MANAGER, 'controllers', options);
-  const flags = { ...options.controllers, clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key };
+  const flags = { ...options.controllers, clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key, rootCa: pki.ca.cert };
   return withInformers(parts.informers, startControllers(controllers, { ...parts, options: flags }));
 }
 

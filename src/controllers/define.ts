@@ -27,6 +27,8 @@ export interface ControllerOptions {
   /** PEM of the cluster's CA, which signs certificate signing requests. */
   readonly clusterSigningCert: string;
   readonly clusterSigningKey: string;
+  /** PEM, published to every namespace: by it pods know the API server. */
+  readonly rootCa: string;
 }
 
 export interface ReconcileResult {

@@ -13,6 +13,9 @@ import { nodeLifecycle } from './nodelifecycle.js';
 import { podGc } from './podgc.js';
 import { replicaSet } from './replicaset.js';
 import { replicationController } from './replicationcontroller.js';
+import { resourceQuota } from './resourcequota.js';
+import { rootCaPublisher } from './rootcacertpublisher.js';
+import { serviceAccount } from './serviceaccount.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
 
@@ -32,4 +35,7 @@ export const controllers: readonly ControllerDefinition[] = [
   csrSigning,
   csrCleaner,
   tokenCleaner,
+  resourceQuota,
+  serviceAccount,
+  rootCaPublisher,
 ];

@@ -19,6 +19,8 @@ export const TAINT_UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
 
 export const ANNOTATION_LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 export const ANNOTATION_REVISION = 'deployment.kubernetes.io/revision';
+/** On the API's image of a static pod. */
+export const ANNOTATION_MIRROR_POD = 'kubernetes.io/config.mirror';
 export const ANNOTATION_CHANGE_CAUSE = 'kubernetes.io/change-cause';
 
 export const SIGNER_KUBELET_CLIENT = 'kubernetes.io/kube-apiserver-client-kubelet';
@@ -44,3 +46,7 @@ export const PORT_KUBELET = 10250;
 export const PORT_NODE_DNS = 10053;
 export const NODE_PORT_MIN = 30000;
 export const NODE_PORT_MAX = 32767;
+
+/** What a pod that names no ServiceAccount runs as. */
+export const SERVICE_ACCOUNT_DEFAULT = 'default';
+export const CONFIG_MAP_ROOT_CA = 'kube-root-ca.crt';

@@ -11,14 +11,16 @@ const IMMORTAL: readonly string[] = [NAMESPACE_DEFAULT, NAMESPACE_SYSTEM, NAMESP
 export const namespaceLifecycle: AdmissionPlugin = {
   name: 'NamespaceLifecycle',
   operations: ['CREATE', 'DELETE'],
-  async validate(request, _object, context) {
-    if (request.operation === 'DELETE') return refuseImmortal(request);
+  async admit(request, _object, context) {
     // A subresource's object exists already, so its namespace does.
     if (request.namespace === undefined || !request.resource.kind.namespaced || request.subresource) return;
     const namespace = await find(context, request.namespace);
     if (!namespace) throw notFound(namespaces.groupResource, request.namespace);
     if (namespace.metadata.deletionTimestamp === undefined) return;
     throw terminating(request, request.namespace);
+  },
+  validate(request) {
+    if (request.operation === 'DELETE') refuseImmortal(request);
   },
 };
 

@@ -52,6 +52,7 @@ export async function startCluster(): Promise<Cluster> {
     nodeCidrMaskSize: 24,
     clusterSigningCert: '',
     clusterSigningKey: '',
+    rootCa: '',
   };
   const running = startControllers(controllers, {
     ...deps,

@@ -52,6 +52,7 @@ beforeEach(async () => {
       nodeCidrMaskSize: 24,
       clusterSigningCert: pki.ca.cert,
       clusterSigningKey: pki.ca.key,
+      rootCa: pki.ca.cert,
     },
   });
   stopControllers = async () => {

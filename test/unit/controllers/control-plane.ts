@@ -20,6 +20,7 @@ const OPTIONS = {
   nodeCidrMaskSize: 24,
   clusterSigningCert: '',
   clusterSigningKey: '',
+  rootCa: '',
 };
 
 /** The control plane of the test under way; `useControlPlane` makes a new one for each. */

@@ -46,6 +46,7 @@ async function withControllers(definitions: readonly ControllerDefinition[], act
       nodeCidrMaskSize: 24,
       clusterSigningCert: cert,
       clusterSigningKey: key,
+      rootCa: '',
     },
   });
   await act();

@@ -19,6 +19,7 @@ const OPTIONS: ControllerOptions = {
   nodeCidrMaskSize: 24,
   clusterSigningCert: '',
   clusterSigningKey: '',
+  rootCa: '',
 };
 
 let api: MemoryApi;
