@@ -31,6 +31,8 @@ export interface ApiServerOptions {
   readonly defaultNotReadyTolerationSeconds?: number;
   /** `--default-unreachable-toleration-seconds`; 300 if absent. */
   readonly defaultUnreachableTolerationSeconds?: number;
+  /** `--disable-admission-plugins`: names of plugins that are on by default. */
+  readonly disableAdmissionPlugins?: readonly string[];
 }
 
 export interface ApiServer {

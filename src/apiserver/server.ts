@@ -3,7 +3,7 @@ import { ApiClient } from '../client/api-client.js';
 import { events } from '../kinds/core/event.js';
 import { kinds, schemas } from '../kinds/index.js';
 import { GROUP_MASTERS, PORT_API } from '../kinds/wellknown.js';
-import { Admission } from './admission/admission.js';
+import { Admission, type AdmissionPlugin } from './admission/admission.js';
 import { admissionPlugins } from './admission/index.js';
 import { bootstrap, publishEndpoints } from './bootstrap.js';
 import type { ApiContext } from './context.js';
@@ -62,6 +62,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
 }
 
+function enabledPlugins({ disableAdmissionPlugins: disabled = [] }: ApiServerOptions): readonly AdmissionPlugin[] {
+  const unknown = disabled.filter((name) => !admissionPlugins.some((plugin) => plugin.name === name));
+  if (unknown.length > 0) throw new Error(`--disable-admission-plugins: there is no plugin ${unknown.join(', ')}`);
+  return admissionPlugins.filter(({ name }) => !disabled.includes(name));
+}
+
 function contextOf(options: ApiServerOptions): ApiContext {
   const { backend, clock, random } = options;
   const log = options.log.child({ component: 'apiserver' });
@@ -73,5 +79,5 @@ function contextOf(options: ApiServerOptions): ApiContext {
     storage: (kind, conversion) => new Storage(kind, backend, storedKind(kind) === events ? leases : undefined, conversion),
     cache: (storage) => new WatchCache(storage, backend, clock, log),
   });
-  return { options, clock, random, log, resources, admission: new Admission(admissionPlugins) };
+  return { options, clock, random, log, resources, admission: new Admission(enabledPlugins(options)) };
 }

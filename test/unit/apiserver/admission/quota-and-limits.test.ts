@@ -11,7 +11,7 @@ import { startTestServer, type TestServer } from '../../../suites/apiserver.js';
 
 let api: TestServer;
 beforeAll(async () => {
-  api = await startTestServer();
+  api = await startTestServer({ disableAdmissionPlugins: [] });
 });
 afterAll(() => api.stop());
 
