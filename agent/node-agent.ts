@@ -96,7 +96,13 @@ async function startParts(
     stateDirectory: join(flags.rootDir, 'cni'),
     log,
   });
-  const runtime = new DockerRuntime({ endpoint: flags.dockerEndpoint, pauseImage: flags.podInfraContainerImage, network, clock });
+  const runtime = new DockerRuntime({
+    endpoint: flags.dockerEndpoint,
+    pauseImage: flags.podInfraContainerImage,
+    network,
+    stateDirectory: flags.rootDir,
+    clock,
+  });
   const nodeIp = nodeIps[0]!;
 
   // First what listens: a port that is taken must be found out before the node says that it is there.

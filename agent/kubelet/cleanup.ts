@@ -39,6 +39,7 @@ export async function cleanUpOnce({ runtime, dirs, log, isKnown }: CleanupOption
   await Promise.all(orphans.map((pod) => removePod(pod, runtime, log)));
   for (const uid of await dirs.list()) if (!isKnown(uid)) await dirs.remove(uid);
   await runtime.collectNetworkGarbage();
+  await runtime.endOrphanedCommands();
 }
 
 async function removePod(pod: RuntimePodName, runtime: ContainerRuntime, log: Logger): Promise<void> {

@@ -7,7 +7,7 @@ import type { ContainerRuntime } from '../runtime/runtime.js';
 export const OUTPUT_MAX_BYTES = 10 * 1024;
 
 export interface CommandResult {
-  /** undefined: it did not end in time; it may run on. */
+  /** undefined: it did not end in time, and was ended. */
   readonly exitCode: number | undefined;
   readonly output: string;
 }
@@ -21,15 +21,18 @@ export async function runCommand(
   timeout_ms: number,
 ): Promise<CommandResult> {
   const streams = await runtime.exec(containerId, { command, stdin: false, tty: false });
-  let timedOut = false;
+  let timedOut: Promise<void> | undefined;
   const timer = clock.after(timeout_ms, () => {
-    timedOut = true;
-    streams.close();
+    timedOut = streams.abandon();
+    // Awaited below, after the outputs have ended.
+    timedOut.catch(() => undefined);
   });
   try {
     const [stdout, stderr] = await Promise.all([collect(streams.stdout), collect(streams.stderr)]);
     const output = stdout + stderr;
-    return timedOut ? { exitCode: undefined, output } : { exitCode: await streams.exitCode(), output };
+    if (!timedOut) return { exitCode: await streams.exitCode(), output };
+    await timedOut;
+    return { exitCode: undefined, output };
   } finally {
     timer.cancel();
     streams.close();

@@ -1,7 +1,8 @@
 // Exec, attach and logs: the byte streams of a container's processes.
-import type { Duplex, Readable } from 'node:stream';
+import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { type Clock, sleep } from '../../src/apimachinery/clock.js';
+import { type CommandLedger, endCommand } from './docker-commands.js';
 import { dial } from './docker-dial.js';
 import { call } from './docker-errors.js';
 import { mergeOutput, splitOutput } from './docker-streams.js';
@@ -11,7 +12,12 @@ import { type ExecOptions, type LogOptions, type ProcessStreams, RuntimeError, t
 const EXIT_CODE_WAIT_MS = 5;
 const EXIT_CODE_TRIES = 11;
 
-export async function dockerExec(docker: Docker, clock: Clock, containerId: string, options: ExecOptions): Promise<ProcessStreams> {
+export async function dockerExec(
+  docker: Docker,
+  { clock, commands }: { readonly clock: Clock; readonly commands: CommandLedger },
+  containerId: string,
+  options: ExecOptions,
+): Promise<ProcessStreams> {
   const exec = await call(
     docker.getContainer(containerId).exec({
       Cmd: [...options.command],
@@ -21,16 +27,29 @@ export async function dockerExec(docker: Docker, clock: Clock, containerId: stri
       Tty: options.tty,
     }),
   );
+  await commands.add(exec.id, containerId);
   // `stdin` is the client's word for a request that stays open for writing; without it no half-close reaches the engine.
-  const socket = (await call(exec.start({ hijack: true, stdin: true, Tty: options.tty }))) as Duplex;
+  const socket = (await call(exec.start({ hijack: true, stdin: true, Tty: options.tty })).catch(async (error: unknown) => {
+    await commands.remove(exec.id);
+    throw error;
+  })) as Duplex;
   return {
     stdin: socket,
     ...splitOutput(socket, options.tty),
     resize: async ({ width, height }: TerminalSize) => {
       await call(exec.resize({ w: width, h: height }));
     },
-    exitCode: () => exitCodeOf(exec, clock),
+    exitCode: async () => {
+      const code = await exitCodeOf(exec, clock);
+      await commands.remove(exec.id);
+      return code;
+    },
     close: () => socket.destroy(),
+    abandon: async () => {
+      socket.destroy();
+      await endCommand(exec, containerId, clock);
+      await commands.remove(exec.id);
+    },
   };
 }
 
@@ -49,13 +68,17 @@ export async function dockerAttach(docker: Docker, containerId: string): Promise
   const options = { stream: true, hijack: true, stdin: config.OpenStdin, stdout: true, stderr: true };
   const socket = (await call(container.attach(options))) as Duplex;
   return {
-    stdin: socket,
+    // A container without an open input takes none.
+    stdin: config.OpenStdin ? socket : new PassThrough().resume(),
     ...splitOutput(socket, config.Tty),
     resize: async ({ width, height }: TerminalSize) => {
       await call(container.resize({ w: width, h: height }));
     },
     exitCode: async () => undefined,
     close: () => socket.destroy(),
+    abandon: async () => {
+      socket.destroy();
+    },
   };
 }
 

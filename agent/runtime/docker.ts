@@ -1,7 +1,9 @@
 // The container runtime on the Docker Engine, as dockershim did it: a pause container holds each pod's namespaces.
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '../../src/apimachinery/clock.js';
+import { CommandLedger } from './docker-commands.js';
 import { containerOptions, sandboxOptions } from './docker-create.js';
 import { dial } from './docker-dial.js';
 import { call } from './docker-errors.js';
@@ -10,6 +12,7 @@ import { inspectDockerImage, listDockerImages, pullDockerImage } from './docker-
 import { attemptOf, gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
 import { dockerAttach, dockerExec, dockerLogs } from './docker-process.js';
 import { containerFrom } from './docker-status.js';
+import { openNetnsDialer } from './netns-dialer.js';
 import type { PodNetwork } from './network.js';
 import {
   type ContainerConfig,
@@ -17,6 +20,7 @@ import {
   type ExecOptions,
   type Image,
   type LogOptions,
+  type PodDialer,
   type PodSandbox,
   type PodSandboxConfig,
   type RegistryAuth,
@@ -35,6 +39,8 @@ export interface DockerRuntimeOptions {
   readonly endpoint: string;
   readonly pauseImage: string;
   readonly network: PodNetwork;
+  /** Where it keeps what an agent after this one must know. */
+  readonly stateDirectory: string;
   readonly clock: Clock;
 }
 
@@ -47,9 +53,12 @@ export class DockerRuntime implements ContainerRuntime {
   /** What has exited no longer changes, so it is inspected once. Forgotten when its pod's listing no longer has it. */
   private readonly exited = new Map<string, Map<string, RuntimeContainer>>();
 
+  private readonly commands: CommandLedger;
+
   constructor(private readonly options: DockerRuntimeOptions) {
     this.docker = new Docker(connection(options.endpoint));
     this.network = options.network;
+    this.commands = new CommandLedger(join(options.stateDirectory, 'commands'));
   }
 
   async version(): Promise<RuntimeVersion> {
@@ -199,11 +208,21 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   exec(containerId: string, options: ExecOptions) {
-    return dockerExec(this.docker, this.options.clock, containerId, options);
+    return dockerExec(this.docker, { clock: this.options.clock, commands: this.commands }, containerId, options);
   }
 
   attach(containerId: string) {
     return dockerAttach(this.docker, containerId);
+  }
+
+  async dialer(sandboxId: string): Promise<PodDialer> {
+    const info = await call(this.docker.getContainer(sandboxId).inspect());
+    if (!info.State.Running) throw new RuntimeError(409, `sandbox ${sandboxId} is not running`);
+    return openNetnsDialer(netnsOf(info.State.Pid));
+  }
+
+  endOrphanedCommands(): Promise<void> {
+    return this.commands.endOthers(this.docker, this.options.clock);
   }
 
   inspectImage(reference: string): Promise<Image | undefined> {

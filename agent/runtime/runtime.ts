@@ -193,6 +193,16 @@ export interface ProcessStreams {
   exitCode(): Promise<number | undefined>;
   /** Lets go of the streams; the process is not killed. */
   close(): void;
+  /** Nobody waits for it any more: a command is ended, a container's own process goes on. Lets go of the streams, too. */
+  abandon(): Promise<void>;
+}
+
+/** Connections into a sandbox's network. */
+export interface PodDialer {
+  /** To localhost there, as a container of the pod would see it. Rejects with an Error that says why not. */
+  dial(port: number): Promise<Duplex>;
+  /** Connections that stand stay. */
+  close(): void;
 }
 
 /** What the runtime refuses or cannot do; `code` is HTTP's, for the caller to tell causes apart. */
@@ -239,6 +249,8 @@ export interface ContainerRuntime {
   logs(containerId: string, options: LogOptions): Promise<Readable>;
   exec(containerId: string, options: ExecOptions): Promise<ProcessStreams>;
   attach(containerId: string): Promise<ProcessStreams>;
+  /** The caller closes it. Rejects where the sandbox does not run. */
+  dialer(sandboxId: string): Promise<PodDialer>;
 
   /** undefined where the node does not have the image. */
   inspectImage(reference: string): Promise<Image | undefined>;
@@ -247,4 +259,6 @@ export interface ContainerRuntime {
 
   /** Ends what the network keeps for sandboxes that are no more. */
   collectNetworkGarbage(): Promise<void>;
+  /** Ends commands of an agent before this one, which nobody waits for any more. */
+  endOrphanedCommands(): Promise<void>;
 }

@@ -5,8 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../src/apimachinery/clock.js';
 import { badRequest } from '../../src/apimachinery/status.js';
 import type { ContainerRuntime, LogOptions } from '../runtime/runtime.js';
-import { type ContainerName, loggedContainer, type PodLookup } from './find-container.js';
-import { flag } from './query.js';
+import { loggedContainer, type PodLookup } from './find-container.js';
+import { type ContainerName, flag } from './query.js';
 
 interface LogQuery {
   readonly options: LogOptions;

@@ -60,7 +60,13 @@ export class KubeletLab {
       stateDirectory: join(this.rootDirectory, 'cni'),
       log,
     });
-    const runtime = new DockerRuntime({ endpoint: `unix://${this.engine.socket}`, pauseImage: PAUSE_IMAGE, network, clock });
+    const runtime = new DockerRuntime({
+      endpoint: `unix://${this.engine.socket}`,
+      pauseImage: PAUSE_IMAGE,
+      network,
+      stateDirectory: this.rootDirectory,
+      clock,
+    });
     const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${NODE}` });
     this.server = await startKubeletServer({
       address: '127.0.0.1',

@@ -453,12 +453,15 @@ describe("the kubelet's server", () => {
     expect((await ask('/containerLogs/default/talker/main?tailLines=2')).body).toBe('line 4\nline 5\n');
     expect((await ask('/containerLogs/default/talker/main?limitBytes=10')).body).toBe('line 1\nlin');
     expect((await ask('/containerLogs/default/talker/main?timestamps=true&tailLines=1')).body).toMatch(/^\d{4}-.*Z line 5\n$/);
-    expect(await ask('/containerLogs/default/talker/other')).toMatchObject({ code: 400 });
+    expect(await ask('/containerLogs/default/talker/other')).toEqual({
+      code: 404,
+      body: 'container "other" not found in pod "talker"',
+    });
     expect(await ask('/containerLogs/default/nobody/main')).toMatchObject({ code: 404 });
     expect(await ask('/containerLogs/default/talker/main?tailLines=x')).toMatchObject({ code: 400 });
     const { code, body } = await ask('/containerLogs/default/talker/main?previous=true');
     expect(code).toBe(400);
-    expect(JSON.parse(body).message).toBe('previous terminated container "main" in pod "talker" not found');
+    expect(body).toBe('previous terminated container "main" in pod "talker" not found');
   });
 
   it('runs commands with input, outputs apart, and their exit code', async () => {
@@ -476,6 +479,6 @@ describe("the kubelet's server", () => {
       reason: 'NonZeroExitCode',
       details: { causes: [{ reason: 'ExitCode', message: '7' }] },
     });
-    await expect(exec('shell', 'nobody', ['true'])).rejects.toThrow('400');
+    await expect(exec('shell', 'nobody', ['true'])).rejects.toThrow('500');
   });
 });

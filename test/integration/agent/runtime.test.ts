@@ -26,7 +26,13 @@ async function openRuntime(): Promise<DockerRuntime> {
   };
   network = await CniNetwork.open(options);
   await network.reload(POD_CIDR);
-  return new DockerRuntime({ endpoint: `unix://${lab.socket}`, pauseImage: PAUSE_IMAGE, network, clock: systemClock });
+  return new DockerRuntime({
+    endpoint: `unix://${lab.socket}`,
+    pauseImage: PAUSE_IMAGE,
+    network,
+    stateDirectory: lab.directory,
+    clock: systemClock,
+  });
 }
 
 beforeAll(async () => {
@@ -278,6 +284,26 @@ describe('what goes in and out of a container', () => {
     await streams.resize({ width: 91, height: 33 });
     streams.stdin.write('stty size; exit\n');
     expect(await text(streams.stdout)).toContain('33 91');
+  });
+
+  it('ends what nobody waits for any more, and what it has started', async () => {
+    const { id } = await runPod('sleep 1000');
+    const streams = await runtime.exec(id, { command: ['sh', '-c', 'trap "" HUP; sleep 777 & sleep 778'], stdin: false, tty: false });
+    await until('both run', () => /sleep 777[\s\S]*sleep 778|sleep 778[\s\S]*sleep 777/.test(lab.docker('top', id)));
+    await streams.abandon();
+    expect(lab.docker('top', id)).not.toMatch(/sleep 77[78]/);
+  });
+
+  it('ends the commands of an agent that was killed, and only those', async () => {
+    const { id } = await runPod('sleep 1000');
+    await runtime.exec(id, { command: ['sleep', '881'], stdin: false, tty: false });
+    const next = await openRuntime();
+    const ours = await next.exec(id, { command: ['sleep', '882'], stdin: false, tty: false });
+    await until('both run', () => /sleep 881[\s\S]*sleep 882/.test(lab.docker('top', id)));
+    await next.endOrphanedCommands();
+    expect(lab.docker('top', id)).not.toContain('sleep 881');
+    expect(lab.docker('top', id)).toContain('sleep 882');
+    await ours.abandon();
   });
 
   it('logs in order, by lines from the end, with times, and on and on', async () => {

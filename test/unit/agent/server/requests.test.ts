@@ -1,7 +1,7 @@
 // What the kubelet's server makes of its requests.
 import { describe, expect, it } from 'vitest';
-import { outcome, terminalSize } from '../../../../agent/server/channels.js';
 import { parseLogQuery } from '../../../../agent/server/logs.js';
+import { exitOutcome, terminalSize } from '../../../../agent/server/remote-command/client-streams.js';
 import { T0_MS } from '../kubelet/fixtures.js';
 
 const logs = (query: string) => parseLogQuery(new URLSearchParams(query), T0_MS);
@@ -31,11 +31,11 @@ describe('logs', () => {
 });
 
 it('an exit code is told as upstream tells it', () => {
-  expect(outcome(0)).toEqual({ metadata: {}, status: 'Success' });
-  expect(outcome(3)).toMatchObject({ reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '3' }] } });
+  expect(exitOutcome(0)).toEqual({ metadata: {}, status: 'Success' });
+  expect(exitOutcome(3)).toMatchObject({ reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '3' }] } });
 });
 
 it('a terminal has a size, or what was sent was none', () => {
-  expect(terminalSize(Buffer.from('{"Width":80,"Height":24}'))).toEqual({ width: 80, height: 24 });
-  for (const text of ['', '{}', '{"Width":-1,"Height":1}', 'null']) expect(terminalSize(Buffer.from(text))).toBeUndefined();
+  expect(terminalSize('{"Width":80,"Height":24}')).toEqual({ width: 80, height: 24 });
+  for (const text of ['', '{}', '{"Width":-1,"Height":1}', 'null']) expect(terminalSize(text)).toBeUndefined();
 });
