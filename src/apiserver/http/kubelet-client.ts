@@ -1,6 +1,7 @@
 // How the API server speaks to kubelets: with its own certificate, and only to those whose certificate the cluster's CA signed.
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import { badRequest, internalError, StatusError } from '../../apimachinery/status.js';
 import type { KubeletTarget } from '../kubelet-target.js';
@@ -42,6 +43,27 @@ export function getFromKubelet(target: KubeletTarget, credentials: Credentials):
       if (response.statusCode === 200) resolve(response);
       else refusal(response).then(reject, (error: Error) => reject(unreachable(target, error)));
     });
+    outgoing.end();
+  });
+}
+
+/** POST that the kubelet turns into another protocol. Rejects with its refusal as a StatusError. */
+export function upgradeAtKubelet(
+  target: KubeletTarget,
+  credentials: Credentials,
+  headers: { readonly [name: string]: string },
+): Promise<{ readonly socket: Duplex; readonly head: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const { host, port, path } = target;
+    const outgoing = request({ method: 'POST', host, port, path, headers, ...credentials, agent: false, timeout: CONNECT_TIMEOUT_MS });
+    outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer within ${CONNECT_TIMEOUT_MS / 1000} s`)));
+    outgoing.once('error', (error) => reject(unreachable(target, error)));
+    outgoing.once('upgrade', (_response, socket, head) => {
+      socket.removeAllListeners('timeout');
+      (socket as TLSSocket).setTimeout(0);
+      resolve({ socket, head });
+    });
+    outgoing.once('response', (response) => refusal(response).then(reject, (error: Error) => reject(unreachable(target, error))));
     outgoing.end();
   });
 }

@@ -1,12 +1,13 @@
-// Upgrades: connections that turn into WebSocket or SPDY, passed on to a kubelet byte by byte, unchanged.
+// Upgrades: connections that turn into WebSocket or SPDY, passed on to a kubelet byte by byte; only SPDY in a WebSocket is unwrapped.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { serviceUnavailable } from '../../apimachinery/status.js';
 import type { KubeletTarget } from '../kubelet-target.js';
 import type { Metrics } from '../metrics.js';
 import type { ApiServerOptions } from '../options.js';
-import { dialKubelet } from './kubelet-client.js';
+import { dialKubelet, upgradeAtKubelet } from './kubelet-client.js';
 import type { Reply } from './respond.js';
+import { openTunnel, spdyUpgradeHeaders, tunneledProtocol } from './tunneled-spdy.js';
 
 /** Tunnels at once; each is two sockets. */
 const MAX_TUNNELS = 1000;
@@ -25,30 +26,46 @@ export class Tunnels {
   /** Rejects with a StatusError, nothing sent yet, if the kubelet cannot be reached. */
   async open(request: IncomingMessage, client: Duplex, head: Buffer, target: KubeletTarget): Promise<void> {
     if (this.#open.size >= MAX_TUNNELS) throw serviceUnavailable('too many connections to containers are open');
-    const kubelet = await dialKubelet(target, this.credentials);
-    if (client.destroyed) {
-      kubelet.destroy();
-      return;
-    }
-    kubelet.write(requestHead(request, target));
-    if (head.length > 0) kubelet.write(head);
     this.#open.add(client);
     this.metrics.tunnels(1);
-    // Either end's failure or end is the other's, too.
-    kubelet.once('error', () => client.destroy());
-    client.once('error', () => kubelet.destroy());
-    kubelet.once('close', () => client.destroy());
     client.once('close', () => {
       this.#open.delete(client);
       this.metrics.tunnels(-1);
-      kubelet.destroy();
     });
+    const tunneled = tunneledProtocol(request);
+    if (tunneled === undefined) await this.#passOn(request, client, head, target);
+    else await this.#unwrap(request, client, head, target, tunneled);
+  }
+
+  async #passOn(request: IncomingMessage, client: Duplex, head: Buffer, target: KubeletTarget): Promise<void> {
+    const kubelet = await dialKubelet(target, this.credentials);
+    if (!bind(client, kubelet)) return;
+    kubelet.write(requestHead(request, target));
+    if (head.length > 0) kubelet.write(head);
     client.pipe(kubelet).pipe(client);
+  }
+
+  async #unwrap(request: IncomingMessage, client: Duplex, head: Buffer, target: KubeletTarget, protocol: string): Promise<void> {
+    const { socket: kubelet, head: first } = await upgradeAtKubelet(target, this.credentials, spdyUpgradeHeaders(protocol));
+    if (!bind(client, kubelet)) return;
+    const inside = await openTunnel(request, client, head, protocol);
+    inside.on('error', () => kubelet.destroy());
+    if (first.length > 0) kubelet.unshift(first);
+    inside.pipe(kubelet).pipe(inside);
   }
 
   close(): void {
     for (const client of this.#open) client.destroy();
   }
+}
+
+/** Either end's failure or end is the other's, too. False where the client has left already. */
+function bind(client: Duplex, kubelet: Duplex): boolean {
+  kubelet.on('error', () => client.destroy());
+  kubelet.once('close', () => client.destroy());
+  client.once('close', () => kubelet.destroy());
+  if (client.destroyed) kubelet.destroy();
+  return !client.destroyed;
 }
 
 function requestHead({ method, rawHeaders }: IncomingMessage, { host, port, path }: KubeletTarget): string {

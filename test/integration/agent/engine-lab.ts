@@ -34,6 +34,8 @@ const APPLETS = [
   'stty',
   'kill',
   'ps',
+  'mkdir',
+  'tar',
   'touch',
   'rm',
   'nc',
