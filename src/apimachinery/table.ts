@@ -19,7 +19,12 @@ export interface TableKind {
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
+/** The versions of meta.k8s.io, which differ in name only. */
+export type MetaVersion = 'v1' | 'v1beta1';
+
 export interface TableOptions {
+  /** v1 if absent. */
+  readonly metaVersion?: MetaVersion;
   /** Ages are counted from this wall time. */
   readonly now_ms: number;
   /** Of the list or of the one object. */
@@ -48,13 +53,13 @@ export interface TableRow {
 
 export interface PartialObjectMetadata {
   readonly kind: 'PartialObjectMetadata';
-  readonly apiVersion: 'meta.k8s.io/v1';
+  readonly apiVersion: `meta.k8s.io/${MetaVersion}`;
   readonly metadata: ObjectMeta;
 }
 
 export interface Table {
   readonly kind: 'Table';
-  readonly apiVersion: 'meta.k8s.io/v1';
+  readonly apiVersion: `meta.k8s.io/${MetaVersion}`;
   readonly metadata: { readonly resourceVersion?: string; readonly continue?: string; readonly remainingItemCount?: number };
   readonly columnDefinitions: readonly TableColumnDefinition[];
   readonly rows: readonly TableRow[];
@@ -85,10 +90,10 @@ export function columnsOf(kind: TableKind): readonly TableColumn[] {
 /** The objects as a Table: one for a list, one for a single object, one for each watch event. */
 export function tableOf(kind: TableKind, objects: readonly KubeObject[], options: TableOptions): Table {
   const columns = columnsOf(kind);
-  const { resourceVersion, remainingItemCount } = options;
+  const { resourceVersion, remainingItemCount, metaVersion = 'v1' } = options;
   return {
     kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
+    apiVersion: `meta.k8s.io/${metaVersion}`,
     metadata: {
       resourceVersion,
       ...(options.continue ? { continue: options.continue } : {}),
@@ -97,19 +102,19 @@ export function tableOf(kind: TableKind, objects: readonly KubeObject[], options
     columnDefinitions: options.withoutColumns ? [] : columns.map(definitionOf),
     rows: objects.map((object) => ({
       cells: columns.map((column) => column.cell(object, options.now_ms)),
-      ...carriedObject(object, options.includeObject ?? 'Metadata'),
+      ...carriedObject(object, options.includeObject ?? 'Metadata', metaVersion),
     })),
   };
 }
 
 /** The object with its metadata only, as rows carry it and as metadata-only clients ask for it. */
-export function partialObjectMetadata(object: KubeObject): PartialObjectMetadata {
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
+export function partialObjectMetadata(object: KubeObject, version: MetaVersion = 'v1'): PartialObjectMetadata {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
 }
 
-function carriedObject(object: KubeObject, include: IncludeObject): Pick<TableRow, 'object'> {
+function carriedObject(object: KubeObject, include: IncludeObject, version: MetaVersion): Pick<TableRow, 'object'> {
   if (include === 'None') return {};
-  return { object: include === 'Object' ? object : partialObjectMetadata(object) };
+  return { object: include === 'Object' ? object : partialObjectMetadata(object, version) };
 }
 
 function definitionOf(column: TableColumn): TableColumnDefinition {

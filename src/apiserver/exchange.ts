@@ -1,7 +1,7 @@
 // Exchange: one request on its way through filters and handlers, and Result: what a handler answers before it is encoded.
 import type { Readable } from 'node:stream';
 import { unauthorized } from '../apimachinery/status.js';
-import type { Form } from './http/negotiate.js';
+import { type Form, JSON_FORM } from './http/negotiate.js';
 import type { KubeletTarget } from './kubelet-target.js';
 import type { UserInfo } from './options.js';
 import type { RequestInfo, ResourceRequestInfo } from './request.js';
@@ -24,12 +24,20 @@ export interface Credentials {
   readonly bearer?: string;
 }
 
+/** Those headers that decide about the answer's form; undefined where the client did not send one. */
+export interface RequestHeaders {
+  readonly accept?: string | undefined;
+  readonly acceptEncoding?: string | undefined;
+  readonly ifNoneMatch?: string | undefined;
+  readonly userAgent?: string | undefined;
+}
+
 export class Exchange {
   /** Set by the filter that finds it out; reading it earlier is a programming error. */
   #info: RequestInfo | undefined;
   #user: UserInfo | undefined;
   /** The form of the answer. */
-  form: Form = { type: 'json' };
+  form: Form = JSON_FORM;
   /** Texts for Warning headers. */
   readonly warnings: string[] = [];
 
@@ -40,7 +48,7 @@ export class Exchange {
     readonly query: URLSearchParams,
     readonly body: RequestBody,
     readonly credentials: Credentials,
-    readonly headers: { readonly accept?: string; readonly ifNoneMatch?: string } = {},
+    readonly headers: RequestHeaders = {},
   ) {}
 
   get info(): RequestInfo {

@@ -1,4 +1,5 @@
 // Negotiation: a client that accepts none of our forms is told so before anything is done for it.
+import { hasProtobuf } from '../../apimachinery/codec/protobuf-encode.js';
 import { formOf } from '../http/negotiate.js';
 import { isConnection } from '../request.js';
 import type { Filter } from './filter.js';
@@ -6,8 +7,14 @@ import type { Filter } from './filter.js';
 export const negotiation: Filter = {
   name: 'Negotiation',
   inProcess: false,
-  apply(exchange, next) {
-    if (exchange.info.isResource && !isConnection(exchange.info)) exchange.form = formOf(exchange.headers.accept, exchange.query);
+  apply(exchange, next, { resources }) {
+    const { info, query, headers } = exchange;
+    if (info.isResource && !isConnection(info)) {
+      const resource = resources.find(info.group, info.version, info.resource);
+      const protobuf = !resource || hasProtobuf(resource.schema);
+      const { accept, userAgent } = headers;
+      exchange.form = formOf({ accept, userAgent, query, protobuf, watch: info.verb === 'watch' });
+    }
     return next();
   },
 };

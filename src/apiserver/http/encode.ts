@@ -1,62 +1,121 @@
-// Encoding: results and watch events as bytes, in the form that was negotiated.
+// Encoding: objects, lists and values as bytes, in the form that was negotiated.
 import { createRequire } from 'node:module';
+import { MEDIA_JSON, MEDIA_PROTOBUF, MEDIA_YAML } from '../../apimachinery/codec/index.js';
+import { encodeListMessage, encodeMessage, encodeProtobuf, envelope } from '../../apimachinery/codec/protobuf-encode.js';
+import type { JsonObject } from '../../apimachinery/json.js';
 import type { KubeObject } from '../../apimachinery/object.js';
-import type { StatusError } from '../../apimachinery/status.js';
+import meta_v1 from '../../apimachinery/schema/meta_v1.js';
+import { type ObjectSchema, Schemas } from '../../apimachinery/schema.js';
+import { StatusError } from '../../apimachinery/status.js';
 import { partialObjectMetadata, tableOf } from '../../apimachinery/table.js';
 import type { ListResult, ObjectResult } from '../exchange.js';
 import type { Resource } from '../resources.js';
-import type { EventView } from '../storage/cache-event.js';
-import type { Form } from './negotiate.js';
-
-export const JSON_TYPE = 'application/json';
-const COMMA = Buffer.from(',');
-const LIST_END = Buffer.from(']}\n');
-const EVENT_END = Buffer.from('}\n');
-/** Upstream's annotation on the bookmark that ends the initial events. */
-const ANNOTATION_INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+import type { StoredObject } from '../storage/stored.js';
+import { joinItems } from './join-items.js';
+import type { Form, Media } from './negotiate.js';
 
 export interface Encoded {
   readonly contentType: string;
   readonly bytes: Buffer;
 }
 
-export function encodeValue(value: object, form: Form): Encoded {
-  if (form.type !== 'yaml') return { contentType: JSON_TYPE, bytes: Buffer.from(`${JSON.stringify(value)}\n`) };
+const CONTENT_TYPES: { readonly [M in Media]: string } = { json: MEDIA_JSON, yaml: MEDIA_YAML, protobuf: MEDIA_PROTOBUF };
+
+const metaSchemas = new Schemas({ 'meta.v1': meta_v1 });
+export const STATUS_SCHEMA = metaSchemas.get('meta.v1.Status');
+export const PARTIAL_SCHEMA = metaSchemas.get('meta.v1.PartialObjectMetadata');
+const LIST_META_SCHEMA = metaSchemas.get('meta.v1.ListMeta');
+
+/** Any value with a kind. `schema` is its own, without which it has no protobuf form. Throws 406. */
+export function encodeValue(value: object, form: Form, schema?: ObjectSchema): Encoded {
+  const bytes = valueBytes(value, form, schema);
+  return { contentType: CONTENT_TYPES[form.media], bytes: form.media === 'json' && !form.pretty ? Buffer.concat([bytes, NEWLINE]) : bytes };
+}
+
+const NEWLINE = Buffer.from('\n');
+
+export function valueBytes(value: object, { media, pretty }: Form, schema?: ObjectSchema): Buffer {
+  switch (media) {
+    case 'json':
+      return Buffer.from(pretty ? JSON.stringify(value, null, 2) : JSON.stringify(value));
+    case 'yaml':
+      return yamlBytes(value);
+    case 'protobuf':
+      if (!schema) throw noProtobuf(value);
+      return encodeProtobuf(schema, value as JsonObject);
+  }
+}
+
+function yamlBytes(value: object): Buffer {
   // Loaded at the first YAML answer: few clients ask for one, and it would cost every start.
   const { stringify } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
-  return { contentType: 'application/yaml', bytes: Buffer.from(stringify(value, { aliasDuplicateObjects: false })) };
+  const options = { aliasDuplicateObjects: false, sortMapEntries: true, indentSeq: false, lineWidth: 0, version: '1.1' } as const;
+  return Buffer.from(stringify(value, options));
 }
+
+const noProtobuf = (value: { kind?: unknown }) =>
+  new StatusError(
+    406,
+    'NotAcceptable',
+    `object ${String(value.kind)} does not implement the protobuf marshalling interface and cannot be encoded to a protobuf message`,
+  );
 
 export function encodeObject({ resource, object }: ObjectResult, form: Form, now_ms: number): Encoded {
-  switch (form.type) {
-    case 'json':
-      return { contentType: JSON_TYPE, bytes: object.bytes };
-    case 'yaml':
-      return encodeValue(object.object, form);
-    case 'metadata':
-      return encodeValue(partialObjectMetadata(object.object), form);
+  if (form.as === 'metadataList') {
+    throw mismatch(`you requested PartialObjectMetadataList, but the requested object is not a list (${resource.kind.kind})`);
+  }
+  return { contentType: CONTENT_TYPES[form.media], bytes: objectBytes(resource, object, form, now_ms) };
+}
+
+const mismatch = (message: string) => new StatusError(406, 'NotAcceptable', message);
+
+/** One object, in the bytes that it keeps where the form allows it. `withoutColumns` is for tables. */
+export function objectBytes(resource: Resource, object: StoredObject, form: Form, now_ms: number, withoutColumns = false): Buffer {
+  switch (form.as) {
     case 'table':
-      return encodeValue(tableOfObjects(resource, [object.object], form, now_ms), form);
+      return valueBytes(tableOfObjects(resource, [object.object], form, now_ms, withoutColumns), form);
+    case 'metadata':
+      return valueBytes(partialObjectMetadata(object.object, form.metaVersion), form, PARTIAL_SCHEMA);
+    default:
+      if (form.media === 'json' && !form.pretty) return object.bytes;
+      if (form.media !== 'protobuf') return valueBytes(object.object, form);
+      return envelope(resource.kind.apiVersion, resource.kind.kind, [object.message(resource.schema)]);
   }
 }
 
-/** JSON lists are joined from the objects' own bytes, never stringified. */
+/** Lists in JSON and protobuf are joined from the objects' own bytes, never encoded anew. */
 export function encodeList(list: ListResult, form: Form, now_ms: number): Encoded {
-  const objects = () => list.objects.map(({ object }) => object);
-  const { kind } = list.resource;
-  switch (form.type) {
-    case 'json':
-      return { contentType: JSON_TYPE, bytes: joinList(list) };
-    case 'yaml':
-      return encodeValue({ kind: `${kind.kind}List`, apiVersion: kind.apiVersion, metadata: listMeta(list), items: objects() }, form);
-    case 'metadata': {
-      const items = objects().map(partialObjectMetadata);
-      const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata: listMeta(list) };
-      return encodeValue({ ...head, items }, form);
-    }
+  return { contentType: CONTENT_TYPES[form.media], bytes: listBytes(list, form, now_ms) };
+}
+
+function listBytes(list: ListResult, form: Form, now_ms: number): Buffer {
+  const { resource, objects } = list;
+  const { kind } = resource;
+  const plain = () => objects.map(({ object }) => object);
+  switch (form.as) {
     case 'table':
-      return encodeValue({ ...tableOfObjects(list.resource, objects(), form, now_ms), metadata: listMeta(list) }, form);
+      return valueBytes({ ...tableOfObjects(resource, plain(), form, now_ms), metadata: listMeta(list) }, form);
+    case 'metadata':
+      throw mismatch(`you requested PartialObjectMetadata, but the requested object is a list (${kind.kind}List)`);
+    case 'metadataList':
+      return partialList(list, form);
+    default:
+      if (form.media === 'protobuf') {
+        const items = objects.map((object) => object.message(resource.schema));
+        return envelope(kind.apiVersion, `${kind.kind}List`, encodeListMessage(LIST_META_SCHEMA, listMeta(list), items));
+      }
+      if (form.media === 'json' && !form.pretty) return joinItems(list, listMeta(list));
+      return valueBytes({ kind: `${kind.kind}List`, apiVersion: kind.apiVersion, metadata: listMeta(list), items: plain() }, form);
   }
+}
+
+function partialList(list: ListResult, form: Form): Buffer {
+  const items = list.objects.map(({ object }) => partialObjectMetadata(object, form.metaVersion));
+  const apiVersion = `meta.k8s.io/${form.metaVersion}`;
+  if (form.media !== 'protobuf')
+    return valueBytes({ kind: 'PartialObjectMetadataList', apiVersion, metadata: listMeta(list), items }, form);
+  const messages = items.map((item) => encodeMessage(PARTIAL_SCHEMA, item as unknown as JsonObject));
+  return envelope(apiVersion, 'PartialObjectMetadataList', encodeListMessage(LIST_META_SCHEMA, listMeta(list), messages));
 }
 
 export function listMeta({ resourceVersion, continue: token, remainingItemCount }: ListResult) {
@@ -67,77 +126,8 @@ export function listMeta({ resourceVersion, continue: token, remainingItemCount 
   };
 }
 
-function joinList(list: ListResult): Buffer {
-  const { kind } = list.resource;
-  const head = JSON.stringify({ kind: `${kind.kind}List`, apiVersion: kind.apiVersion, metadata: listMeta(list) });
-  const parts: Buffer[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
-  list.objects.forEach(({ bytes }, index) => {
-    if (index > 0) parts.push(COMMA);
-    parts.push(bytes);
-  });
-  parts.push(LIST_END);
-  return Buffer.concat(parts);
-}
-
-function tableOfObjects(resource: Resource, objects: readonly KubeObject[], form: Form, now_ms: number, withoutColumns = false) {
+export function tableOfObjects(resource: Resource, objects: readonly KubeObject[], form: Form, now_ms: number, withoutColumns = false) {
   const resourceVersion = objects.length === 1 ? objects[0]!.metadata.resourceVersion : '';
-  const includeObject = form.type === 'table' ? form.includeObject : 'Metadata';
-  return tableOf(resource.kind, objects, { now_ms, resourceVersion, includeObject, withoutColumns });
-}
-
-/** Encodes the events of one watch. Frames are shared by all watches of the same form. */
-export class EventEncoder {
-  readonly #formKey: string;
-  #first = true;
-
-  constructor(
-    private readonly resource: Resource,
-    private readonly form: Form,
-    private readonly now: () => number,
-  ) {
-    this.#formKey = form.type === 'table' ? `table/${form.includeObject}` : form.type;
-  }
-
-  event(view: EventView): Buffer {
-    if (this.form.type !== 'table' || !this.#first) return view.frame(this.#formKey, () => this.#make(view, true));
-    // Only the first event of a table watch carries the column definitions.
-    this.#first = false;
-    return this.#make(view, false);
-  }
-
-  bookmark(revision: number, initialEventsEnd: boolean): Buffer {
-    const { kind, apiVersion } =
-      this.form.type === 'metadata' ? { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' } : this.resource.kind;
-    const annotations = initialEventsEnd ? { annotations: { [ANNOTATION_INITIAL_EVENTS_END]: 'true' } } : {};
-    const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
-    const bookmark = { kind, apiVersion, metadata };
-    const object = this.form.type === 'table' ? this.#bookmarkTable(bookmark) : bookmark;
-    return Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
-  }
-
-  error(error: StatusError): Buffer {
-    return Buffer.from(`${JSON.stringify({ type: 'ERROR', object: error.toStatus() })}\n`);
-  }
-
-  #make(view: EventView, withoutColumns: boolean): Buffer {
-    return Buffer.concat([Buffer.from(`{"type":"${view.type}","object":`), this.#object(view, withoutColumns), EVENT_END]);
-  }
-
-  #object(view: EventView, withoutColumns: boolean): Buffer {
-    const { object } = view;
-    switch (this.form.type) {
-      case 'table':
-        return Buffer.from(JSON.stringify(tableOfObjects(this.resource, [object.object], this.form, this.now(), withoutColumns)));
-      case 'metadata':
-        return Buffer.from(JSON.stringify(partialObjectMetadata(object.object)));
-      default:
-        return object.bytes;
-    }
-  }
-
-  /** A table with one row that has no cells, only the object that carries the resourceVersion. */
-  #bookmarkTable(object: object): object {
-    const { metadata, ...table } = tableOfObjects(this.resource, [], this.form, this.now(), true);
-    return { ...table, metadata: { ...metadata, resourceVersion: '' }, rows: [{ cells: [], object }] };
-  }
+  const { includeObject, metaVersion } = form;
+  return tableOf(resource.kind, objects, { now_ms, resourceVersion, includeObject, metaVersion, withoutColumns });
 }

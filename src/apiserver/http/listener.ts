@@ -5,14 +5,16 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import { MEDIA_JSON } from '../../apimachinery/codec/index.js';
 import { badRequest, internalError, noSuchMethod, StatusError, serviceUnavailable, tooLarge } from '../../apimachinery/status.js';
 import type { ApiContext } from '../context.js';
 import { Exchange, type RequestBody, type Result, type WatchResult } from '../exchange.js';
 import type { Serve } from '../filters/filter.js';
 import { openWatch } from '../handlers/watch.js';
 import type { Metrics } from '../metrics.js';
+import { compressed } from './compress.js';
 import { CredentialReader } from './credentials.js';
-import { EventEncoder, JSON_TYPE } from './encode.js';
+import { EventEncoder } from './encode-events.js';
 import { HttpWatch } from './http-watch.js';
 import { commonHeaders, errorReply, type Reply, replyTo } from './respond.js';
 import { refuseUpgrade, Tunnels } from './upgrade.js';
@@ -152,12 +154,11 @@ export class Listener {
 
   #exchangeOf(raw: RawRequest | IncomingMessage, body: RequestBody): Exchange {
     const [path, query = ''] = splitUrl(raw.url ?? '/');
-    const { accept, authorization } = raw.headers;
-    const ifNoneMatch = raw.headers['if-none-match'];
+    const { accept, authorization, 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch, 'user-agent': userAgent } = raw.headers;
     const session = 'stream' in raw ? raw.stream?.session : undefined;
     const socket = () => (session?.socket ?? raw.socket) as TLSSocket;
     const credentials = this.#credentials.read(session ?? raw.socket, socket, authorization);
-    const headers = { ...(accept === undefined ? {} : { accept }), ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }) };
+    const headers = { accept, acceptEncoding: acceptEncoding as string | undefined, ifNoneMatch, userAgent };
     return new Exchange(raw.method ?? 'GET', path, new URLSearchParams(query), body, credentials, headers);
   }
 
@@ -177,16 +178,16 @@ export class Listener {
       raw.once('close', () => result.stream.destroy());
       result.stream.pipe(raw);
     } else {
-      const answer = replyTo(exchange, result, this.context.clock.now());
+      const answer = replyTo(exchange, result, this.context);
       this.#count(exchange, answer.code);
-      await send(reply, answer);
+      await send(reply, await compressed(answer, exchange.headers.acceptEncoding));
     }
   }
 
   #watch(exchange: Exchange, result: WatchResult, raw: RawReply): void {
     const { clock, random } = this.context;
     const encoder = new EventEncoder(result.resource, exchange.form, () => clock.now());
-    raw.writeHead(200, { ...commonHeaders(exchange), 'content-type': JSON_TYPE } as never);
+    raw.writeHead(200, { ...commonHeaders(exchange), 'content-type': encoder.contentType } as never);
     raw.flushHeaders();
     const sink = new HttpWatch(raw, encoder);
     const stop = openWatch(result, sink, clock, random.next());
@@ -208,7 +209,7 @@ export class Listener {
       } else if (result.type === 'watch' || result.type === 'stream') {
         if (result.type === 'stream') result.stream.destroy();
         throw badRequest('this request cannot be upgraded');
-      } else refuseUpgrade(socket, replyTo(exchange, result, this.context.clock.now()));
+      } else refuseUpgrade(socket, replyTo(exchange, result, this.context));
     } catch (error) {
       const status = asStatus(error);
       this.#count(exchange, status.code);
@@ -235,12 +236,12 @@ function splitUrl(url: string): readonly [string, string?] {
 
 /** Over HTTP/2 a body may come without a type and a length, and would be taken for none; without a type it is JSON. */
 function markBody({ headers, stream }: RawRequest): void {
-  if (headers['content-type'] === undefined && stream && !stream.endAfterHeaders) headers['content-type'] = JSON_TYPE;
+  if (headers['content-type'] === undefined && stream && !stream.endAfterHeaders) headers['content-type'] = MEDIA_JSON;
 }
 
 function bodyOf({ body, headers }: FastifyRequest): RequestBody {
   if (!Buffer.isBuffer(body) || body.length === 0) return { type: 'none' };
-  return { type: 'bytes', contentType: headers['content-type'] ?? JSON_TYPE, bytes: body };
+  return { type: 'bytes', contentType: headers['content-type'] ?? MEDIA_JSON, bytes: body };
 }
 
 async function send(reply: FastifyReply, { code, headers, body }: Reply): Promise<void> {

@@ -1,22 +1,27 @@
 // Respond: a Result as an HTTP answer, in the form that the client accepts.
+import type { ObjectSchema } from '../../apimachinery/schema.js';
 import { StatusError } from '../../apimachinery/status.js';
+import type { ApiContext } from '../context.js';
 import type { Exchange, Result } from '../exchange.js';
-import { encodeList, encodeObject, encodeValue } from './encode.js';
-import type { Form } from './negotiate.js';
+import type { Resources } from '../resources.js';
+import { SCALE_VERSION, scaleSchema } from '../scale-schema.js';
+import { type Encoded, encodeList, encodeObject, encodeValue, STATUS_SCHEMA } from './encode.js';
+import { errorFormOf, type Form, JSON_FORM } from './negotiate.js';
 
 export interface Reply {
   readonly code: number;
   readonly headers: { readonly [name: string]: string | readonly string[] };
   readonly body: Uint8Array;
+  /** Worth compressing where it is large: an API object, or many. */
+  readonly compressible?: boolean;
 }
 
-const JSON_FORM: Form = { type: 'json' };
 /** Longest Warning header that is sent, and how many: as upstream, so that no client chokes on them. */
 const MAX_WARNING_LENGTH = 256;
 const MAX_WARNINGS = 16;
 
 /** For every result that has an end: all but watches, streams and tunnels. */
-export function replyTo(exchange: Exchange, result: Result, now_ms: number): Reply {
+export function replyTo(exchange: Exchange, result: Result, { resources, clock }: Pick<ApiContext, 'resources' | 'clock'>): Reply {
   const headers = commonHeaders(exchange);
   switch (result.type) {
     case 'bytes':
@@ -24,8 +29,9 @@ export function replyTo(exchange: Exchange, result: Result, now_ms: number): Rep
     case 'object':
     case 'list':
     case 'value': {
-      const { contentType, bytes } = encode(exchange, result, now_ms);
-      return { code: result.type === 'list' ? 200 : result.code, headers: { ...headers, 'content-type': contentType }, body: bytes };
+      const { contentType, bytes } = encode(exchange.form, result, resources, clock.now());
+      const code = result.type === 'list' ? 200 : result.code;
+      return { code, headers: { ...headers, 'content-type': contentType }, body: bytes, compressible: true };
     }
     case 'tunnel':
       return errorReply(exchange, new StatusError(400, 'BadRequest', 'Upgrade request required'));
@@ -34,15 +40,22 @@ export function replyTo(exchange: Exchange, result: Result, now_ms: number): Rep
   }
 }
 
-function encode(exchange: Exchange, result: Extract<Result, { type: 'object' | 'list' | 'value' }>, now_ms: number) {
-  const { form } = exchange;
+function encode(form: Form, result: Extract<Result, { type: 'object' | 'list' | 'value' }>, resources: Resources, now_ms: number): Encoded {
   if (result.type === 'object') return encodeObject(result, form, now_ms);
   if (result.type === 'list') return encodeList(result, form, now_ms);
-  return encodeValue(result.value, form);
+  return encodeValue(result.value, form, form.media === 'protobuf' ? schemaOfValue(result.value, resources) : undefined);
+}
+
+/** Of a value that is no stored object: a Status, a Scale, a review, or what a dry run would have stored. */
+function schemaOfValue(value: { readonly apiVersion?: unknown; readonly kind?: unknown }, resources: Resources): ObjectSchema | undefined {
+  const [apiVersion, kind] = [String(value.apiVersion), String(value.kind)];
+  if (apiVersion === 'v1' && kind === 'Status') return STATUS_SCHEMA;
+  if (apiVersion === SCALE_VERSION && kind === 'Scale') return scaleSchema;
+  return resources.byGvk(apiVersion, kind)?.schema;
 }
 
 export function errorReply(exchange: Exchange | undefined, error: StatusError): Reply {
-  const { contentType, bytes } = encodeValue(error.toStatus(), JSON_FORM);
+  const { contentType, bytes } = encodeError(exchange, error.toStatus());
   const retryAfter_s = error.details?.retryAfterSeconds;
   const headers = {
     ...(exchange ? commonHeaders(exchange) : {}),
@@ -50,6 +63,13 @@ export function errorReply(exchange: Exchange | undefined, error: StatusError): 
     ...(retryAfter_s ? { 'retry-after': String(retryAfter_s) } : {}),
   };
   return { code: error.code, headers, body: bytes };
+}
+
+/** As upstream: who accepts none of our types gets an error all the same, in JSON for people. */
+function encodeError(exchange: Exchange | undefined, status: object): Encoded {
+  const { accept, userAgent } = exchange?.headers ?? {};
+  const form = exchange ? errorFormOf(accept, userAgent, exchange.query) : JSON_FORM;
+  return encodeValue(status, form ?? { ...JSON_FORM, pretty: true }, STATUS_SCHEMA);
 }
 
 /** RFC 7234 warnings, each text once, quoted as a header may carry it. */

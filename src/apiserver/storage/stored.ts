@@ -1,5 +1,8 @@
 // StoredObject: one revision of an object, parsed and encoded at most once each and shared by everyone who needs it.
+import { encodeMessage } from '../../apimachinery/codec/protobuf-encode.js';
+import type { JsonObject } from '../../apimachinery/json.js';
 import type { KubeObject } from '../../apimachinery/object.js';
+import type { ObjectSchema } from '../../apimachinery/schema.js';
 
 interface Written {
   readonly object: KubeObject;
@@ -61,6 +64,7 @@ export class StoredObject {
   #value: Uint8Array | undefined;
   #bytes: Buffer | undefined;
   #object: KubeObject | undefined;
+  #message: Buffer | undefined;
 
   /** At least one of `value` and `object` is there. */
   constructor(
@@ -85,6 +89,12 @@ export class StoredObject {
       this.#value = undefined;
     }
     return this.#bytes;
+  }
+
+  /** The object's protobuf message; `schema` is the object's own, at every call. */
+  message(schema: ObjectSchema): Buffer {
+    this.#message ??= encodeMessage(schema, this.object as unknown as JsonObject);
+    return this.#message;
   }
 
   /** The same state as of a later revision: what a DELETED event carries. */

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
 import { StatusError } from '../../../src/apimachinery/status.js';
-import { EventEncoder } from '../../../src/apiserver/http/encode.js';
+import { EventEncoder } from '../../../src/apiserver/http/encode-events.js';
 import { type ByteSink, HttpWatch } from '../../../src/apiserver/http/http-watch.js';
+import { JSON_FORM } from '../../../src/apiserver/http/negotiate.js';
 import type { Resource } from '../../../src/apiserver/resources.js';
 import { EventView } from '../../../src/apiserver/storage/cache-event.js';
 import { ObjectCodec } from '../../../src/apiserver/storage/stored.js';
@@ -44,7 +45,7 @@ class Client implements ByteSink {
 const codec = new ObjectCodec(configMaps);
 const view = (name: string, revision: number) =>
   new EventView('ADDED', codec.decode(codec.encode({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } } as KubeObject), revision));
-const watchOf = (client: Client, form: ConstructorParameters<typeof EventEncoder>[1] = { type: 'json' }) =>
+const watchOf = (client: Client, form: ConstructorParameters<typeof EventEncoder>[1] = JSON_FORM) =>
   new HttpWatch(client, new EventEncoder({ kind: configMaps } as unknown as Resource, form, () => 0));
 
 describe('a watch over HTTP', () => {
@@ -90,7 +91,7 @@ describe('a watch over HTTP', () => {
 
   it('names the columns of a table in its first event only', () => {
     const client = new Client();
-    const watch = watchOf(client, { type: 'table', includeObject: 'None' });
+    const watch = watchOf(client, { ...JSON_FORM, as: 'table', includeObject: 'None' });
     watch.start([view('a', 1)]);
     watch.event(view('b', 2));
     const [first, second] = client.events;

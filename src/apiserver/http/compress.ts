@@ -1,0 +1,20 @@
+// Compression of large answers, off the main thread.
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Reply } from './respond.js';
+
+const compress = promisify(gzip);
+/** Upstream's: below it compressing costs more time than sending. */
+const MIN_BYTES = 128 * 1024;
+/** Upstream's: the fastest, since lists of objects shrink to a tenth even so. */
+const LEVEL = 1;
+
+/** The reply as it was, or with a gzipped body where the client takes one and it pays. */
+export async function compressed(reply: Reply, acceptEncoding: string | undefined): Promise<Reply> {
+  if (!reply.compressible || reply.body.length <= MIN_BYTES || !acceptsGzip(acceptEncoding)) return reply;
+  const body = await compress(reply.body, { level: LEVEL });
+  return { ...reply, headers: { ...reply.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }, body };
+}
+
+/** As upstream, only the bare word counts: one with a weight does not. */
+const acceptsGzip = (acceptEncoding: string | undefined) => acceptEncoding?.split(',').some((each) => each.trim() === 'gzip') ?? false;
