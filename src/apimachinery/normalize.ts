@@ -1,5 +1,7 @@
 // normalize: an object as a client sent it becomes one as Go would hold it: typed, pruned, zero values where Go has them.
+
 import { JSON_DEPTH_MAX, type MutableJson, type MutableJsonObject, setMember, tooDeep } from './clone.js';
+import { MAX_STRICT_ERRORS } from './codec/strict.js';
 import { isJsonObject, type Json, type JsonObject } from './json.js';
 import { describe, isScalar, type ScalarRules, scalars, UnfitValue } from './scalars.js';
 import type { Field, ObjectSchema } from './schema.js';
@@ -26,9 +28,6 @@ export function normalize(schema: ObjectSchema, input: JsonObject): Normalized {
     throw badRequest(cannotBeHandled(schema, input, error.message));
   }
 }
-
-/** The message of a strict request (`fieldValidation=Strict`) with unknown fields, and of the warnings of a lenient one. */
-export const unknownFieldMessages = (paths: readonly string[]): string[] => paths.map((path) => `unknown field ${JSON.stringify(path)}`);
 
 function cannotBeHandled(schema: ObjectSchema, input: JsonObject, why: string): string {
   const kind = typeof input['kind'] === 'string' ? input['kind'] : goName(schema);
@@ -164,7 +163,7 @@ class Walk {
       if (slot) this.#field(plan, slot, value, out);
       else if ((key === 'kind' || key === 'apiVersion') && (plan.typed || this.#path.length === 0))
         this.#field(plan, TYPE_META[key], value, out);
-      else this.unknown.push(this.#pathTo(key));
+      else if (this.unknown.length < MAX_STRICT_ERRORS) this.unknown.push(this.#pathTo(key));
     }
     for (const { name, make } of plan.always) if (out[name] === undefined) out[name] = make(this);
     return out;

@@ -1,10 +1,11 @@
 // Bodies of writes: decoded, checked against the resource and the path, and normalised into an object that is ours alone.
-import { decodeBody } from '../apimachinery/codec/index.js';
+import { type DecodedBody, decodeBody, type StrictErrors } from '../apimachinery/codec/index.js';
+import { unknownFieldMessages } from '../apimachinery/codec/strict.js';
 import { isJsonObject, type JsonObject } from '../apimachinery/json.js';
-import { normalize, unknownFieldMessages } from '../apimachinery/normalize.js';
+import { normalize } from '../apimachinery/normalize.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import type { ObjectSchema, Schemas } from '../apimachinery/schema.js';
-import { badRequest } from '../apimachinery/status.js';
+import { badRequest, isStatus } from '../apimachinery/status.js';
 import type { Mutable } from '../kinds/define.js';
 import type { Exchange } from './exchange.js';
 import { fieldValidation } from './parameters.js';
@@ -19,29 +20,54 @@ export interface BodyKind {
 }
 
 /** The body's value, still the client's own if it came in process. Throws StatusError 400, 415. */
-export function readBody(exchange: Exchange, resolve: (apiVersion: string, kind: string) => ObjectSchema | undefined): JsonObject {
+export function readBody(exchange: Exchange, resolve: (apiVersion: string, kind: string) => ObjectSchema | undefined): DecodedBody {
   const { body } = exchange;
-  if (body.type === 'none') throw badRequest('the body of the request is missing');
+  if (body.type === 'none') throw badRequest("couldn't get version/kind; json parse error: unexpected end of JSON input");
   if (body.type === 'bytes') return decodeBody(body.contentType, body.bytes, resolve);
-  if (isJsonObject(body.value)) return body.value;
+  if (isJsonObject(body.value)) return { value: body.value, strictErrors: unknownFieldMessages };
   throw badRequest('the body of the request must be an object');
 }
 
 /** The body as an object of `kind`, without unknown fields, which are refused or warned about as the request asks. */
 export function readObject(exchange: Exchange, kind: BodyKind, optionsKind: string): Draft {
   const own = (apiVersion: string, name: string) => (apiVersion === kind.apiVersion && name === kind.kind ? kind.schema : undefined);
-  return toObject(exchange, kind, readBody(exchange, own), optionsKind);
+  const { value, strictErrors } = orUnrecognized(exchange, kind, () => readBody(exchange, own));
+  return toObject(exchange, kind, value, optionsKind, strictErrors);
+}
+
+/** As upstream, what cannot be decoded at all is shown as it begins. */
+function orUnrecognized<T>({ body }: Exchange, kind: BodyKind, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (body.type === 'value' || !isStatus(error, 'BadRequest')) throw error;
+    const summary = body.type === 'none' ? '<empty>' : summaryOf(Buffer.from(body.bytes));
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): ${error.message} (${summary})`);
+  }
+}
+
+const SUMMARY_BYTES = 30;
+
+function summaryOf(bytes: Buffer): string {
+  const shown = bytes.subarray(0, SUMMARY_BYTES);
+  return `${bytes[0] === 0x7b ? shown.toString() : shown.toString('hex')}${bytes.length > SUMMARY_BYTES ? ' ...' : ''}`;
 }
 
 /** `value` as an object of `kind`; see readObject. */
-export function toObject(exchange: Exchange, kind: BodyKind, value: JsonObject, optionsKind: string): Draft {
+export function toObject(
+  exchange: Exchange,
+  kind: BodyKind,
+  value: JsonObject,
+  optionsKind: string,
+  strictErrors: StrictErrors = unknownFieldMessages,
+): Draft {
   checkKind(kind, value);
   const validation = fieldValidation(exchange.query, optionsKind);
   const { object, unknownFields } = normalize(kind.schema, { ...value, apiVersion: kind.apiVersion, kind: kind.kind });
-  if (unknownFields.length > 0) {
-    const messages = unknownFieldMessages(unknownFields);
-    if (validation === 'Strict') throw cannotBeHandled(kind, `strict decoding error: ${messages.join(', ')}`);
-    if (validation === 'Warn') exchange.warnings.push(...messages);
+  if (validation !== 'Ignore') {
+    const messages = strictErrors(unknownFields);
+    if (messages.length > 0 && validation === 'Strict') throw cannotBeHandled(kind, `strict decoding error: ${messages.join(', ')}`);
+    exchange.warnings.push(...messages);
   }
   if (!isJsonObject(object['metadata'])) object['metadata'] = {};
   return object as unknown as Draft;

@@ -5,6 +5,7 @@ import { cloneJson, JSON_DEPTH_MAX, tooDeep } from '../clone.js';
 import type { Json } from '../json.js';
 import { badRequest } from '../status.js';
 import { decodeText } from './json.js';
+import { MAX_STRICT_ERRORS } from './strict.js';
 
 /** Aliases may multiply what they name at most this often: no billion laughs. */
 const ALIASES_MAX = 100;
@@ -20,7 +21,7 @@ const jsonTags = (tags: Tags): Tags =>
 const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
   customTags: jsonTags,
-  // The library compares each key with each other, which for a large map takes minutes: see checkKeys.
+  // The library compares each key with each other, which for a large map takes minutes: see duplicateKeys.
   uniqueKeys: false,
   prettyErrors: false,
   logLevel: 'silent',
@@ -28,18 +29,29 @@ const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
 
 type Yaml = typeof import('yaml');
 
-/** The first document of a YAML stream. Throws StatusError 400: bad syntax, a key twice, too deep, what JSON cannot say. */
-export function decodeYaml(bytes: Uint8Array): Json {
+export interface ParsedYaml {
+  readonly value: Json;
+  /** Keys that a map has twice, of which the last counts, as Go's parser words them. */
+  readonly duplicates: readonly string[];
+}
+
+/** The first document of a YAML stream. Throws StatusError 400: bad syntax, too deep, what JSON cannot say. */
+export const decodeYaml = (bytes: Uint8Array): Json => parseYaml(bytes).value;
+
+export function parseYaml(bytes: Uint8Array): ParsedYaml {
   // Loaded at the first YAML body, which few clients send: it would cost every start.
   const yaml = createRequire(import.meta.url)('yaml') as Yaml;
   const lineCounter = new yaml.LineCounter();
   const tokens = shallowTokens(yaml, decodeText(bytes), lineCounter);
   const [document] = new yaml.Composer({ ...OPTIONS, lineCounter }).compose(tokens);
-  if (!document) return null;
+  if (!document) return { value: null, duplicates: [] };
   const [error] = document.errors;
-  if (error) throw refused(lineCounter, error.pos[0], error.message);
-  checkKeys(yaml, document, lineCounter);
-  return plain(document);
+  if (error) {
+    const { line } = lineCounter.linePos(error.pos[0]);
+    throw badRequest(`error converting YAML to JSON: yaml: line ${line}: ${error.message}`);
+  }
+  const duplicates = duplicateKeys(yaml, document, lineCounter);
+  return { value: plain(document), duplicates };
 }
 
 /** The documents' syntax trees. Building their nodes recurses, and a stack that runs out there can end the process: so depth is bounded here. */
@@ -53,23 +65,24 @@ function* shallowTokens({ Lexer, Parser }: Yaml, text: string, { addNewLine }: L
   yield* parser.end();
 }
 
-/** Each key of a map once, as JSON will spell it; only merges may come again. */
-function checkKeys({ isScalar, visit }: Yaml, document: Document.Parsed, lineCounter: LineCounter): void {
+/** As JSON will spell them; merges may come again. */
+function duplicateKeys({ isScalar, visit }: Yaml, document: Document.Parsed, lineCounter: LineCounter): string[] {
+  const found: string[] = [];
   visit(document, {
     Map(_, { items }) {
       const seen = new Set<string>();
       for (const { key } of items) {
         if (!isScalar(key) || key.value === MERGE_KEY) continue;
         const name = String(key.value);
-        if (seen.has(name)) throw refused(lineCounter, key.range?.[0] ?? 0, `key ${JSON.stringify(name)} already set in map`);
+        if (seen.has(name) && found.length < MAX_STRICT_ERRORS) {
+          found.push(`line ${lineCounter.linePos(key.range?.[0] ?? 0).line}: key ${JSON.stringify(name)} already set in map`);
+        }
         seen.add(name);
       }
     },
   });
+  return found;
 }
-
-const refused = (lineCounter: LineCounter, offset: number, why: string) =>
-  badRequest(`error converting YAML to JSON: yaml: line ${lineCounter.linePos(offset).line}: ${why}`);
 
 function plain(document: { toJS(options: { maxAliasCount: number }): unknown }): Json {
   try {

@@ -100,7 +100,7 @@ const hasBody = ({ body }: Exchange) => (body.type === 'value' ? body.value !== 
 
 function readOptionsBody(context: ApiContext, exchange: Exchange): JsonObject {
   const schema = context.resources.schemas.get('meta.v1.DeleteOptions');
-  const value = readBody(exchange, (_apiVersion, kind) => (kind === OPTIONS_KIND ? schema : undefined));
+  const { value } = readBody(exchange, (_apiVersion, kind) => (kind === OPTIONS_KIND ? schema : undefined));
   if (value['kind'] !== undefined && value['kind'] !== OPTIONS_KIND) {
     throw badRequest(`the body of a deletion must be ${OPTIONS_KIND}, not ${String(value['kind'])}`);
   }

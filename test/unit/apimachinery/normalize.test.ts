@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { unknownFieldMessages } from '../../../src/apimachinery/codec/strict.js';
 import type { JsonObject } from '../../../src/apimachinery/json.js';
-import { normalize, unknownFieldMessages } from '../../../src/apimachinery/normalize.js';
+import { normalize } from '../../../src/apimachinery/normalize.js';
 import { schemas } from '../../../src/kinds/index.js';
 import { deepFreeze, objectOf } from './arbitrary.js';
 

@@ -24,7 +24,7 @@ const resolveSchema: ResolveSchema = (apiVersion, kind) => {
 
 /** As a create request does it. */
 function received(bytes: Uint8Array) {
-  const decoded = decodeBody('application/vnd.kubernetes.protobuf', bytes, resolveSchema);
+  const { value: decoded } = decodeBody('application/vnd.kubernetes.protobuf', bytes, resolveSchema);
   const { object, unknownFields } = normalize(resolveSchema(String(decoded['apiVersion']), String(decoded['kind']))!, decoded);
   expect(unknownFields).toEqual([]);
   return object;
