@@ -1,5 +1,6 @@
 // Area start: how long a cold start takes, and what a cluster with nothing on it uses.
 import { spawn } from 'node:child_process';
+import { get } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StartTimes } from '../../src/cluster/local/report.js';
 import { clean, layout, pidOf, quiet, up } from './cluster.js';
@@ -18,6 +19,9 @@ const API_GOAL_S = 2;
 const TOTAL_GOAL_S = 15;
 const SERVER_GOAL_MB = 160;
 const AGENT_GOAL_MB = 100;
+const BACK_GOAL_S = 3;
+/** Between two looks whether the API answers again. */
+const LOOK_MS = 20;
 const IDLE_GOAL_PERCENT = 1;
 
 const KNOWN_STARTS = 'known: kind 33 s; k3d 20 s, one node';
@@ -101,6 +105,7 @@ async function idleUse(): Promise<readonly Row[]> {
         goal: IDLE_GOAL_PERCENT,
         yardstick: 'known: kubelet 2.5 % of a core',
       }),
+      row('control plane killed with -9, API answers again', (await back_ms(serverPid)) / 1000, 's', { goal: BACK_GOAL_S }),
     ];
   } finally {
     bare.kill();
@@ -114,4 +119,25 @@ async function idleCpu_percent(pids: readonly number[]): Promise<readonly number
   await sleep(IDLE_MS);
   const elapsed_ms = performance.now() - begun;
   return pids.map((pid, i) => ((cpu_ms(pid) - before[i]!) / elapsed_ms) * 100);
+}
+
+/** From the kill of the control plane until its API says that it is ready. */
+async function back_ms(serverPid: number): Promise<number> {
+  const { localUrl } = layout(NODES);
+  process.kill(serverPid, 'SIGKILL');
+  const begun = performance.now();
+  while (!(await isReady(`${localUrl}/readyz`))) await sleep(LOOK_MS);
+  return performance.now() - begun;
+}
+
+/** Whether it is well is told to anybody, so the certificate is not looked at. */
+function isReady(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(url, { rejectUnauthorized: false, agent: false, timeout: 1_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(false));
+  });
 }

@@ -32,8 +32,16 @@ async function traces(): Promise<string[]> {
     ['sh', ['-c', `ps -eo args | grep -E '[/]${layout.name}/(node-|control-plane)' || true`]],
   ];
   const outputs = await Promise.all(programs.map(([program, args]) => run(program, args)));
-  return outputs.flatMap((o) => o.stdout.split('\n').map(traceOf));
+  return outputs.flatMap((o) =>
+    o.stdout
+      .split('\n')
+      .map(traceOf)
+      .filter((line) => !EMPTY_TABLE.test(line)),
+  );
 }
+
+/** What iptables-save says of a table without rules: it comes into being when anybody looks at it. */
+const EMPTY_TABLE = /^(\*\w+|COMMIT|:[A-Z]+ ACCEPT ?)$/;
 
 /** Counters and numbers that change by themselves are no traces. */
 const traceOf = (line: string) =>
