@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Admission } from './admission/admission.js';
+import type { ExternalApis } from './external-apis.js';
 import type { ApiServerOptions } from './options.js';
 import type { Resources } from './resources.js';
 
@@ -11,5 +12,6 @@ export interface ApiContext {
   readonly random: Random;
   readonly log: Logger;
   readonly resources: Resources;
+  readonly externalApis: ExternalApis;
   readonly admission: Admission;
 }

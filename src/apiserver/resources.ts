@@ -1,4 +1,5 @@
 // Resources: every kind together with what serves it: schema, storage, watch cache, extension. Kinds may come and go at run time.
+import type { JsonObject } from '../apimachinery/json.js';
 import type { ObjectSchema, Schemas } from '../apimachinery/schema.js';
 import { noSuchPath, type StatusError, serviceUnavailable } from '../apimachinery/status.js';
 import type { AnyKind } from '../kinds/define.js';
@@ -14,6 +15,8 @@ export interface Resource {
   readonly cache: WatchCache;
   /** What this kind's storage does beyond the generic path, if anything. */
   readonly extension: ResourceExtension | undefined;
+  /** Of custom kinds: what OpenAPI documents publish, in place of what follows from `schema`. */
+  readonly openApi: JsonObject | undefined;
 }
 
 /** Every verb that a stored kind has unless it names its own. */
@@ -37,6 +40,8 @@ export interface NewResource {
   /** Absent: the kind's own `storage`, or none. */
   readonly conversion?: Conversion;
   readonly extension?: ResourceExtension;
+  /** A custom kind's structural schema (JSONSchemaProps, as it stands in its definition), for OpenAPI documents. */
+  readonly openApi?: JsonObject;
 }
 
 export interface ResourcesChange {
@@ -111,7 +116,7 @@ export class Resources {
     for (const resource of this.#byKind.values()) resource.cache.close();
   }
 
-  #add({ kind, schema, conversion, extension }: NewResource): void {
+  #add({ kind, schema, conversion, extension, openApi }: NewResource): void {
     const path = pathOf(kind.group, kind.version, kind.plural);
     if (this.#byPath.has(path)) throw new Error(`resources: ${path} is served already`);
     const storage = this.parts.storage(kind, conversion);
@@ -121,6 +126,7 @@ export class Resources {
       storage,
       cache: this.parts.cache(storage),
       extension: extension ?? this.parts.extensions.find((each) => each.kind === kind),
+      openApi,
     };
     this.#byPath.set(path, resource);
     this.#byKind.set(kind, resource);

@@ -9,6 +9,7 @@ import { bootstrap, publishEndpoints } from './bootstrap.js';
 import type { ApiContext } from './context.js';
 import type { Exchange, Result } from './exchange.js';
 import { resourceExtensions } from './extensions/index.js';
+import { ExternalApis } from './external-apis.js';
 import { chain } from './filters/filter.js';
 import { filters } from './filters/index.js';
 import { Dispatcher } from './handlers/index.js';
@@ -79,5 +80,5 @@ function contextOf(options: ApiServerOptions): ApiContext {
     storage: (kind, conversion) => new Storage(kind, backend, storedKind(kind) === events ? leases : undefined, conversion),
     cache: (storage) => new WatchCache(storage, backend, clock, log),
   });
-  return { options, clock, random, log, resources, admission: new Admission(enabledPlugins(options)) };
+  return { options, clock, random, log, resources, externalApis: new ExternalApis(), admission: new Admission(enabledPlugins(options)) };
 }

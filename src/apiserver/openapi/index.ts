@@ -5,6 +5,7 @@ import type { Answer } from '../discovery.js';
 import type { Resource, Resources } from '../resources.js';
 import { scaleSchema } from '../scale-schema.js';
 import { VERSION_INFO } from '../version.js';
+import { customName } from './custom.js';
 import { pathsOf } from './paths.js';
 import { Components } from './schema.js';
 import { OPENAPI_V2, openApiV2 } from './v2.js';
@@ -50,11 +51,14 @@ export class OpenApi {
 
   #make(resources: readonly Resource[]): object {
     const components = new Components();
-    const listMeta = this.resources.schemas.get('meta.v1.ListMeta');
+    const [objectMeta, listMeta] = [this.resources.schemas.get('meta.v1.ObjectMeta'), this.resources.schemas.get('meta.v1.ListMeta')];
     const paths: { [path: string]: object } = {};
-    for (const { kind, schema } of resources) {
-      const object = components.ref(schema, gvkOf(kind.group, kind.version, kind.kind));
-      const list = components.list(schema, listMeta, gvkOf(kind.group, kind.version, `${kind.kind}List`));
+    for (const { kind, schema, openApi } of resources) {
+      const gvk = gvkOf(kind.group, kind.version, kind.kind);
+      const object = openApi
+        ? components.custom(customName(kind.group, kind.version, kind.kind), openApi, objectMeta, gvk)
+        : components.ref(schema, gvk);
+      const list = components.list(object, listMeta, gvkOf(kind.group, kind.version, `${kind.kind}List`));
       Object.assign(paths, pathsOf(kind, { object, list }));
       if (kind.subresources?.scale) components.ref(scaleSchema, gvkOf('autoscaling', 'v1', 'Scale'));
     }

@@ -1,11 +1,14 @@
 // OpenAPI component schemas, made from the field facts of API types.
+import type { JsonObject } from '../../apimachinery/json.js';
 import type { Field, ObjectSchema } from '../../apimachinery/schema.js';
+import { customSchema } from './custom.js';
 
 /** The part of an OpenAPI v3 schema object that is used here. */
 export interface OpenApiSchema {
   readonly [key: string]: unknown;
 }
 
+const TYPE_FIELDS = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
 const META_PREFIX = 'meta.v1.';
 /** Types that are JSON leaves, though protobuf has messages for some of them. */
 const SCALARS: { readonly [type: string]: OpenApiSchema } = {
@@ -48,28 +51,29 @@ export class Components {
       this.schemas[name] = {};
       this.schemas[name] = { ...this.#object(schema, Object.keys(extra).length > 0), ...extra };
     }
-    return { $ref: `#/components/schemas/${name}` };
+    return reference(name);
   }
 
-  /** A list of a kind. */
-  list(schema: ObjectSchema, meta: ObjectSchema, extra: OpenApiSchema): OpenApiSchema {
-    const name = `${componentName(schema.id)}List`;
+  /** A reference to a custom kind, whose definition brings its own `schema`. */
+  custom(name: string, schema: JsonObject, meta: ObjectSchema, extra: OpenApiSchema): OpenApiSchema {
+    this.schemas[name] = { ...customSchema(schema, { ...TYPE_FIELDS, metadata: this.#wrapped(meta) }), ...extra };
+    return reference(name);
+  }
+
+  /** A reference to the list of the kind that `item`, a reference, stands for. */
+  list(item: OpenApiSchema, meta: ObjectSchema, extra: OpenApiSchema): OpenApiSchema {
+    const name = `${nameOf(item)}List`;
     this.schemas[name] = {
       type: 'object',
       required: ['items'],
-      properties: {
-        apiVersion: { type: 'string' },
-        items: { type: 'array', items: this.#wrapped(schema) },
-        kind: { type: 'string' },
-        metadata: this.#wrapped(meta),
-      },
+      properties: { ...TYPE_FIELDS, items: { type: 'array', items: wrapped(item) }, metadata: this.#wrapped(meta) },
       ...extra,
     };
-    return { $ref: `#/components/schemas/${name}` };
+    return reference(name);
   }
 
   #object(schema: ObjectSchema, isKind: boolean): OpenApiSchema {
-    const properties: { [name: string]: OpenApiSchema } = isKind ? { apiVersion: { type: 'string' }, kind: { type: 'string' } } : {};
+    const properties: { [name: string]: OpenApiSchema } = isKind ? { ...TYPE_FIELDS } : {};
     const required: string[] = [];
     for (const field of schema.fields.values()) {
       properties[field.name] = this.#field(field);
@@ -92,18 +96,23 @@ export class Components {
     const named = NAMED_SCALARS[field.type];
     if (named) {
       this.schemas[named.name] = named.schema;
-      return { allOf: [{ $ref: `#/components/schemas/${named.name}` }] };
+      return { allOf: [reference(named.name)] };
     }
     const scalar = SCALARS[field.type];
     if (!scalar) throw new Error(`openapi: no schema for type ${field.type}`);
     return field.enum ? { ...scalar, enum: field.enum } : scalar;
   }
 
-  /** References stand in allOf, since nothing may stand beside a $ref. */
   #wrapped(schema: ObjectSchema): OpenApiSchema {
-    return { allOf: [this.ref(schema)], default: {} };
+    return wrapped(this.ref(schema));
   }
 }
+
+const REFERENCE = '#/components/schemas/';
+const reference = (name: string): OpenApiSchema => ({ $ref: REFERENCE + name });
+const nameOf = ({ $ref }: OpenApiSchema) => String($ref).slice(REFERENCE.length);
+/** References stand in allOf, since nothing may stand beside a $ref. */
+const wrapped = (ref: OpenApiSchema): OpenApiSchema => ({ allOf: [ref], default: {} });
 
 const collection = (of: 'list' | 'map', items: OpenApiSchema): OpenApiSchema =>
   of === 'list' ? { type: 'array', items } : { type: 'object', additionalProperties: items };
