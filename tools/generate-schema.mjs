@@ -1,30 +1,35 @@
 // Generates schema/* (field facts) and types/* (TypeScript shapes) of src/apimachinery and src/kinds from the Go API types.
 //
-//   node tools/generate-schema.mjs API_DIR APIMACHINERY_DIR
+//   node tools/generate-schema.mjs DIR
 //
-// The two folders are those of the Go packages k8s.io/api and k8s.io/apimachinery, as a distribution's
-// golang-k8s-api-dev and golang-k8s-apimachinery-dev install them. Only facts are taken: names, types, protobuf
+// DIR holds the Go packages k8s.io/api, apimachinery, apiextensions-apiserver and kube-aggregator under these names, as a
+// distribution's golang-k8s-*-dev packages install them. Only facts are taken: names, types, protobuf
 // numbers, optionality, patch and list keys, enum values. Descriptions stay where they are.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const [apiDir, machineryDir] = process.argv.slice(2);
-if (!machineryDir) throw new Error('usage: node tools/generate-schema.mjs API_DIR APIMACHINERY_DIR');
+const [dir] = process.argv.slice(2);
+if (!dir) throw new Error('usage: node tools/generate-schema.mjs DIR');
 
-/** [id prefix, path of types.go]. The id prefix is what other packages' references resolve to. */
+/** Those of k8s.io/api, each with its version. */
+const GROUPS = [
+  'core/v1', 'admission/v1', 'admissionregistration/v1', 'apps/v1', 'authentication/v1', 'authorization/v1', 'autoscaling/v1', 'autoscaling/v2', 'batch/v1',
+  'certificates/v1', 'coordination/v1', 'discovery/v1', 'events/v1', 'flowcontrol/v1', 'networking/v1', 'node/v1', 'policy/v1', 'rbac/v1', 'resource/v1',
+  'scheduling/v1', 'storage/v1',
+];
+/** [id prefix, files with its types]. The id prefix is what other packages' references resolve to. */
 const PACKAGES = [
-  ['meta.v1', join(machineryDir, 'pkg/apis/meta/v1/types.go')],
-  ...['core/v1', 'apps/v1', 'batch/v1', 'certificates/v1', 'coordination/v1', 'discovery/v1', 'events/v1', 'authentication/v1', 'authorization/v1', 'rbac/v1', 'policy/v1'].map((p) => [
-    p.replace('/', '.'),
-    join(apiDir, p, 'types.go'),
-  ]),
+  ['meta.v1', 'apimachinery/pkg/apis/meta/v1/types.go', 'apimachinery/pkg/apis/meta/v1/group_version.go'],
+  ...GROUPS.map((group) => [group.replace('/', '.'), `api/${group}/types.go`]),
+  ['apiextensions.v1', 'apiextensions-apiserver/pkg/apis/apiextensions/v1/types.go', 'apiextensions-apiserver/pkg/apis/apiextensions/v1/types_jsonschema.go'],
+  ['apiregistration.v1', 'kube-aggregator/pkg/apis/apiregistration/v1/types.go'],
 ];
 const SCALARS = { string: 'string', bool: 'bool', int: 'int32', int32: 'int32', int64: 'int64', float64: 'double', byte: 'byte' };
 const FOREIGN = {
   'resource.Quantity': 'Quantity', 'intstr.IntOrString': 'IntOrString', 'runtime.RawExtension': 'Raw', 'runtime.Object': 'Raw',
   'types.UID': 'string', 'types.NodeName': 'string', 'types.NamespacedName': 'string',
 };
-const OWN_SCALARS = { 'meta.v1.Time': 'Time', 'meta.v1.MicroTime': 'MicroTime', 'meta.v1.Duration': 'Duration', 'meta.v1.FieldsV1': 'FieldsV1' };
+const OWN_SCALARS = { 'meta.v1.Time': 'Time', 'meta.v1.MicroTime': 'MicroTime', 'meta.v1.Duration': 'Duration', 'meta.v1.FieldsV1': 'FieldsV1', 'apiextensions.v1.JSON': 'JSON' };
 
 const aliases = new Map(); // id -> Go type expression, with its package
 const enums = new Map(); // id -> values
@@ -32,9 +37,9 @@ const structs = new Map(); // id -> [{...}]
 const atomicStructs = new Set(); // ids of structs that server-side apply takes as a whole wherever they stand
 
 function parsePackage(prefix, file) {
-  const text = readFileSync(file, 'utf8');
+  const text = readFileSync(join(dir, file), 'utf8');
   const imports = {};
-  for (const [, alias, path] of text.matchAll(/^\s+(\w+)?\s*"(k8s\.io\/[^"]+)"$/gm)) {
+  for (const [, alias, path] of text.matchAll(/^(?:import|\s)\s*(\w+)?\s*"(k8s\.io\/[^"]+)"$/gm)) {
     const m = path.match(/(?:api|apis)\/(\w+)\/(v\w+)$/);
     if (m) imports[alias ?? m[2]] = `${m[1]}.${m[2]}`;
   }
@@ -46,8 +51,8 @@ function parsePackage(prefix, file) {
   for (const [, type, value] of text.matchAll(/^\s+\w+\s+(\w+)\s+=\s+"([^"]*)"/gm)) {
     if (isEnum.has(type)) enums.set(`${prefix}.${type}`, [...(enums.get(`${prefix}.${type}`) ?? []), value]);
   }
-  for (const [, doc, name, body] of text.matchAll(/((?:^\/\/.*\n)*)^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
-    structs.set(`${prefix}.${name}`, parseStruct(body, prefix, imports));
+  for (const [, doc, name, body] of text.matchAll(/((?:^\/\/.*\n)*)^type (\w+) struct ?\{(?:\}|\n([\s\S]*?)^\})/gm)) {
+    if (!OWN_SCALARS[`${prefix}.${name}`]) structs.set(`${prefix}.${name}`, parseStruct(body ?? '', prefix, imports));
     if (/^\/\/ ?\+structType=atomic/m.test(doc)) atomicStructs.add(`${prefix}.${name}`);
   }
 }
@@ -101,10 +106,14 @@ function resolve(expr, prefix, imports) {
 /** A list inside a list or map exists in Go only under a named type (ExtraValue), which protobuf wraps in a message. */
 const nest = (of, item) => (item.of ? { of, type: item.type, itemOf: item.of } : { of, ...item });
 
+const numbered = (f) => ({ id: Number(f.tag.protobuf?.split(',')[1] ?? 0), ...resolve(f.expr, f.prefix, f.imports) });
+
 function fieldFacts(f) {
-  const [jsonName, ...opts] = (f.tag.json ?? '').split(',');
+  // A type that writes its own JSON has no names for it: one of its fields is the whole.
+  if (f.tag.json === undefined) return [f.tag.protobuf.match(/name=(\w+)/)[1], { ...numbered(f), bare: true }];
+  const [jsonName, ...opts] = f.tag.json.split(',');
   const inline = opts.includes('inline') || jsonName === '';
-  const facts = { id: Number(f.tag.protobuf?.split(',')[1] ?? 0), ...resolve(f.expr, f.prefix, f.imports) };
+  const facts = numbered(f);
   if (inline) facts.inline = true;
   const optional = opts.includes('omitempty') || opts.includes('omitzero');
   if (optional) facts.omit = true;
@@ -119,7 +128,7 @@ function fieldFacts(f) {
 }
 
 const isStruct = (facts) => structs.has(facts.type);
-const TS = { string: 'string', bool: 'boolean', int32: 'number', int64: 'number', double: 'number', byte: 'number', bytes: 'string', Quantity: 'string | number', IntOrString: 'number | string', Time: 'string', MicroTime: 'string', Duration: 'string', FieldsV1: 'JsonObject', Raw: 'JsonObject' };
+const TS = { string: 'string', bool: 'boolean', int32: 'number', int64: 'number', double: 'number', byte: 'number', bytes: 'string', Quantity: 'string | number', IntOrString: 'number | string', Time: 'string', MicroTime: 'string', Duration: 'string', FieldsV1: 'JsonObject', Raw: 'JsonObject', JSON: 'Json' };
 const ALWAYS_SET = new Set(['meta.v1.ObjectMeta/name', 'meta.v1.ObjectMeta/uid', 'meta.v1.ObjectMeta/resourceVersion', 'meta.v1.ObjectMeta/creationTimestamp']);
 
 function tsType(facts, prefix, used) {
@@ -129,7 +138,7 @@ function tsType(facts, prefix, used) {
     if (pkg !== prefix) { used.add(pkg); base = `${pkg.replace('.', '_')}.${name}`; } else base = name;
   }
   if (facts.enum && facts.enum.length > 1) base = `${facts.enum.map((v) => `'${v}'`).join(' | ')} | (string & {})`;
-  if (facts.type === 'Raw' || facts.type === 'FieldsV1') used.add('json');
+  if (base.startsWith('Json')) used.add(base);
   const wrap = (of, t) => (of === 'list' ? `readonly ${/[ |]/.test(t) ? `(${t})` : t}[]` : of === 'map' ? `{ readonly [key: string]: ${t} }` : t);
   return wrap(facts.of, facts.itemOf ? wrap(facts.itemOf, base) : base);
 }
@@ -151,6 +160,10 @@ function emitPackage(prefix) {
     data.push(`  ${name}: {`);
     for (const [field, facts] of all) if (field !== 'TypeMeta') data.push(`    ${/^\w+$/.test(field) ? field : `'${field}'`}: ${literal(facts)},`);
     data.push('  },');
+    if (all.some(([, f]) => f.bare)) {
+      ts.push(`export type ${name} = ${all.map(([, f]) => tsType(f, prefix, used)).join(' | ')};`, '');
+      continue;
+    }
     ts.push(`export interface ${name} {`);
     if (top) ts.push('  readonly apiVersion: string;', '  readonly kind: string;');
     for (const [field, facts] of flat(id).filter(([n]) => n !== '-')) {
@@ -161,7 +174,8 @@ function emitPackage(prefix) {
   }
   data.push('};', 'export default facts;', '');
   const head = [`// Shapes of ${prefix} as TypeScript sees them, deeply read-only, generated by tools/generate-schema.mjs: do not edit.`];
-  if (used.delete('json')) head.push(`import type { JsonObject } from '../../apimachinery/json.js';`);
+  const json = ['Json', 'JsonObject'].filter((name) => used.delete(name));
+  if (json.length > 0) head.push(`import type { ${json.join(', ')} } from '../../apimachinery/json.js';`);
   for (const pkg of [...used].sort()) head.push(`import type * as ${pkg.replace('.', '_')} from '${pkg === 'meta.v1' ? '../../apimachinery/types' : '.'}/${pkg.replace('.', '_')}.js';`);
   const file = prefix.replace('.', '_');
   const root = rootOf(prefix);
@@ -174,6 +188,6 @@ const rootOf = (prefix) => (prefix === 'meta.v1' ? 'src/apimachinery' : 'src/kin
 
 const literal = (v) => `{ ${Object.entries(v).map(([k, x]) => `${k}: ${JSON.stringify(x).replaceAll('"', "'")}`).join(', ')} }`;
 
-for (const [prefix, file] of PACKAGES) parsePackage(prefix, file);
+for (const [prefix, ...files] of PACKAGES) for (const file of files) parsePackage(prefix, file);
 for (const [prefix] of PACKAGES) for (const dir of ['schema', 'types']) mkdirSync(`${rootOf(prefix)}/${dir}`, { recursive: true });
 for (const [prefix] of PACKAGES) emitPackage(prefix);

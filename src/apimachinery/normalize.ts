@@ -1,5 +1,6 @@
 // normalize: an object as a client sent it becomes one as Go would hold it: typed, pruned, zero values where Go has them.
 
+import { bareFieldOf, bareFormsOf } from './bare.js';
 import { JSON_DEPTH_MAX, type MutableJson, type MutableJsonObject, setMember, tooDeep } from './clone.js';
 import { MAX_STRICT_ERRORS } from './codec/strict.js';
 import { isJsonObject, type Json, type JsonObject } from './json.js';
@@ -75,10 +76,12 @@ function planOf(schema: ObjectSchema): Plan {
 export const isWholeObject = (schema: ObjectSchema) => schema.fields.has('metadata') && !/(TemplateSpec|ClaimTemplate)$/.test(schema.id);
 
 const goName = (schema: ObjectSchema) => schema.id.slice(schema.id.lastIndexOf('.') + 1);
+/** With its package, which in Go is named after the version: `core.v1.Pod` is a `v1.Pod`. */
+const goTypeOf = (schema: ObjectSchema) => schema.id.slice(schema.id.indexOf('.') + 1);
 
 function slotOf(field: Field): Slot {
   const { name, object, of, itemOf } = field;
-  const goType = object ? `v1.${goName(object)}` : rulesOf(field).goType;
+  const goType = object ? goTypeOf(object) : rulesOf(field).goType;
   let convert = object ? convertObject(object) : convertScalar(field);
   const zero = (walk: Walk) => zeroOf(field, walk);
   const zeroItem = itemOf ? () => emptyOf(itemOf) : zero;
@@ -93,9 +96,19 @@ function rulesOf({ name, type }: Field): ScalarRules {
 }
 
 function convertObject(schema: ObjectSchema): Slot['convert'] {
+  if (schema.bare) return convertBare(schema);
   return (walk, value) => {
     if (isJsonObject(value)) return walk.object(planOf(schema), value);
     throw new UnfitValue('', describe(value));
+  };
+}
+
+function convertBare(schema: ObjectSchema): Slot['convert'] {
+  const slots = new Map(schema.messageFields.map((field) => [field, slotOf(field)]));
+  return (walk, value) => {
+    const field = bareFieldOf(schema, value);
+    if (field) return slots.get(field)!.convert(walk, value);
+    throw new UnfitValue(`${bareFormsOf(schema)} expected`);
   };
 }
 
@@ -119,13 +132,15 @@ function nest(of: 'list' | 'map', goType: string, convert: Slot['convert'], zero
   return (walk, value) => {
     if (!isJsonObject(value)) throw new UnfitValue('', describe(value), goType);
     const out: MutableJsonObject = {};
-    for (const key of Object.keys(value)) setMember(out, key, item(walk, value[key] ?? null));
+    for (const key of Object.keys(value)) setMember(out, key, walk.entry(key, value[key] ?? null, item));
     return out;
   };
 }
 
-const zeroOf = (field: Field, walk: Walk): MutableJson =>
-  field.object ? walk.object(planOf(field.object), {}) : (rulesOf(field).zero ?? null);
+function zeroOf(field: Field, walk: Walk): MutableJson {
+  if (field.object?.bare) return null;
+  return field.object ? walk.object(planOf(field.object), {}) : (rulesOf(field).zero ?? null);
+}
 
 /** For fields that are there even if nobody set them. */
 function makerOf(field: Field): ((walk: Walk) => MutableJson) | undefined {
@@ -151,7 +166,8 @@ function isEmpty(value: MutableJson): boolean {
 /** One pass over one object: where it is, and what it found. */
 class Walk {
   readonly unknown: string[] = [];
-  readonly #path: (string | number)[] = [];
+  /** Names of fields, indices of lists, and keys of maps (in a list of their own). */
+  readonly #path: (string | number | readonly [string])[] = [];
 
   object(plan: Plan, input: JsonObject): MutableJsonObject {
     if (this.#path.length > JSON_DEPTH_MAX) throw tooDeep();
@@ -180,6 +196,14 @@ class Walk {
     return out;
   }
 
+  entry(key: string, value: Json, item: (walk: Walk, value: Json) => MutableJson): MutableJson {
+    if (typeof value !== 'object') return item(this, value);
+    this.#path.push([key]);
+    const converted = item(this, value);
+    this.#path.pop();
+    return converted;
+  }
+
   #field(plan: Plan, slot: Slot, value: Json, out: MutableJsonObject): void {
     this.#path.push(slot.name);
     try {
@@ -200,7 +224,7 @@ class Walk {
 
   #pathTo(key: string): string {
     let text = '';
-    for (const part of this.#path) text += typeof part === 'number' ? `[${part}]` : text ? `.${part}` : part;
+    for (const part of this.#path) text += typeof part === 'number' ? `[${part}]` : text ? `.${part}` : String(part);
     return text ? `${text}.${key}` : key;
   }
 }

@@ -140,6 +140,7 @@ export const scalars: { readonly [S in Scalar]: ScalarRules } = {
   MicroTime: { goType: 'v1.MicroTime', zero: undefined, convert: timestamp(canonicalMicroTime, RFC_3339_MICRO_LAYOUT) },
   Duration: { goType: 'v1.Duration', zero: '0s', convert: text },
   Raw: { goType: 'runtime.RawExtension', zero: undefined, convert: (value) => cloneJson(value) },
+  JSON: { goType: 'v1.JSON', zero: undefined, convert: (value) => cloneJson(value) },
   FieldsV1: { goType: 'v1.FieldsV1', zero: undefined, convert: fields },
 };
 

@@ -2,7 +2,10 @@
 // Facts are generated per package (schema/); `Schemas` links them by type id such as `core.v1.Pod`.
 import type { Json } from './json.js';
 
-/** What a leaf is. Quantity, IntOrString, Time, MicroTime and Duration are JSON strings (or numbers) with messages of their own in protobuf. */
+/**
+ * What a leaf is. Quantity, IntOrString, Time, MicroTime and Duration are JSON strings (or numbers) with messages of their own in
+ * protobuf; Raw is an object and JSON any value, both of which protobuf has as text.
+ */
 export type Scalar =
   | 'string'
   | 'bool'
@@ -17,6 +20,7 @@ export type Scalar =
   | 'MicroTime'
   | 'Duration'
   | 'Raw'
+  | 'JSON'
   | 'FieldsV1';
 
 export interface FieldFacts {
@@ -34,6 +38,8 @@ export interface FieldFacts {
   readonly required?: boolean;
   /** The fields of `type` stand in the parent's JSON, but in a message of their own in protobuf. */
   readonly inline?: boolean;
+  /** In JSON its value, without a name, is the whole object: of several such fields, the one that it fits (a schema or a boolean). */
+  readonly bare?: boolean;
   readonly default?: Json;
   readonly enum?: readonly string[];
   /** Strategic merge: `merge`, `replace`, `retainKeys` or `merge,retainKeys`, and the merge key of a list of objects. */
@@ -61,6 +67,8 @@ export interface ObjectSchema {
   readonly fields: ReadonlyMap<string, Field>;
   /** As protobuf has them: inlined types are messages of their own. */
   readonly messageFields: readonly Field[];
+  /** It has a form in JSON for each of its fields, which are all `bare`; `fields` is empty. */
+  readonly bare: boolean;
 }
 
 /** All object types of a set of packages, linked lazily, since types may be recursive. */
@@ -86,11 +94,12 @@ export class Schemas {
     if (!facts) throw new Error(`schema: no type ${id}`);
     const fields = new Map<string, Field>();
     const messageFields: Field[] = [];
-    const schema: ObjectSchema = { id, fields, messageFields };
+    const schema: ObjectSchema = { id, fields, messageFields, bare: Object.values(facts).some((fact) => fact.bare) };
     this.#linked.set(id, schema);
     for (const [name, fact] of Object.entries(facts)) {
       const field: Field = { ...fact, name, object: this.#facts.has(fact.type) ? this.get(fact.type) : undefined };
       messageFields.push(field);
+      if (fact.bare) continue;
       if (!fact.inline) fields.set(name, field);
       else for (const inner of field.object?.fields.values() ?? []) fields.set(inner.name, inner);
     }

@@ -25,17 +25,29 @@ import { services } from './core/service.js';
 import { serviceAccounts } from './core/serviceaccount.js';
 import type { AnyKind } from './define.js';
 import { endpointSlices } from './discovery/endpointslice.js';
+import admission_v1 from './schema/admission_v1.js';
+import admissionregistration_v1 from './schema/admissionregistration_v1.js';
+import apiextensions_v1 from './schema/apiextensions_v1.js';
+import apiregistration_v1 from './schema/apiregistration_v1.js';
 import apps_v1 from './schema/apps_v1.js';
 import authentication_v1 from './schema/authentication_v1.js';
 import authorization_v1 from './schema/authorization_v1.js';
+import autoscaling_v1 from './schema/autoscaling_v1.js';
+import autoscaling_v2 from './schema/autoscaling_v2.js';
 import batch_v1 from './schema/batch_v1.js';
 import certificates_v1 from './schema/certificates_v1.js';
 import coordination_v1 from './schema/coordination_v1.js';
 import core_v1 from './schema/core_v1.js';
 import discovery_v1 from './schema/discovery_v1.js';
 import events_v1 from './schema/events_v1.js';
+import flowcontrol_v1 from './schema/flowcontrol_v1.js';
+import networking_v1 from './schema/networking_v1.js';
+import node_v1 from './schema/node_v1.js';
 import policy_v1 from './schema/policy_v1.js';
 import rbac_v1 from './schema/rbac_v1.js';
+import resource_v1 from './schema/resource_v1.js';
+import scheduling_v1 from './schema/scheduling_v1.js';
+import storage_v1 from './schema/storage_v1.js';
 
 export const kinds: readonly AnyKind[] = [
   pods,
@@ -79,15 +91,27 @@ export function kindByGvk(apiVersion: string, kind: string): AnyKind | undefined
 /** The field facts of every type that the kinds, and the bodies of their subresources, are made of. */
 export const schemas = new Schemas({
   'meta.v1': meta_v1,
+  'admission.v1': admission_v1,
+  'admissionregistration.v1': admissionregistration_v1,
+  'apiextensions.v1': apiextensions_v1,
+  'apiregistration.v1': apiregistration_v1,
   'apps.v1': apps_v1,
   'authentication.v1': authentication_v1,
   'authorization.v1': authorization_v1,
+  'autoscaling.v1': autoscaling_v1,
+  'autoscaling.v2': autoscaling_v2,
   'batch.v1': batch_v1,
   'certificates.v1': certificates_v1,
   'coordination.v1': coordination_v1,
   'core.v1': core_v1,
   'discovery.v1': discovery_v1,
   'events.v1': events_v1,
+  'flowcontrol.v1': flowcontrol_v1,
+  'networking.v1': networking_v1,
+  'node.v1': node_v1,
   'policy.v1': policy_v1,
   'rbac.v1': rbac_v1,
+  'resource.v1': resource_v1,
+  'scheduling.v1': scheduling_v1,
+  'storage.v1': storage_v1,
 });

@@ -45,6 +45,7 @@ function fieldType(field: Field): ApplyType {
 }
 
 function valueType({ object, type, structType, name }: Field): ApplyType {
+  if (object?.bare) return UNTYPED_DEDUCED;
   if (object) return structType ? withAtomicMap(applyTypeOf(object), structType === 'atomic') : applyTypeOf(object);
   if (!isScalar(type)) throw new Error(`schema: field ${name} has unknown type ${type}`);
   return SCALARS[type];
@@ -84,5 +85,6 @@ const SCALARS: { readonly [S in Scalar]: ApplyType } = {
   MicroTime: scalar('untyped'),
   Duration: scalar('string'),
   Raw: UNTYPED_ATOMIC,
+  JSON: UNTYPED_DEDUCED,
   FieldsV1: mapOf(UNTYPED_DEDUCED, false),
 };

@@ -1,4 +1,5 @@
 // Objects as application/vnd.kubernetes.protobuf: the message that the schema facts describe, in runtime.Unknown, as Go writes it.
+import { wrapBare } from '../bare.js';
 import type { Json, JsonObject } from '../json.js';
 import type { Field, ObjectSchema } from '../schema.js';
 import { WireWriter } from './wire-writer.js';
@@ -127,14 +128,13 @@ const ZEROS: { readonly [type: string]: Json | undefined } = {
   MicroTime: null,
   Duration: '0s',
   Raw: null,
+  JSON: null,
   FieldsV1: null,
 };
 
 function itemWriter(field: Field): WriteValue {
   const { itemOf, object } = field;
-  const one: WriteValue = object
-    ? (writer, id, value) => writeNested(writer, id, object, (value ?? EMPTY) as JsonObject)
-    : scalarWriter(field);
+  const one: WriteValue = object ? (writer, id, value) => writeNested(writer, id, object, value ?? EMPTY) : scalarWriter(field);
   if (!itemOf) return one;
   return (writer, id, value) => {
     const mark = writer.size;
@@ -144,9 +144,9 @@ function itemWriter(field: Field): WriteValue {
   };
 }
 
-function writeNested(writer: WireWriter, id: number, schema: ObjectSchema, object: JsonObject): void {
+function writeNested(writer: WireWriter, id: number, schema: ObjectSchema, value: Json): void {
   const mark = writer.size;
-  writeMessage(writer, schema, object);
+  writeMessage(writer, schema, schema.bare ? wrapBare(schema, value) : (value as JsonObject));
   writer.message(id, mark);
 }
 
@@ -206,6 +206,7 @@ const SCALARS: { readonly [type: string]: WriteValue | undefined } = {
     writer.message(id, mark);
   },
   Raw: writeRaw,
+  JSON: writeRaw,
   FieldsV1: writeRaw,
 };
 

@@ -1,4 +1,5 @@
 // application/vnd.kubernetes.protobuf bodies: runtime.Unknown around a message that the schema facts describe.
+import { unwrapBare } from '../bare.js';
 import { JSON_DEPTH_MAX, type MutableJson, type MutableJsonObject, setMember, tooDeep } from '../clone.js';
 import type { JsonObject } from '../json.js';
 import type { Field, ObjectSchema } from '../schema.js';
@@ -138,7 +139,7 @@ function readOne(field: Field, reader: WireReader, wireType: number, depth: numb
   if (field.object) {
     const out: MutableJsonObject = {};
     readMessage(field.object, expectMessage(field, reader, wireType), out, depth + 1);
-    return out;
+    return field.object.bare ? unwrapBare(field.object, out) : out;
   }
   const scalar = SCALARS.get(field.type);
   if (!scalar || scalar.wireType !== wireType) throw wrongWireType(field, wireType);
@@ -173,6 +174,7 @@ const SCALARS: ReadonlyMap<string, WireScalar> = new Map<string, WireScalar>([
   ['MicroTime', { wireType: BYTES, read: (reader) => readTime(reader.message(), 6) }],
   ['Duration', { wireType: BYTES, read: (reader) => readDuration(reader.message()) }],
   ['Raw', { wireType: BYTES, read: (reader) => readRaw(reader.message()) }],
+  ['JSON', { wireType: BYTES, read: (reader) => readRaw(reader.message()) }],
   ['FieldsV1', { wireType: BYTES, read: (reader) => readRaw(reader.message()) }],
 ]);
 

@@ -150,6 +150,8 @@ const facts: PackageFacts = {
   RootPaths: {
     paths: { id: 1, of: 'list', type: 'string', required: true, listType: 'atomic' },
   },
+  Patch: {
+  },
   LabelSelector: {
     matchLabels: { id: 1, of: 'map', type: 'string', omit: true },
     matchExpressions: { id: 2, of: 'list', type: 'meta.v1.LabelSelectorRequirement', omit: true, listType: 'atomic' },
@@ -172,8 +174,6 @@ const facts: PackageFacts = {
     fieldsType: { id: 6, type: 'string', omit: true },
     fieldsV1: { id: 7, type: 'FieldsV1', pointer: true, omit: true },
     subresource: { id: 8, type: 'string', omit: true },
-  },
-  FieldsV1: {
   },
   Table: {
     metadata: { id: 0, type: 'meta.v1.ListMeta', omit: true },
@@ -214,6 +214,28 @@ const facts: PackageFacts = {
     lastTransitionTime: { id: 4, type: 'Time', required: true },
     reason: { id: 5, type: 'string', required: true },
     message: { id: 6, type: 'string', required: true },
+  },
+  GroupResource: {
+    group: { id: 1, type: 'string', required: true },
+    resource: { id: 2, type: 'string', required: true },
+  },
+  GroupVersionResource: {
+    group: { id: 1, type: 'string', required: true },
+    version: { id: 2, type: 'string', required: true },
+    resource: { id: 3, type: 'string', required: true },
+  },
+  GroupKind: {
+    group: { id: 1, type: 'string', required: true },
+    kind: { id: 2, type: 'string', required: true },
+  },
+  GroupVersionKind: {
+    group: { id: 1, type: 'string', required: true },
+    version: { id: 2, type: 'string', required: true },
+    kind: { id: 3, type: 'string', required: true },
+  },
+  GroupVersion: {
+    group: { id: 1, type: 'string', required: true },
+    version: { id: 2, type: 'string', required: true },
   },
 };
 export default facts;

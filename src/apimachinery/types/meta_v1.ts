@@ -199,6 +199,9 @@ export interface RootPaths {
   readonly paths: readonly string[];
 }
 
+export interface Patch {
+}
+
 export interface LabelSelector {
   readonly matchLabels?: { readonly [key: string]: string };
   readonly matchExpressions?: readonly LabelSelectorRequirement[];
@@ -224,9 +227,6 @@ export interface ManagedFieldsEntry {
   readonly fieldsType?: string;
   readonly fieldsV1?: JsonObject;
   readonly subresource?: string;
-}
-
-export interface FieldsV1 {
 }
 
 export interface Table {
@@ -283,4 +283,31 @@ export interface Condition {
   readonly lastTransitionTime: string;
   readonly reason: string;
   readonly message: string;
+}
+
+export interface GroupResource {
+  readonly group: string;
+  readonly resource: string;
+}
+
+export interface GroupVersionResource {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+}
+
+export interface GroupKind {
+  readonly group: string;
+  readonly kind: string;
+}
+
+export interface GroupVersionKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+export interface GroupVersion {
+  readonly group: string;
+  readonly version: string;
 }

@@ -9,7 +9,12 @@ export interface OpenApiSchema {
 }
 
 const TYPE_FIELDS = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
-const META_PREFIX = 'meta.v1.';
+/** Groups that upstream's modules other than k8s.io/api hold. */
+const MODULES: { readonly [group: string]: string } = {
+  meta: 'io.k8s.apimachinery.pkg.apis',
+  apiextensions: 'io.k8s.apiextensions-apiserver.pkg.apis',
+  apiregistration: 'io.k8s.kube-aggregator.pkg.apis',
+};
 /** Types that are JSON leaves, though protobuf has messages for some of them. */
 const SCALARS: { readonly [type: string]: OpenApiSchema } = {
   string: { type: 'string' },
@@ -22,6 +27,7 @@ const SCALARS: { readonly [type: string]: OpenApiSchema } = {
   Duration: { type: 'string' },
   FieldsV1: { type: 'object' },
   Raw: { type: 'object' },
+  JSON: {},
 };
 const NAMED_SCALARS: { readonly [type: string]: { readonly name: string; readonly schema: OpenApiSchema } } = {
   Quantity: { name: 'io.k8s.apimachinery.pkg.api.resource.Quantity', schema: { oneOf: [{ type: 'string' }, { type: 'number' }] } },
@@ -35,8 +41,7 @@ const NAMED_SCALARS: { readonly [type: string]: { readonly name: string; readonl
 
 /** `core.v1.Pod` under the name that upstream's documents have for it. */
 export function componentName(id: string): string {
-  if (id.startsWith(META_PREFIX)) return `io.k8s.apimachinery.pkg.apis.${id}`;
-  return `io.k8s.api.${id}`;
+  return `${MODULES[id.slice(0, id.indexOf('.'))] ?? 'io.k8s.api'}.${id}`;
 }
 
 /** Collects the schemas of types and of all that they refer to. */
@@ -73,6 +78,7 @@ export class Components {
   }
 
   #object(schema: ObjectSchema, isKind: boolean): OpenApiSchema {
+    if (schema.bare) return {};
     const properties: { [name: string]: OpenApiSchema } = isKind ? { ...TYPE_FIELDS } : {};
     const required: string[] = [];
     for (const field of schema.fields.values()) {

@@ -19,6 +19,7 @@ const SCALARS: { readonly [type: string]: fc.Arbitrary<Json> } = {
   Time: instant.map((t) => `${t}Z`),
   MicroTime: instant.map((t) => `${t}.123456Z`),
   Raw: fc.record({ kind: fc.string(), list: fc.array(fc.integer()) }),
+  JSON: fc.oneof(fc.integer(), fc.string({ maxLength: 4 }), fc.boolean(), fc.record({ list: fc.array(fc.integer(), { maxLength: 2 }) })),
   FieldsV1: jsonMap(fc.constant({})),
 };
 
@@ -32,8 +33,15 @@ export function objectOf(schema: ObjectSchema, depth: number): fc.Arbitrary<Json
     ) as fc.Arbitrary<JsonObject>;
 }
 
+/** One of a bare type's forms; a list of nothing has no form in protobuf. */
+function structOf(schema: ObjectSchema, depth: number): fc.Arbitrary<Json> {
+  if (!schema.bare) return objectOf(schema, depth);
+  const forms = schema.messageFields.filter(({ of }) => !of);
+  return fc.oneof(...forms.map((form) => valueOfField(form, depth)));
+}
+
 function valueOfField(field: Field, depth: number): fc.Arbitrary<Json> {
-  let value: fc.Arbitrary<Json> = field.object ? objectOf(field.object, depth - 1) : SCALARS[field.type]!;
+  let value: fc.Arbitrary<Json> = field.object ? structOf(field.object, depth - 1) : SCALARS[field.type]!;
   for (const of of [field.itemOf, field.of]) {
     if (of === 'list') value = fc.array(value, { maxLength: 3 });
     if (of === 'map') value = jsonMap(value);

@@ -142,6 +142,45 @@ test('a null item stands for the zero value', () => {
   expect(normalize(schema('core.v1.ConfigMap'), { data: { a: null } }).object).toMatchObject({ data: { a: '' } });
 });
 
+describe('the schema of a custom resource', () => {
+  const crd = (openAPIV3Schema: JsonObject) => {
+    const spec = { versions: [{ name: 'v1', schema: { openAPIV3Schema } }] };
+    return { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', spec };
+  };
+
+  test('a schema, a boolean or a list stand as they are, and schemas in them are read', () => {
+    const properties = {
+      flags: { type: 'object', additionalProperties: { type: 'boolean', 'x-unknown': 1 } },
+      open: { additionalProperties: true },
+      closed: { additionalProperties: false },
+      list: { type: 'array', items: { type: 'string', nullable: false } },
+      tuple: { items: [{ type: 'string' }, { maximum: 1.5 }] },
+      size: { default: null, enum: [1, 'a', null, { b: [] }], example: { any: ['thing'] }, 'x-kubernetes-int-or-string': true },
+    };
+    const { object, unknownFields } = normalize(schema('apiextensions.v1.CustomResourceDefinition'), crd({ type: 'object', properties }));
+    expect(object).toMatchObject(
+      crd({
+        type: 'object',
+        properties: {
+          flags: { type: 'object', additionalProperties: { type: 'boolean' } },
+          open: { additionalProperties: true },
+          closed: { additionalProperties: false },
+          list: { type: 'array', items: { type: 'string' } },
+          tuple: { items: [{ type: 'string' }, { maximum: 1.5 }] },
+          size: { enum: [1, 'a', null, { b: [] }], example: { any: ['thing'] }, 'x-kubernetes-int-or-string': true },
+        },
+      }),
+    );
+    expect(unknownFields).toEqual(['spec.versions[0].schema.openAPIV3Schema.properties.flags.additionalProperties.x-unknown']);
+  });
+
+  test('what has none of the forms is refused', () => {
+    expect(refused('apiextensions.v1.CustomResourceDefinition', crd({ additionalProperties: 1 })).message).toBe(
+      'CustomResourceDefinition in version "v1" cannot be handled as a CustomResourceDefinition: boolean or JSON schema expected',
+    );
+  });
+});
+
 test('__proto__ never gets into an object', () => {
   const hostile = JSON.parse('{"data":{"__proto__":"x"}}') as JsonObject;
   expect(refused('core.v1.ConfigMap', hostile).code).toBe(400);
