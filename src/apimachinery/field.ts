@@ -60,6 +60,19 @@ export const tooLong = (field: string, max_bytes: number): FieldError => ({
   message: `Too long: may not be more than ${max_bytes} bytes`,
 });
 
+/** `type` is what the value is. */
+export const typeInvalid = (field: string, type: string, detail: string): FieldError => ({
+  reason: 'FieldValueTypeInvalid',
+  field,
+  message: withDetail(`Invalid value: ${show(type)}`, detail),
+});
+
+export const tooMany = (field: string, count: number, max: number): FieldError => ({
+  reason: 'FieldValueTooMany',
+  field,
+  message: `Too many: ${count}: must have at most ${max} items`,
+});
+
 export const notFoundValue = (field: string, value: Json): FieldError => ({
   reason: 'FieldValueNotFound',
   field,

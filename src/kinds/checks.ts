@@ -79,9 +79,3 @@ export function checkNonNegativeQuantity(field: string, quantity: string | numbe
   const { value, errors } = readQuantity(field, quantity);
   return value < 0 ? [invalid(field, String(quantity), 'must be greater than or equal to 0')] : errors;
 }
-
-export const tooMany = (field: string, count: number, max: number): FieldError => ({
-  reason: 'FieldValueTooMany',
-  field,
-  message: `Too many: ${count}: must have at most ${max} items`,
-});

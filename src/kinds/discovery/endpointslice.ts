@@ -1,8 +1,8 @@
 // The kind EndpointSlice of discovery.k8s.io/v1.
 import { isIPv4, isIPv6 } from 'node:net';
-import { duplicate, type FieldError, invalid, required } from '../../apimachinery/field.js';
+import { duplicate, type FieldError, invalid, required, tooMany } from '../../apimachinery/field.js';
 import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.js';
-import { checkImmutable, checkOneOf, checkPort, checkReachableIp, invalids, PROTOCOLS, tooMany } from '../checks.js';
+import { checkImmutable, checkOneOf, checkPort, checkReachableIp, invalids, PROTOCOLS } from '../checks.js';
 import { formatList, UNSET } from '../columns.js';
 import { defineKind } from '../define.js';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../types/discovery_v1.js';
