@@ -7,6 +7,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
   clean: async () => (await import('./cli/clean.js')).cleanCommand,
   kubectl: async () => (await import('./cli/kubectl.js')).kubectlCommand,
   server: async () => (await import('./cli/server.js')).serverCommand,
+  apiserver: async () => (await import('./cli/apiserver.js')).apiserverCommand,
   etcd: async () => (await import('./cli/etcd.js')).etcdCommand,
   token: async () => (await import('./cli/token.js')).tokenCommand,
   agent: async () => (await import('../agent/main.js')).agentCommand,
@@ -20,7 +21,8 @@ On one machine:   porthole up         three nodes, each a network namespace with
 On several:       porthole server     the control plane, on one of them
                   porthole token      a token to join with
                   porthole agent      on each node
-The store:        porthole etcd       serve it alone, save and restore it, show its history, move it`;
+By themselves:    porthole apiserver  the API server, over an etcd cluster
+                  porthole etcd       the store: serve it, save and restore it, show its history, move it`;
 
 const program = new Command('porthole').description(ABOUT).helpCommand(false).enablePositionalOptions();
 const wanted = COMMANDS[process.argv[2] ?? ''];

@@ -1,34 +1,35 @@
 // startControlPlane: etcd store, API server, controllers and scheduler in one process, each an API client under its own user name.
 
-import { ipv4, requireCidr } from '../apimachinery/cidr.js';
-import type { Clock, Random } from '../apimachinery/clock.js';
-import type { Logger } from '../apimachinery/logger.js';
-import { type ApiServer, createApiServer } from '../apiserver/index.js';
+import type { ApiServer } from '../apiserver/index.js';
 import { ApiClient } from '../client/api-client.js';
 import { createEventRecorder } from '../client/event-recorder.js';
-import { writePrivateFile } from '../client/files.js';
 import type { Informers } from '../client/informer.js';
 import { createInformers } from '../client/informers.js';
 import type { ControllerOptions } from '../controllers/define.js';
 import { controllers } from '../controllers/index.js';
 import { startControllers } from '../controllers/manager.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
-import type { Backend } from '../etcd/backend.js';
 import type { EmbeddedBackend } from '../etcd/embedded.js';
 import { type EtcdServer, ListenError, type ListenUrl, serveEtcd, urlText } from '../etcd/grpc/server.js';
 import { openLevelBackend } from '../etcd/leveldb.js';
 import { GROUP_AUTHENTICATED } from '../kinds/wellknown.js';
 import { startScheduler } from '../scheduler/scheduler.js';
-import { makeKubeconfig } from './admin-kubeconfig.js';
+import {
+  type ApiServerSetup,
+  adminUrl,
+  type Closable,
+  ensureClusterPki,
+  HISTORY_RETENTION_MS,
+  identityOf,
+  makeApiServer,
+} from './api-server.js';
 import { dataPaths } from './data-paths.js';
 import { connectEtcd, type EtcdServers } from './etcd-servers.js';
 import { UserError } from './local/user-error.js';
-import { ensurePki, type Pki } from './pki.js';
+import type { Pki } from './pki.js';
 
 const USER_CONTROLLER_MANAGER = 'system:kube-controller-manager';
 const USER_SCHEDULER = 'system:kube-scheduler';
-/** Watches of clients that were away for so long begin anew; the history of the store is bounded by it. */
-const HISTORY_RETENTION_MS = 24 * 3600_000;
 
 /** Where the store is served to etcd's own clients, with the certificates below `pki/etcd`. */
 export interface EtcdListenOptions {
@@ -37,23 +38,11 @@ export interface EtcdListenOptions {
   readonly optional: boolean;
 }
 
-export interface ControlPlaneOptions {
-  readonly dataDir: string;
-  readonly bindAddress: string;
-  readonly securePort: number;
-  readonly advertiseAddress: string;
-  readonly tlsSans: readonly string[];
-  readonly serviceCidr: string;
-  readonly nodePorts: { readonly min: number; readonly max: number };
+export interface ControlPlaneOptions extends ApiServerSetup {
   readonly etcdListen: EtcdListenOptions;
   /** A real etcd cluster to keep the state in; the embedded store is then neither opened nor served. */
   readonly etcdServers?: EtcdServers;
   readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey' | 'rootCa'>;
-  readonly defaultNotReadyTolerationSeconds: number;
-  readonly defaultUnreachableTolerationSeconds: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
 }
 
 export interface ControlPlane {
@@ -65,31 +54,22 @@ export interface ControlPlane {
 
 /** Resolves once requests are served. Rejects with what stood in the way, with nothing left open. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { dataDir, advertiseAddress, tlsSans, serviceCidr, clock, random, log } = options;
-  const paths = dataPaths(dataDir);
-  const embedded = options.etcdServers ? undefined : await openStore(paths.etcd, options);
+  const { clock, log } = options;
+  const embedded = options.etcdServers ? undefined : await openStore(dataPaths(options.dataDir).etcd, options);
   const backend = embedded ?? (await connectEtcd(options.etcdServers!, clock, log.child({ part: 'etcd' })));
   const compaction = startAutoCompaction({ backend, policy: { mode: 'periodic', retention_ms: HISTORY_RETENTION_MS }, clock, log });
   const opened: Closable[] = [backend, { close: async () => compaction.stop() }];
   try {
-    const serviceIp = ipv4(requireCidr(serviceCidr).base + 1);
-    const pki = await ensurePki({ dir: paths.pki, altNames: [advertiseAddress, ...tlsSans], serviceIp, clock, random, log });
-    const url = adminUrl(options);
-    // Before requests are served: whoever finds the API ready finds its kubeconfig too.
-    await writePrivateFile(paths.adminKubeconfig, makeKubeconfig('porthole', { server: url, ca: pki.ca.cert, ...pki.admin }));
+    const pki = await ensureClusterPki(options);
     if (embedded) opened.push(await serveStore(options, embedded, pki));
-    const api = await makeApiServer(options, backend, pki);
+    const api = await makeApiServer(options, backend, identityOf(pki));
     opened.push(api);
     await api.listen();
-    return running(url, opened, [runControllers(options, api, pki), runScheduler(options, api)]);
+    return running(adminUrl(options), opened, [runControllers(options, api, pki), runScheduler(options, api)]);
   } catch (error) {
     for (const part of opened.reverse()) await part.close();
     throw error;
   }
-}
-
-interface Closable {
-  close(): Promise<void>;
 }
 
 /** On each address by itself, so that one that is taken does not cost the others. */
@@ -129,30 +109,6 @@ async function openStore(dir: string, { clock, random, log }: ControlPlaneOption
   } catch (error) {
     throw error instanceof Error && error.cause ? new UserError(error.message, { cause: error }) : error;
   }
-}
-
-/** By the advertised address, unless it is only bound to loopback. */
-function adminUrl({ bindAddress, advertiseAddress, securePort }: ControlPlaneOptions): string {
-  if (bindAddress === '::1') return `https://[::1]:${securePort}`;
-  return `https://${bindAddress.startsWith('127.') ? bindAddress : advertiseAddress}:${securePort}`;
-}
-
-function makeApiServer(options: ControlPlaneOptions, backend: Backend, pki: Pki): Promise<ApiServer> {
-  const { bindAddress, securePort, clock, random, log, serviceCidr, nodePorts, advertiseAddress } = options;
-  return createApiServer({
-    backend,
-    clock,
-    random,
-    log: log.child({ part: 'apiserver' }),
-    tls: { ...pki.apiserver, clientCa: pki.ca.cert },
-    bind: { address: bindAddress, port: securePort },
-    serviceCidr,
-    nodePorts,
-    advertiseAddress,
-    kubeletClient: { ...pki.kubeletClient, ca: pki.ca.cert },
-    defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
-    defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
-  });
 }
 
 interface Loop {

@@ -1,8 +1,8 @@
 // connectEtcd: a real etcd cluster as the control plane's store, named and trusted by the --etcd flags.
-import { readFile } from 'node:fs/promises';
 import type { Clock } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Backend } from '../etcd/backend.js';
+import { pem } from './certificate-files.js';
 import { UserError } from './local/user-error.js';
 
 export interface EtcdServers {
@@ -16,9 +16,9 @@ export interface EtcdServers {
 /** Rejects with a UserError where a file cannot be read or no server answers. */
 export async function connectEtcd(servers: EtcdServers, clock: Clock, log: Logger): Promise<Backend> {
   const [ca, cert, key] = await Promise.all([
-    pem('--etcd-cafile', servers.cafile),
-    pem('--etcd-certfile', servers.certfile),
-    pem('--etcd-keyfile', servers.keyfile),
+    pemIfGiven('--etcd-cafile', servers.cafile),
+    pemIfGiven('--etcd-certfile', servers.certfile),
+    pemIfGiven('--etcd-keyfile', servers.keyfile),
   ]);
   if ((cert === undefined) !== (key === undefined)) throw new UserError('--etcd-certfile and --etcd-keyfile go together: give both');
   // Only who has an etcd cluster needs gRPC's client in memory.
@@ -32,11 +32,4 @@ export async function connectEtcd(servers: EtcdServers, clock: Clock, log: Logge
   }
 }
 
-async function pem(flag: string, path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UserError(`${flag}: ${(error as Error).message}`, { cause: error });
-  }
-}
+const pemIfGiven = async (flag: string, path: string | undefined) => (path === undefined ? undefined : pem(flag, path));

@@ -11,6 +11,8 @@ export interface StartContext {
 /** Undefined for what the person who started it did not cause: a defect, which must be seen with its stack. */
 export function startFailure(error: unknown, { dataDir, bindAddress, securePort }: StartContext): string | undefined {
   if (error instanceof UserError) return error.message;
+  // An option that makes no sense, which only the part that it is for could find.
+  if (error instanceof Error && error.message.startsWith('--')) return error.message;
   // The store was opened, but what every cluster has could not be written to it.
   if (isStatus(error, 'ServiceUnavailable')) return /no space left/i.test(error.message) ? noSpace(dataDir) : error.message;
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
