@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Admission } from './admission/admission.js';
+import type { Authorizer } from './authorization/authorizer.js';
 import type { ExternalApis } from './external-apis.js';
 import type { ApiServerOptions } from './options.js';
 import type { Resources } from './resources.js';
@@ -13,5 +14,6 @@ export interface ApiContext {
   readonly log: Logger;
   readonly resources: Resources;
   readonly externalApis: ExternalApis;
+  readonly authorizer: Authorizer;
   readonly admission: Admission;
 }

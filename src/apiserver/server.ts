@@ -5,6 +5,8 @@ import { kinds, schemas } from '../kinds/index.js';
 import { GROUP_MASTERS, PORT_API } from '../kinds/wellknown.js';
 import { Admission, type AdmissionPlugin } from './admission/admission.js';
 import { admissionPlugins } from './admission/index.js';
+import { Authorizer } from './authorization/authorizer.js';
+import { reconcileDefaultPolicy } from './authorization/default-policy.js';
 import { bootstrap, publishEndpoints } from './bootstrap.js';
 import type { ApiContext } from './context.js';
 import type { Exchange, Result } from './exchange.js';
@@ -50,6 +52,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       const client = new ApiClient(transport(SELF));
       const { serviceCidr, advertiseAddress } = options;
       await bootstrap(client, { serviceCidr, port: options.advertisePort ?? (options.bind.port || PORT_API) });
+      await reconcileDefaultPolicy(client);
       const bound = await listener.listen();
       await publishEndpoints(client, { serviceCidr, advertiseAddress, port: options.advertisePort ?? bound.port });
       health.ready = true;
@@ -80,5 +83,7 @@ function contextOf(options: ApiServerOptions): ApiContext {
     storage: (kind, conversion) => new Storage(kind, backend, storedKind(kind) === events ? leases : undefined, conversion),
     cache: (storage) => new WatchCache(storage, backend, clock, log),
   });
-  return { options, clock, random, log, resources, externalApis: new ExternalApis(), admission: new Admission(enabledPlugins(options)) };
+  const authorizer = new Authorizer(resources);
+  const admission = new Admission(enabledPlugins(options));
+  return { options, clock, random, log, resources, externalApis: new ExternalApis(), authorizer, admission };
 }

@@ -44,6 +44,7 @@ export async function createObject(context: ApiContext, { resource, draft, user,
     };
     if (attempt === 1) {
       await context.admission.admit(request, draft, context);
+      resource.extension?.checkRights?.(draft as KubeObject, undefined, user, context);
       prepareForCreate(resource, draft, user, context.random, context.clock.now());
     }
     validateForCreate(resource, draft as KubeObject);
@@ -117,6 +118,7 @@ async function prepare(context: ApiContext, request: UpdateRequest, current: Kub
   if (request.trusted) return draft;
   if (!subresource) resource.kind.defaults?.(draft);
   await context.admission.admit(admissionRequest(request, current), draft, context);
+  resource.extension?.checkRights?.(draft as KubeObject, current, request.user, context);
   const next = prepareForUpdate(resource, draft, current, subresource);
   validateForUpdate(resource, next as KubeObject, current, subresource);
   return next;

@@ -12,7 +12,7 @@ import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { EmbeddedBackend } from '../etcd/embedded.js';
 import { type EtcdServer, ListenError, type ListenUrl, serveEtcd, urlText } from '../etcd/grpc/server.js';
 import { openLevelBackend } from '../etcd/leveldb.js';
-import { GROUP_AUTHENTICATED } from '../kinds/wellknown.js';
+import { GROUP_MASTERS } from '../kinds/wellknown.js';
 import { startScheduler } from '../scheduler/scheduler.js';
 import {
   type ApiServerSetup,
@@ -118,7 +118,7 @@ interface Loop {
 /** What every component but the API server works with: a client, caches over it, and a way to tell events. */
 function component(api: ApiServer, user: string, part: string, { clock, random, log: parent }: ControlPlaneOptions) {
   const log = parent.child({ part });
-  const client = new ApiClient(api.transport({ name: user, groups: [GROUP_AUTHENTICATED] }));
+  const client = new ApiClient(api.transport({ name: user, groups: [GROUP_MASTERS] }));
   const informers = createInformers({ client, clock, random, log });
   const events = (name: string) => createEventRecorder({ client, component: name, clock, random, log });
   return { client, informers, clock, random, log, events };

@@ -1,4 +1,5 @@
 // All controllers, one file each: adding one is one file and one line here.
+import { clusterRoleAggregation } from './clusterroleaggregation.js';
 import { csrApproving } from './csrapproving.js';
 import { csrCleaner } from './csrcleaner.js';
 import { csrSigning } from './csrsigning.js';
@@ -38,4 +39,5 @@ export const controllers: readonly ControllerDefinition[] = [
   resourceQuota,
   serviceAccount,
   rootCaPublisher,
+  clusterRoleAggregation,
 ];

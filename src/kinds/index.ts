@@ -25,6 +25,10 @@ import { services } from './core/service.js';
 import { serviceAccounts } from './core/serviceaccount.js';
 import type { AnyKind } from './define.js';
 import { endpointSlices } from './discovery/endpointslice.js';
+import { clusterRoles } from './rbac/clusterrole.js';
+import { clusterRoleBindings } from './rbac/clusterrolebinding.js';
+import { roles } from './rbac/role.js';
+import { roleBindings } from './rbac/rolebinding.js';
 import admission_v1 from './schema/admission_v1.js';
 import admissionregistration_v1 from './schema/admissionregistration_v1.js';
 import apiextensions_v1 from './schema/apiextensions_v1.js';
@@ -73,6 +77,10 @@ export const kinds: readonly AnyKind[] = [
   endpointSlices,
   leases,
   certificateSigningRequests,
+  roles,
+  clusterRoles,
+  roleBindings,
+  clusterRoleBindings,
 ];
 
 const byResource = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));

@@ -3,6 +3,7 @@
 import type { FieldError } from '../../apimachinery/field.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import type { AnyKind, Mutable } from '../../kinds/define.js';
+import type { ApiContext } from '../context.js';
 import type { UserInfo } from '../options.js';
 
 /**
@@ -19,6 +20,8 @@ export interface ResourceExtension<T extends KubeObject = KubeObject> {
   readonly kind: AnyKind;
   /** Fills in what depends on who asks; before defaults are read by anyone else. */
   prepareForCreate?(draft: Mutable<T>, user: UserInfo): void;
+  /** Refuses with a StatusError what this user may not write though they may write the resource. `draft` has its defaults. */
+  checkRights?(draft: T, old: T | undefined, user: UserInfo, context: ApiContext): void;
   /** Chooses values for what the client left open, avoiding the claim keys in `taken`. Throws StatusError when none is left. */
   allocate?(draft: Mutable<T>, old: T | undefined, taken: () => ReadonlySet<string>): void;
   /** All that is wrong with what `draft` asks to claim. */

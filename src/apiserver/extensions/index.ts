@@ -4,11 +4,18 @@ import type { ApiServerOptions } from '../options.js';
 import { certificateRequester } from './certificates.js';
 import type { ResourceExtension } from './extension.js';
 import { namespaceFinalizers } from './namespaces.js';
+import { rightsOfBindings, rightsOfRoles } from './rbac.js';
 import { serviceClaims } from './services.js';
 
 export function resourceExtensions(
   options: Pick<ApiServerOptions, 'serviceCidr' | 'nodePorts'>,
   random: Random,
 ): readonly ResourceExtension[] {
-  return [namespaceFinalizers, serviceClaims(options, random), certificateRequester] as readonly ResourceExtension[];
+  return [
+    namespaceFinalizers,
+    serviceClaims(options, random),
+    certificateRequester,
+    ...rightsOfRoles,
+    ...rightsOfBindings,
+  ] as readonly ResourceExtension[];
 }

@@ -1,0 +1,17 @@
+// The kind RoleBinding of rbac.authorization.k8s.io/v1.
+import { defineKind } from '../define.js';
+import type { RoleBinding } from '../types/rbac_v1.js';
+import { bindingColumns, bindingDefaults, isPathSegmentName, RBAC_GROUP, validateBinding } from './policy-rules.js';
+
+export const roleBindings = defineKind<RoleBinding>({
+  group: RBAC_GROUP,
+  version: 'v1',
+  kind: 'RoleBinding',
+  plural: 'rolebindings',
+  namespaced: true,
+  schema: 'rbac.v1.RoleBinding',
+  columns: bindingColumns,
+  defaults: bindingDefaults,
+  validateName: isPathSegmentName,
+  validate: (binding, old) => validateBinding(binding, old, true),
+});
