@@ -48,8 +48,11 @@ function mergeValue(field: Field | undefined, current: Json | undefined, value: 
 
 function mergeList(field: Field | undefined, current: readonly Json[], patch: readonly Json[], depth: number): Json[] {
   if (!field?.patch?.split(',').includes('merge')) return patch.map((item) => cloneJson(item));
-  if (!field.key) return mergePrimitiveList(current, patch);
-  return mergeObjectList(field.name, field.key, current, patch, (item, change) => mergeObject(field.object, item, change, depth + 1));
+  const { name, key } = field;
+  // The patch's own order counts where no directive gives another: what is new comes before what the patch does not name.
+  if (!key) return reorder(mergePrimitiveList(current, patch), patch, current, undefined);
+  const merged = mergeObjectList(name, key, current, patch, (item, change) => mergeObject(field.object, item, change, depth + 1));
+  return reorder(merged, patch, current, key);
 }
 
 /** The document's members, or only those that `$retainKeys` names. */

@@ -14,10 +14,24 @@ const containers = (...list: JsonObject[]): JsonObject => spec({ containers: lis
 describe('lists with a merge key', () => {
   const doc = containers({ name: 'a', image: 'a:1', args: ['x'] }, { name: 'b', image: 'b:1' });
 
-  test('items merge into those of the same name, new ones are appended', () => {
+  test('items merge into those of the same name, new ones are put in', () => {
     expect(patched(doc, containers({ name: 'b', image: 'b:2' }, { name: 'c', image: 'c:1' }))).toEqual(
       containers({ name: 'a', image: 'a:1', args: ['x'] }, { name: 'b', image: 'b:2' }, { name: 'c', image: 'c:1' }),
     );
+  });
+
+  test('the patch’s items keep its order; others come before the first that they came before', () => {
+    const names = (live: string, patch: string) => {
+      const list = (text: string) => containers(...[...text].map((name) => ({ name })));
+      const { spec } = patched(list(live), list(patch)) as { spec: { containers: { name: string }[] } };
+      return spec.containers.map(({ name }) => name).join('');
+    };
+    expect(names('a', 'b')).toBe('ba');
+    expect(names('ab', 'b')).toBe('ab');
+    expect(names('abc', 'cb')).toBe('acb');
+    expect(names('abc', 'xc')).toBe('xabc');
+    const { metadata } = patched({ metadata: { finalizers: ['a', 'b'] } }, { metadata: { finalizers: ['c', 'b'] } });
+    expect(metadata).toEqual({ finalizers: ['c', 'a', 'b'] });
   });
 
   test('lists without one inside them are replaced', () => {
