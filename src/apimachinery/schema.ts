@@ -86,6 +86,10 @@ export class Schemas {
     return this.#facts.keys();
   }
 
+  has(id: string): boolean {
+    return this.#facts.has(id);
+  }
+
   /** Throws for an id that no package has: a programming error in a kind's definition. */
   get(id: string): ObjectSchema {
     const linked = this.#linked.get(id);

@@ -69,9 +69,14 @@ interface GroupVersion {
 }
 
 export interface Answer {
+  /** Absent: 200. */
+  readonly code?: number;
   readonly contentType: string;
   readonly bytes: Buffer;
+  /** Whether `bytes` are gzipped; who does not take that gets them unzipped. */
+  readonly zipped?: boolean;
   readonly etag?: string;
+  readonly headers?: { readonly [name: string]: string };
 }
 
 /** Made when first asked for, and again after the kinds that are served have changed. */

@@ -1,9 +1,11 @@
 // Paths that are no resources: discovery, OpenAPI, health, version, metrics.
+import { gunzipSync } from 'node:zlib';
 import { noSuchPath } from '../../apimachinery/status.js';
 import type { ApiContext } from '../context.js';
 import { type Answer, Discovery } from '../discovery.js';
-import type { Exchange, Result } from '../exchange.js';
+import type { Exchange, RequestHeaders, Result } from '../exchange.js';
 import type { Health } from '../health.js';
+import { acceptsGzip } from '../http/compress.js';
 import type { Metrics } from '../metrics.js';
 import { OpenApi } from '../openapi/index.js';
 import { VERSION_INFO } from '../version.js';
@@ -20,7 +22,7 @@ export class PathHandler {
     private readonly metrics: Metrics,
   ) {
     this.#discovery = new Discovery(context.resources);
-    this.#openApi = new OpenApi(context.resources);
+    this.#openApi = new OpenApi(context);
   }
 
   async handle(exchange: Exchange): Promise<Result> {
@@ -31,8 +33,9 @@ export class PathHandler {
     if (path === '/metrics') return text(200, this.metrics.render(this.context.resources));
     const report = await this.health.report(path, query.has('verbose'));
     if (report) return text(report.healthy ? 200 : 500, report.text);
-    const answer = this.#discovery.answer(path, headers.accept) ?? this.#openApi.answer(path, headers.accept);
-    if (answer) return document(answer, headers.ifNoneMatch);
+    const { accept } = headers;
+    const answer = this.#discovery.answer(path, accept) ?? (await this.#openApi.answer(path, accept, query.get('hash')));
+    if (answer) return document(answer, headers);
     throw noSuchPath();
   }
 }
@@ -45,9 +48,13 @@ const text = (code: number, content: string): Result => ({
   headers: { 'x-content-type-options': 'nosniff' },
 });
 
-function document({ contentType, bytes, etag }: Answer, ifNoneMatch: string | undefined): Result {
-  if (etag === undefined) return { type: 'bytes', code: 200, contentType, bytes };
-  const headers = { etag, vary: 'Accept' };
-  if (ifNoneMatch === etag) return { type: 'bytes', code: 304, contentType, bytes: Buffer.alloc(0), headers };
-  return { type: 'bytes', code: 200, contentType, bytes, headers };
+function document({ code = 200, contentType, bytes, zipped, etag, headers: own }: Answer, asked: RequestHeaders): Result {
+  const caching: { [name: string]: string } = etag === undefined ? {} : { etag, vary: zipped ? 'Accept, Accept-Encoding' : 'Accept' };
+  const headers = { ...caching, ...own };
+  if (etag !== undefined && asked.ifNoneMatch === etag) return { type: 'bytes', code: 304, contentType, bytes: NOTHING, headers };
+  if (!zipped) return { type: 'bytes', code, contentType, bytes, headers };
+  if (!acceptsGzip(asked.acceptEncoding)) return { type: 'bytes', code, contentType, bytes: gunzipSync(bytes), headers };
+  return { type: 'bytes', code, contentType, bytes, headers: { ...headers, 'content-encoding': 'gzip' } };
 }
+
+const NOTHING = Buffer.alloc(0);

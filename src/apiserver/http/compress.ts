@@ -17,4 +17,5 @@ export async function compressed(reply: Reply, acceptEncoding: string | undefine
 }
 
 /** As upstream, only the bare word counts: one with a weight does not. */
-const acceptsGzip = (acceptEncoding: string | undefined) => acceptEncoding?.split(',').some((each) => each.trim() === 'gzip') ?? false;
+export const acceptsGzip = (acceptEncoding: string | undefined) =>
+  acceptEncoding?.split(',').some((each) => each.trim() === 'gzip') ?? false;

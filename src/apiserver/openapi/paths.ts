@@ -1,129 +1,227 @@
-// OpenAPI paths: the operations of a resource, as far as clients read them (which kind, which parameters, which patches).
+// OpenAPI v3 paths: the operations of a resource, with their parameters, bodies and answers.
 import type { AnyKind } from '../../kinds/define.js';
-import { subresourcesOf } from '../discovery.js';
+import { type SubresourceInfo, subresourcesOf } from '../discovery.js';
 import { PATCH_TYPES } from '../patches.js';
 import { verbsOf } from '../resources.js';
 import type { OpenApiSchema } from './schema.js';
 
-interface Gvk {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-}
-
+/** The schemas that operations refer to. */
 export interface References {
   readonly object: OpenApiSchema;
   readonly list: OpenApiSchema;
+  readonly deleteOptions: OpenApiSchema;
+  readonly status: OpenApiSchema;
+  /** Of the body and the answer of a subresource; undefined where it has none that documents know. */
+  subresource(info: SubresourceInfo): OpenApiSchema | undefined;
 }
 
-const query = (name: string, type: string) => ({ name, in: 'query', schema: { type, uniqueItems: true } });
-const path = (name: string) => ({ name, in: 'path', required: true, schema: { type: 'string', uniqueItems: true } });
+export interface Paths {
+  readonly [path: string]: PathItem;
+}
+
+/** Parameters of all its operations, and each operation under its HTTP method. */
+export interface PathItem {
+  readonly [key: string]: unknown;
+}
+
+type ParameterType = 'string' | 'integer' | 'boolean';
+
+const query = (name: string, type: ParameterType, description: string) => ({
+  name,
+  in: 'query',
+  description,
+  schema: { type, uniqueItems: true },
+});
+const inPath = (name: string, description: string) => ({
+  name,
+  in: 'path',
+  description,
+  required: true,
+  schema: { type: 'string', uniqueItems: true },
+});
+
+const PRETTY = query('pretty', 'string', 'Whether the answer is to be indented for people to read.');
+const DRY_RUN = query('dryRun', 'string', 'With "All" the request goes through every stage, but nothing is stored.');
+const SELECT_PARAMETERS = [
+  query('continue', 'string', 'The token that the previous page of the same list came with.'),
+  query('fieldSelector', 'string', 'Only objects whose fields match.'),
+  query('labelSelector', 'string', 'Only objects whose labels match.'),
+  query('limit', 'integer', 'The most objects that a page may have.'),
+  query('resourceVersion', 'string', 'How new the state must be, by the rule of resourceVersionMatch.'),
+  query('resourceVersionMatch', 'string', 'How resourceVersion is meant: Exact or NotOlderThan.'),
+  query('sendInitialEvents', 'boolean', 'Whether a watch begins with the state there is, ended by a bookmark.'),
+  query('timeoutSeconds', 'integer', 'After how long a list or watch is ended.'),
+];
 const LIST_PARAMETERS = [
-  query('allowWatchBookmarks', 'boolean'),
-  query('continue', 'string'),
-  query('fieldSelector', 'string'),
-  query('labelSelector', 'string'),
-  query('limit', 'integer'),
-  query('resourceVersion', 'string'),
-  query('resourceVersionMatch', 'string'),
-  query('sendInitialEvents', 'boolean'),
-  query('timeoutSeconds', 'integer'),
-  query('watch', 'boolean'),
+  ...SELECT_PARAMETERS,
+  query('allowWatchBookmarks', 'boolean', 'Whether a watch may bring BOOKMARK events.'),
+  query('watch', 'boolean', 'Whether to go on telling changes as they happen.'),
 ];
-const WRITE_PARAMETERS = [query('dryRun', 'string'), query('fieldManager', 'string'), query('fieldValidation', 'string')];
+const FIELD_MANAGER = query('fieldManager', 'string', 'The name of the program or person that makes the change.');
+const WRITE_PARAMETERS = [
+  DRY_RUN,
+  FIELD_MANAGER,
+  query('fieldValidation', 'string', 'What to do about unknown and repeated fields: Ignore, Warn or Strict.'),
+];
+const FORCE = query('force', 'boolean', 'Whether an apply takes over fields that others manage.');
 const DELETE_PARAMETERS = [
-  query('dryRun', 'string'),
-  query('gracePeriodSeconds', 'integer'),
-  query('orphanDependents', 'boolean'),
-  query('propagationPolicy', 'string'),
+  DRY_RUN,
+  query('gracePeriodSeconds', 'integer', 'How long the object may take to end; 0: at once.'),
+  query('orphanDependents', 'boolean', 'Whether dependents are left behind; propagationPolicy says it better.'),
+  query('propagationPolicy', 'string', 'What becomes of dependents: Orphan, Background or Foreground.'),
 ];
+const CONNECT_METHODS = ['get', 'post'];
+const WRITE_CODES = { create: [200, 201, 202], update: [200, 201], patch: [200, 201] } as const;
 
 /** All paths of a kind. */
-export function pathsOf(kind: AnyKind, references: References): { readonly [path: string]: object } {
+export function pathsOf(kind: AnyKind, references: References): Paths {
   const base = kind.group ? `/apis/${kind.group}/${kind.version}` : `/api/${kind.version}`;
   const collection = kind.namespaced ? `${base}/namespaces/{namespace}/${kind.plural}` : `${base}/${kind.plural}`;
-  const operations = new Operations(kind);
-  const out: { [path: string]: object } = {};
-  out[collection] = operations.collection(references);
-  out[`${collection}/{name}`] = operations.object(references);
-  if (kind.namespaced) out[`${base}/${kind.plural}`] = operations.allNamespaces(references);
-  for (const { name, group, version, kind: subKind, verbs } of subresourcesOf(kind)) {
-    out[`${collection}/{name}/${name}`] = operations.subresource({ group, version, kind: subKind }, verbs);
-  }
-  return out;
+  const operations = new Operations(kind, references);
+  const paths: { [path: string]: PathItem } = {
+    [collection]: operations.collection(),
+    [`${collection}/{name}`]: operations.object(),
+    ...(kind.namespaced ? { [`${base}/${kind.plural}`]: operations.allNamespaces() } : {}),
+  };
+  for (const sub of subresourcesOf(kind)) paths[`${collection}/{name}/${sub.name}`] = operations.subresource(sub);
+  return Object.fromEntries(Object.entries(paths).filter(([, item]) => Object.keys(item).some((key) => key !== 'parameters')));
+}
+
+interface Operation {
+  /** What operation ids begin with. */
+  readonly name: string;
+  /** What stands in operation ids between the version and the kind. */
+  readonly infix?: string;
+  /** Upstream's `x-kubernetes-action`. */
+  readonly action: string;
+  readonly parameters?: readonly object[];
+  /** By media type. */
+  readonly body?: { readonly [type: string]: OpenApiSchema } | undefined;
+  readonly answer?: OpenApiSchema | undefined;
+  readonly codes?: readonly number[];
+  /** Absent: the kind itself. */
+  readonly sub?: SubresourceInfo;
 }
 
 class Operations {
-  readonly #verbs: readonly string[];
+  readonly #verbs: ReadonlySet<string>;
+  readonly #name = inPath('name', 'The name of the object.');
+  readonly #namespace: readonly object[];
 
-  constructor(private readonly kind: AnyKind) {
-    this.#verbs = verbsOf(kind);
+  constructor(
+    private readonly kind: AnyKind,
+    private readonly references: References,
+  ) {
+    this.#verbs = new Set(verbsOf(kind));
+    this.#namespace = kind.namespaced ? [inPath('namespace', 'The namespace of the objects.')] : [];
   }
 
-  collection({ object, list }: References): object {
-    return this.#only({
-      list: ['get', this.#operation('list', [], { 200: list }, LIST_PARAMETERS)],
-      create: ['post', this.#operation('post', [object], { 200: object, 201: object, 202: object }, WRITE_PARAMETERS)],
-      deletecollection: ['delete', this.#operation('deletecollection', [], {}, [...DELETE_PARAMETERS, ...LIST_PARAMETERS])],
+  collection(): PathItem {
+    const { object, list, deleteOptions, status } = this.references;
+    return this.#item(this.#namespace, {
+      get: this.#if('list', { name: 'list', action: 'list', parameters: LIST_PARAMETERS, answer: list }),
+      post: this.#if('create', this.#write('create', 'post', object)),
+      delete: this.#if('deletecollection', {
+        name: 'delete',
+        infix: 'Collection',
+        action: 'deletecollection',
+        parameters: [...DELETE_PARAMETERS, ...SELECT_PARAMETERS],
+        body: { '*/*': deleteOptions },
+        answer: status,
+      }),
     });
   }
 
-  object({ object }: References): object {
-    return this.#only({
-      get: ['get', this.#operation('get', [], { 200: object }, [], ['name'])],
-      update: ['put', this.#operation('put', [object], { 200: object, 201: object }, WRITE_PARAMETERS, ['name'])],
-      patch: ['patch', this.#patch({ 200: object, 201: object })],
-      delete: ['delete', this.#operation('delete', [], {}, DELETE_PARAMETERS, ['name'])],
+  object(): PathItem {
+    const { object, deleteOptions, status } = this.references;
+    return this.#item([this.#name, ...this.#namespace], {
+      get: this.#if('get', { name: 'read', action: 'get', answer: object }),
+      put: this.#if('update', this.#write('update', 'put', object)),
+      delete: this.#if('delete', {
+        name: 'delete',
+        action: 'delete',
+        parameters: DELETE_PARAMETERS,
+        body: { '*/*': deleteOptions },
+        answer: status,
+        codes: [200, 202],
+      }),
+      patch: this.#if('patch', this.#write('patch', 'patch', object)),
     });
   }
 
-  allNamespaces({ list }: References): object {
-    return this.#verbs.includes('list')
-      ? { get: { ...this.#operation('list', [], { 200: list }, LIST_PARAMETERS), parameters: LIST_PARAMETERS } }
-      : {};
+  allNamespaces(): PathItem {
+    const { list } = this.references;
+    return this.#item([], {
+      get: this.#if('list', { name: 'list', action: 'list', parameters: LIST_PARAMETERS, answer: list }, 'ForAllNamespaces'),
+    });
   }
 
-  subresource(gvk: Gvk, verbs: readonly string[]): object {
-    const out: { [method: string]: object } = {};
-    if (verbs.includes('get')) out['get'] = this.#operation('get', [], {}, [], ['name'], gvk);
-    if (verbs.includes('create')) out['post'] = this.#operation('post', [], {}, WRITE_PARAMETERS, ['name'], gvk);
-    if (verbs.includes('update')) out['put'] = this.#operation('put', [], {}, WRITE_PARAMETERS, ['name'], gvk);
-    if (verbs.includes('patch')) out['patch'] = this.#patch({}, gvk);
-    return out;
+  subresource(sub: SubresourceInfo): PathItem {
+    const schema = this.references.subresource(sub);
+    const parameters = [this.#name, ...this.#namespace];
+    if (this.kind.subresources?.connect?.includes(sub.name)) {
+      const connect = (method: string) => this.#operation({ name: 'connect', infix: capital(method), action: 'connect', sub });
+      const methods = CONNECT_METHODS.filter((method) => sub.verbs.includes(method === 'get' ? 'get' : 'create'));
+      return this.#item(parameters, Object.fromEntries(methods.map((method) => [method, connect(method)])));
+    }
+    const has = (verb: string, operation: Operation) => (sub.verbs.includes(verb) ? this.#operation({ ...operation, sub }) : undefined);
+    return this.#item(parameters, {
+      get: has('get', { name: 'read', action: 'get', answer: schema }),
+      put: has('update', this.#write('update', 'put', schema)),
+      post: has('create', this.#write('create', 'post', schema)),
+      patch: has('patch', this.#write('patch', 'patch', schema)),
+    });
   }
 
-  /** The operations whose verbs the kind has, by their HTTP methods. */
-  #only(operations: { readonly [verb: string]: readonly [method: string, operation: object] }): object {
-    return Object.fromEntries(
-      Object.entries(operations)
-        .filter(([verb]) => this.#verbs.includes(verb))
-        .map(([, entry]) => entry),
-    );
+  #item(parameters: readonly object[], operations: { readonly [method: string]: object | undefined }): PathItem {
+    const there = Object.entries(operations).filter(([, operation]) => operation !== undefined);
+    return { parameters: [...parameters, PRETTY], ...Object.fromEntries(there) };
   }
 
-  #patch(answers: { readonly [code: number]: OpenApiSchema }, gvk?: Gvk): object {
-    const operation = this.#operation('patch', [], answers, [...WRITE_PARAMETERS, query('force', 'boolean')], ['name'], gvk);
-    const content = Object.fromEntries(PATCH_TYPES.map((type) => [type, { schema: { type: 'object' } }]));
-    return { ...operation, requestBody: { content, required: true } };
+  #if(verb: string, operation: Operation, suffix = ''): object | undefined {
+    return this.#verbs.has(verb) ? this.#operation(operation, suffix) : undefined;
   }
 
-  #operation(
-    action: string,
-    bodies: readonly OpenApiSchema[],
-    answers: { readonly [code: number]: OpenApiSchema },
-    parameters: readonly object[],
-    inPath: readonly string[] = [],
-    gvk: Gvk = { group: this.kind.group, version: this.kind.version, kind: this.kind.kind },
-  ): object {
-    const json = (schema: OpenApiSchema) => ({ 'application/json': { schema } });
-    const responses = Object.entries(answers).map(([code, schema]) => [code, { description: '', content: json(schema) }]);
-    const pathParameters = [...inPath, ...(this.kind.namespaced ? ['namespace'] : [])].map(path);
+  #write(verb: keyof typeof WRITE_CODES, action: string, schema: OpenApiSchema | undefined): Operation {
+    const patch = () => Object.fromEntries(PATCH_TYPES.map((type) => [type, { type: 'object' }]));
+    const name = verb === 'update' ? 'replace' : verb;
+    const body = verb === 'patch' ? patch() : schema && { '*/*': schema };
+    const parameters = verb === 'patch' ? [...WRITE_PARAMETERS, FORCE] : WRITE_PARAMETERS;
+    return { name, action, parameters, body, answer: schema, codes: WRITE_CODES[verb] };
+  }
+
+  #operation(operation: Operation, suffix = ''): object {
+    const { action, parameters = [], body, answer, codes = [200], sub } = operation;
+    const { group, version, kind } = sub ?? this.kind;
+    const content = answer && Object.fromEntries(ANSWER_TYPES.map((type) => [type, { schema: answer }]));
+    const bodies = body && Object.fromEntries(Object.entries(body).map(([type, schema]) => [type, { schema }]));
     return {
+      tags: [`${lowerFirst(groupName(this.kind.group))}_${this.kind.version}`],
+      operationId: this.#id(operation, suffix),
       'x-kubernetes-action': action,
-      'x-kubernetes-group-version-kind': gvk,
-      parameters: [...pathParameters, ...parameters],
-      ...(bodies[0] ? { requestBody: { content: { '*/*': { schema: bodies[0] } }, required: true } } : {}),
-      responses: responses.length > 0 ? Object.fromEntries(responses) : { 200: { description: '' } },
+      'x-kubernetes-group-version-kind': { group, kind, version },
+      ...(parameters.length > 0 ? { parameters } : {}),
+      ...(bodies ? { requestBody: { content: bodies, ...(action.startsWith('delete') ? {} : { required: true }) } } : {}),
+      responses: Object.fromEntries(codes.map((code) => [code, { description: RESPONSES[code], ...(content ? { content } : {}) }])),
     };
   }
+
+  /** Such as readCoreV1NamespacedPodStatus, from which generated clients name their methods. */
+  #id({ name, infix = '', sub }: Operation, suffix: string): string {
+    const { group, version, namespaced, kind } = this.kind;
+    const scope = namespaced && suffix === '' ? 'Namespaced' : '';
+    return `${name}${groupName(group)}${capital(version)}${infix}${scope}${kind}${capital(sub?.name ?? '')}${suffix}`;
+  }
 }
+
+const ANSWER_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+const RESPONSES: { readonly [code: number]: string } = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
+const groupName = (group: string) =>
+  (group || 'core')
+    .replace(/\.k8s\.io$/, '')
+    .split('.')
+    .map(capital)
+    .join('');

@@ -18,7 +18,14 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'porthole-setup-'));
   bin = join(directory, 'bin');
   checkout = join(directory, 'checkout');
-  for (const path of [bin, join(checkout, 'bin'), join(checkout, 'src'), join(checkout, 'agent'), join(checkout, 'test')]) {
+  for (const path of [
+    bin,
+    join(checkout, 'bin'),
+    join(checkout, 'src'),
+    join(checkout, 'agent'),
+    join(checkout, 'test'),
+    join(checkout, 'tools'),
+  ]) {
     mkdirSync(path, { recursive: true });
   }
   const script = readFileSync(SETUP, 'utf8').replace('PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n', '');
@@ -53,6 +60,9 @@ function setup(...args: readonly string[]): { status: number | null; said: strin
   const run = spawnSync('/bin/sh', [join(checkout, 'bin/setup'), ...args], { encoding: 'utf8', env: { PATH: bin } });
   return { status: run.status, said: run.stderr, printed: run.stdout };
 }
+
+/** What a build calls. */
+const BUILD = ['node node_modules/typescript/bin/tsc -p .', 'node tools/generate-descriptions.mjs'];
 
 function calls(): readonly string[] {
   const text = readFileSync(join(checkout, 'calls'), 'utf8');
@@ -100,13 +110,13 @@ test('missing packages are installed and named; docker-ce counts as docker.io', 
 test('a second run installs and builds nothing; a changed source is built, a changed lock installed', () => {
   fake('apt-get', '');
   setup('up', '--nodes', '2', 'a b');
-  expect(calls()).toEqual(['npm ci', 'node node_modules/typescript/bin/tsc -p .', 'node dist/src/main.js up --nodes 2 a b']);
+  expect(calls()).toEqual(['npm ci', ...BUILD, 'node dist/src/main.js up --nodes 2 a b']);
   setup('up');
   expect(calls()).toEqual(['node dist/src/main.js up']);
   const later_s = Date.now() / 1000 + 60;
   utimesSync(join(checkout, 'src/a.ts'), later_s, later_s);
   setup('up');
-  expect(calls()).toEqual(['node node_modules/typescript/bin/tsc -p .', 'node dist/src/main.js up']);
+  expect(calls()).toEqual([...BUILD, 'node dist/src/main.js up']);
   utimesSync(join(checkout, 'src/a.ts'), 1, 1);
   writeFileSync(join(checkout, 'package-lock.json'), '{"changed":true}');
   utimesSync(join(checkout, 'package-lock.json'), 1, 1);

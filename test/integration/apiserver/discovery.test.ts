@@ -1,0 +1,68 @@
+// Discovery and `explain` as every supported kubectl sees them, over the network.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kinds } from '../../../src/kinds/index.js';
+import { startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { ALL_KUBECTL_VERSIONS, Kubectl } from '../../suites/kubectl.js';
+
+let api: TestServer;
+
+beforeAll(async () => {
+  api = await startTestServer();
+});
+afterAll(() => api?.stop());
+
+describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s', (version) => {
+  let kubectl: Kubectl;
+  beforeAll(() => {
+    kubectl = new Kubectl(version, api.kubeconfig, join(api.dir, `home-${version}`));
+  });
+
+  const rows = async (...args: string[]) => (await kubectl.ok(args)).split('\n').map((line) => line.split(/\s+/).join(' ').trim());
+
+  it('finds every kind', async () => {
+    const lines = await rows('api-resources');
+    for (const { plural, shortNames = [], apiVersion, namespaced, kind } of kinds) {
+      if (isListed(plural))
+        expect(lines).toContain([plural, shortNames.join(','), apiVersion, namespaced, kind].filter((each) => each !== '').join(' '));
+    }
+    expect((await rows('api-resources', '-o', 'wide')).find((line) => line.startsWith('pods '))).toMatch(
+      /^pods po v1 true Pod \[?create,?\s?delete,?\s?deletecollection,?\s?get,?\s?list,?\s?patch,?\s?update,?\s?watch\]?( all)?$/,
+    );
+    expect(await rows('api-resources', '--namespaced=false', '-o', 'name')).toContain('nodes');
+    expect(await rows('api-resources', '--api-group=apps', '-o', 'name')).toContain('deployments.apps');
+    expect(await rows('api-versions')).toEqual(
+      [...new Set(kinds.map(({ apiVersion }) => apiVersion)), ''].sort((a, b) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1)),
+    );
+  });
+
+  it('explains types and fields, in the words of Kubernetes', async () => {
+    const text = (await kubectl.ok(['explain', 'pod.spec.containers'])).replaceAll(/\s+/g, ' ');
+    expect(text).toMatch(/FIELDS?: containers <\[\]Container>|RESOURCE: containers <\[\]Object>/);
+    expect(text).toContain('List of containers belonging to the pod.');
+    expect(text).toMatch(/image <string>.*(Container|container) image name/);
+    expect((await kubectl.ok(['explain', 'deployment.spec.strategy.rollingUpdate.maxSurge'])).replaceAll(/\s+/g, ' ')).toMatch(
+      /KIND: Deployment VERSION: (apps\/v1|v1)|GROUP: apps KIND: Deployment VERSION: v1/,
+    );
+  });
+
+  it('explains a kind with all below it', async () => {
+    const text = await kubectl.ok(['explain', 'deployment', '--recursive']);
+    for (const field of ['template', 'readinessProbe', 'maxUnavailable', 'observedGeneration'])
+      expect(text).toMatch(new RegExp(`\\s${field}\\s+<`));
+  });
+
+  it('explains every kind without a field that has no text', async () => {
+    const resources = [
+      ...new Set(kinds.filter(({ plural }) => isListed(plural)).map(({ plural, group }) => (group ? `${plural}.${group}` : plural))),
+    ];
+    for (const resource of resources) {
+      const text = await kubectl.ok(['explain', resource]);
+      expect(text, resource).toContain('FIELDS:');
+      expect(text, resource).not.toMatch(/<no description>|<empty>/);
+    }
+  });
+});
+
+/** What `api-resources` lists: everything that can be listed or created. */
+const isListed = (plural: string) => !plural.includes('/');
