@@ -52,16 +52,22 @@ describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s', (version) => {
       expect(text).toMatch(new RegExp(`\\s${field}\\s+<`));
   });
 
-  it('explains every kind without a field that has no text', async () => {
-    const resources = [
-      ...new Set(kinds.filter(({ plural }) => isListed(plural)).map(({ plural, group }) => (group ? `${plural}.${group}` : plural))),
-    ];
-    for (const resource of resources) {
-      const text = await kubectl.ok(['explain', resource]);
-      expect(text, resource).toContain('FIELDS:');
-      expect(text, resource).not.toMatch(/<no description>|<empty>/);
-    }
-  });
+  // The documents are the same for all: the two that read different ones.
+  it.runIf(version === '1.20' || version === '1.35')(
+    'explains every kind without a field that has no text',
+    { timeout: 180_000 },
+    async () => {
+      const left = kinds.filter(({ plural }) => isListed(plural));
+      const explain = async () => {
+        for (let kind = left.pop(); kind; kind = left.pop()) {
+          const text = await kubectl.ok(['explain', kind.plural, `--api-version=${kind.apiVersion}`]);
+          expect(text, kind.plural).toContain('FIELDS:');
+          expect(text, kind.plural).not.toMatch(/<no description>|<empty>/);
+        }
+      };
+      await Promise.all([explain(), explain(), explain()]);
+    },
+  );
 });
 
 /** What `api-resources` lists: everything that can be listed or created. */
