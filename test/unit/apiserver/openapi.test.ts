@@ -67,7 +67,7 @@ const knobSchema = {
   },
 };
 const addKnobs = (openApi = knobSchema) =>
-  resources.add({ kind: knobs, schema: { id: 'stable.v1.Knob', fields: new Map(), messageFields: [] }, openApi });
+  resources.add({ kind: knobs, schema: { id: 'stable.v1.Knob', fields: new Map(), messageFields: [], bare: false }, openApi });
 const KNOB = 'com.example.stable.v1.Knob';
 
 /** Every `$ref` anywhere in a value. */
