@@ -9,6 +9,7 @@ import { badRequest, isStatus } from '../apimachinery/status.js';
 import type { Mutable } from '../kinds/define.js';
 import type { Exchange } from './exchange.js';
 import { fieldValidation } from './parameters.js';
+import type { Resource } from './resources.js';
 
 export type Draft = Mutable<KubeObject>;
 
@@ -88,6 +89,9 @@ const cannotBeHandled = (kind: BodyKind, why: string) =>
   badRequest(`${kind.kind} in version "${versionOf(kind)}" cannot be handled as a ${kind.kind}: ${why}`);
 
 const versionOf = ({ apiVersion }: BodyKind) => apiVersion.slice(apiVersion.indexOf('/') + 1);
+
+/** The kind of body that a resource's own objects are. */
+export const kindOf = ({ kind, schema }: Resource): BodyKind => ({ apiVersion: kind.apiVersion, kind: kind.kind, schema });
 
 /** The kind of body for a type id of `schemas`. */
 export function bodyKind(schemas: Schemas, apiVersion: string, kind: string, schemaId: string): BodyKind {

@@ -3,11 +3,10 @@ import { nameSuffix } from '../apimachinery/clock.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { alreadyExists, isStatus } from '../apimachinery/status.js';
 import type { AdmissionRequest } from './admission/admission.js';
-import type { Draft } from './body.js';
+import { type Draft, kindOf } from './body.js';
 import type { ApiContext } from './context.js';
 import { isDeletionComplete } from './deletion.js';
-import type { Result } from './exchange.js';
-import type { UserInfo } from './options.js';
+import type { Exchange, Result } from './exchange.js';
 import type { Resource } from './resources.js';
 import { allocateClaims, claimChange, claimsOf, withFreeClaims } from './storage/claims.js';
 import type { Change } from './storage/storage.js';
@@ -22,31 +21,29 @@ export interface CreateRequest {
   readonly resource: Resource;
   /** Decoded and in its namespace; ours alone. */
   readonly draft: Draft;
-  readonly user: UserInfo;
+  readonly exchange: Exchange;
   readonly dryRun: boolean;
 }
 
-export async function createObject(context: ApiContext, { resource, draft, user, dryRun }: CreateRequest): Promise<Result> {
+export async function createObject(context: ApiContext, { resource, draft, exchange, dryRun }: CreateRequest): Promise<Result> {
   const generated = !draft.metadata.name && Boolean(draft.metadata.generateName);
   resource.kind.defaults?.(draft);
+  const request: AdmissionRequest = {
+    operation: 'CREATE',
+    resource,
+    subresource: undefined,
+    kind: kindOf(resource),
+    namespace: draft.metadata.namespace,
+    name: draft.metadata.name ?? '',
+    exchange,
+    dryRun,
+    old: undefined,
+  };
+  await context.admission.admit(request, draft, context);
+  resource.extension?.checkRights?.(draft as KubeObject, undefined, exchange.user, context);
+  prepareForCreate(resource, draft, exchange.user, context.random, context.clock.now());
   for (let attempt = 1; ; attempt++) {
     if (generated) draft.metadata.name = draft.metadata.generateName!.slice(0, MAX_GENERATED_PREFIX) + nameSuffix(context.random);
-    const { name, namespace } = draft.metadata;
-    const request: AdmissionRequest = {
-      operation: 'CREATE',
-      resource,
-      subresource: undefined,
-      namespace,
-      name,
-      user,
-      dryRun,
-      old: undefined,
-    };
-    if (attempt === 1) {
-      await context.admission.admit(request, draft, context);
-      resource.extension?.checkRights?.(draft as KubeObject, undefined, user, context);
-      prepareForCreate(resource, draft, user, context.random, context.clock.now());
-    }
     validateForCreate(resource, draft as KubeObject);
     try {
       return await store(context, request, draft);
@@ -76,12 +73,14 @@ export interface UpdateRequest {
   readonly resource: Resource;
   readonly name: ObjectName;
   readonly subresource: string | undefined;
-  readonly user: UserInfo;
+  readonly exchange: Exchange;
   readonly dryRun: boolean;
   /** What the object should become; fresh at each call, which come again after a lost race. */
-  draft(current: KubeObject): Draft;
-  /** Writes the draft as it is, past the rules for what clients may change: for actions, which have rules of their own. */
+  draft(current: KubeObject): Draft | Promise<Draft>;
+  /** Writes the draft as it is, past admission and the rules for what clients may change: for actions, whose bodies have been through their own. */
   readonly trusted?: boolean;
+  /** Where the client writes another view of the object (a Scale), which is what admission is then about; `draft` has it admitted. */
+  validateView?(current: KubeObject, next: KubeObject): Promise<void>;
 }
 
 /** Resolves to what is stored, or to what would be if it is a dry run or was the object's end. */
@@ -99,7 +98,7 @@ export async function updateObject(context: ApiContext, request: UpdateRequest):
     async (avoid) => {
       const changed = await resource.storage.change(name, async (stored): Promise<Change> => {
         const next = (await allocateClaims(resource, await draftOf(stored.object), stored.object, avoid)) as KubeObject;
-        await context.admission.validate(admissionRequest(request, stored.object), next, context);
+        await validateAdmission(context, request, stored.object, next);
         wouldBe = next;
         if (dryRun) return { type: 'keep' };
         if (isDeletionComplete(resource.extension, next)) return { type: 'delete', release: claimsOf(resource, stored.object) };
@@ -113,17 +112,24 @@ export async function updateObject(context: ApiContext, request: UpdateRequest):
 
 async function prepare(context: ApiContext, request: UpdateRequest, current: KubeObject): Promise<Draft> {
   const { resource, name, subresource } = request;
-  const draft = request.draft(current);
+  const draft = await request.draft(current);
   checkIdentity(resource, draft, name, current);
   if (request.trusted) return draft;
   if (!subresource) resource.kind.defaults?.(draft);
-  await context.admission.admit(admissionRequest(request, current), draft, context);
-  resource.extension?.checkRights?.(draft as KubeObject, current, request.user, context);
+  if (!request.validateView) await context.admission.admit(admissionRequest(request, current), draft, context);
+  resource.extension?.checkRights?.(draft as KubeObject, current, request.exchange.user, context);
   const next = prepareForUpdate(resource, draft, current, subresource);
   validateForUpdate(resource, next as KubeObject, current, subresource);
   return next;
 }
 
-function admissionRequest({ resource, name, subresource, user, dryRun }: UpdateRequest, old: KubeObject): AdmissionRequest {
-  return { operation: 'UPDATE', resource, subresource, namespace: name.namespace, name: name.name, user, dryRun, old };
+async function validateAdmission(context: ApiContext, request: UpdateRequest, old: KubeObject, next: KubeObject): Promise<void> {
+  if (request.trusted) return;
+  if (request.validateView) await request.validateView(old, next);
+  else await context.admission.validate(admissionRequest(request, old), next, context);
+}
+
+function admissionRequest({ resource, name, subresource, exchange, dryRun }: UpdateRequest, old: KubeObject): AdmissionRequest {
+  const kind = kindOf(resource);
+  return { operation: 'UPDATE', resource, subresource, kind, namespace: name.namespace, name: name.name, exchange, dryRun, old };
 }

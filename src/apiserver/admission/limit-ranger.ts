@@ -1,6 +1,5 @@
 // LimitRanger: gives containers the requests and limits that their namespace's LimitRanges set as defaults, and refuses what is out of range.
 import type { KubeObject } from '../../apimachinery/object.js';
-import { forbiddenRequest } from '../../apimachinery/status.js';
 import { limitRanges } from '../../kinds/core/limitrange.js';
 import { persistentVolumeClaims } from '../../kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../kinds/core/pod.js';
@@ -9,7 +8,7 @@ import type { Mutable } from '../../kinds/define.js';
 import { amountsOf } from '../../kinds/quota/amounts.js';
 import type { Container, LimitRangeItem, PersistentVolumeClaim, Pod } from '../../kinds/types/core_v1.js';
 import type { ApiContext } from '../context.js';
-import type { AdmissionPlugin, AdmissionRequest } from './admission.js';
+import { type AdmissionPlugin, type AdmissionRequest, refusal } from './admission.js';
 import {
   maxConstraint,
   maxRequestConstraint,
@@ -39,7 +38,7 @@ export const limitRanger: AdmissionPlugin = {
     }
     if (errors.length === 0) return;
     const why = errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`;
-    throw forbiddenRequest(request.resource.kind.groupResource, request.name, why);
+    throw refusal(request, object, why);
   },
 };
 

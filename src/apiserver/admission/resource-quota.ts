@@ -1,6 +1,5 @@
 // ResourceQuota: what a namespace's quotas leave no room for is refused; what they do is charged to their status before it is stored.
 import type { KubeObject } from '../../apimachinery/object.js';
-import { forbiddenRequest, type StatusError } from '../../apimachinery/status.js';
 import { persistentVolumeClaims } from '../../kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../kinds/core/pod.js';
 import { allContainers } from '../../kinds/core/podutil.js';
@@ -12,7 +11,7 @@ import { isInScope } from '../../kinds/quota/scopes.js';
 import { countsFor, quotaUsage, type Usage } from '../../kinds/quota/usage.js';
 import type { Pod, ResourceQuota } from '../../kinds/types/core_v1.js';
 import type { ApiContext } from '../context.js';
-import type { AdmissionPlugin, AdmissionRequest } from './admission.js';
+import { type AdmissionPlugin, type AdmissionRequest, refusal } from './admission.js';
 
 /** Kinds whose objects can come to use more while they exist. */
 const GROWING: readonly AnyKind[] = [pods, services, persistentVolumeClaims];
@@ -56,27 +55,24 @@ function check(request: AdmissionRequest, quota: ResourceQuota, object: KubeObje
   if (asked.size === 0) return;
   const used = amountsOf(quota.status.used);
   const unknown = [...asked.keys()].filter((resource) => !used.has(resource)).sort();
-  if (unknown.length > 0) throw refusal(request, `status unknown for quota: ${name}, resources: ${unknown.join(',')}`);
+  if (unknown.length > 0) throw refusal(request, object, `status unknown for quota: ${name}, resources: ${unknown.join(',')}`);
   const exceeded = new Set([...asked].filter(([resource, amount]) => used.get(resource)! + amount > hard.get(resource)!).map(([r]) => r));
   if (exceeded.size === 0) return;
   const [requested, present, limited] = [asked, used, hard].map((amounts) => textOf(only(amounts, exceeded)));
-  throw refusal(request, `exceeded quota: ${name}, requested: ${requested}, used: ${present}, limited: ${limited}`);
+  throw refusal(request, object, `exceeded quota: ${name}, requested: ${requested}, used: ${present}, limited: ${limited}`);
 }
 
-function checkSpecified(request: AdmissionRequest, name: string, hard: Usage, { spec }: Pod): void {
+function checkSpecified(request: AdmissionRequest, name: string, hard: Usage, object: Pod): void {
   const missing = [...hard.keys()]
     .filter((resource) => TO_BE_SPECIFIED.test(resource))
     .sort()
     .flatMap((resource) => {
       const [plain, list] = [resource.replace(/^.*\./, ''), resource.startsWith('limits.') ? 'limits' : 'requests'] as const;
-      const without = allContainers(spec).filter(({ resources }) => resources?.[list]?.[plain] === undefined);
+      const without = allContainers(object.spec).filter(({ resources }) => resources?.[list]?.[plain] === undefined);
       return without.length > 0 ? [`${resource} for: ${without.map((container) => container.name).join(',')}`] : [];
     });
-  if (missing.length > 0) throw refusal(request, `failed quota: ${name}: must specify ${missing.join('; ')}`);
+  if (missing.length > 0) throw refusal(request, object, `failed quota: ${name}: must specify ${missing.join('; ')}`);
 }
-
-const refusal = ({ resource, name }: AdmissionRequest, why: string): StatusError =>
-  forbiddenRequest(resource.kind.groupResource, name, why);
 
 /** Adds to what the quota says is used, by compare-and-swap, so that of two that only fit one at a time one is refused. */
 async function charge(

@@ -1,11 +1,10 @@
 // ServiceAccount: every pod runs as a ServiceAccount of its namespace, the one named default if it names none, and pulls with its secrets.
-import { forbiddenRequest } from '../../apimachinery/status.js';
 import { serviceAccounts } from '../../kinds/core/serviceaccount.js';
 import type { Mutable } from '../../kinds/define.js';
 import type { Pod, ServiceAccount } from '../../kinds/types/core_v1.js';
 import { ANNOTATION_MIRROR_POD, SERVICE_ACCOUNT_DEFAULT } from '../../kinds/wellknown.js';
 import type { ApiContext } from '../context.js';
-import type { AdmissionPlugin } from './admission.js';
+import { type AdmissionPlugin, refusal } from './admission.js';
 
 /** A namespace's default account is made a moment after the namespace; who creates a pod in between should not have to know. */
 const DEFAULT_WAIT_MS = 2_000;
@@ -14,7 +13,8 @@ export const serviceAccount: AdmissionPlugin = {
   name: 'ServiceAccount',
   operations: ['CREATE'],
   resources: ['pods'],
-  async admit({ subresource, namespace, name, resource }, object, context) {
+  async admit(request, object, context) {
+    const { subresource, namespace } = request;
     const pod = object as Mutable<Pod>;
     // A static pod exists whatever the API says; its mirror only shows it.
     if (subresource || !pod.spec || pod.metadata.annotations?.[ANNOTATION_MIRROR_POD] !== undefined) return;
@@ -22,7 +22,7 @@ export const serviceAccount: AdmissionPlugin = {
     const account = await find(context, namespace!, wanted);
     if (!account) {
       const why = `error looking up service account ${namespace}/${wanted}: serviceaccount "${wanted}" not found`;
-      throw forbiddenRequest(resource.kind.groupResource, name, why);
+      throw refusal(request, object, why);
     }
     pod.spec.serviceAccountName = wanted;
     pod.spec.serviceAccount = wanted;

@@ -1,6 +1,6 @@
 // POST to a collection.
 import { badRequest, methodNotAllowed } from '../../apimachinery/status.js';
-import { readObject } from '../body.js';
+import { kindOf, readObject } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Handler } from '../exchange.js';
 import { isDryRun } from '../parameters.js';
@@ -11,13 +11,11 @@ export function createHandler(context: ApiContext): Handler {
   return async ({ exchange, info, resource }) => {
     if (info.name !== undefined) throw methodNotAllowed(resource.kind.groupResource, 'create');
     const dryRun = isDryRun(exchange.query.getAll('dryRun'), 'CreateOptions');
-    const draft = readObject(exchange, bodyKindOf(resource), 'CreateOptions');
+    const draft = readObject(exchange, kindOf(resource), 'CreateOptions');
     setNamespace(draft, resource, info.namespace);
     if (resource.kind.namespaced && !draft.metadata.namespace) {
       throw badRequest('an empty namespace may not be set during creation');
     }
-    return createObject(context, { resource, draft, user: exchange.user, dryRun });
+    return createObject(context, { resource, draft, exchange, dryRun });
   };
 }
-
-const bodyKindOf = ({ kind, schema }: Parameters<Handler>[0]['resource']) => ({ apiVersion: kind.apiVersion, kind: kind.kind, schema });

@@ -1,12 +1,13 @@
 // DELETE of one object or of a collection: at once, or marked for a kubelet or finalizers to complete.
 import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
 import { normalize } from '../../apimachinery/normalize.js';
+import type { KubeObject } from '../../apimachinery/object.js';
 import { badRequest, isStatus } from '../../apimachinery/status.js';
-import { readBody } from '../body.js';
+import type { AdmissionRequest } from '../admission/admission.js';
+import { kindOf, readBody } from '../body.js';
 import type { ApiContext } from '../context.js';
 import { checkDeletionOptions, checkPreconditions, type DeletionOptions, decideDeletion } from '../deletion.js';
 import type { Exchange, Handler, Result } from '../exchange.js';
-import type { UserInfo } from '../options.js';
 import { countOf, isDryRun } from '../parameters.js';
 import { isTrue } from '../request.js';
 import type { Resource } from '../resources.js';
@@ -23,14 +24,16 @@ interface DeleteRequest {
   readonly namespace: string | undefined;
   readonly name: string;
   readonly options: DeletionOptions;
-  readonly user: UserInfo;
+  readonly exchange: Exchange;
   readonly dryRun: boolean;
+  /** Admission has been asked about what led to it (an eviction), and is not asked again. */
+  readonly admitted?: boolean;
 }
 
 export function deleteHandler(context: ApiContext): Handler {
   return async ({ exchange, info, resource }) => {
     const { options, dryRun } = readOptions(context, exchange);
-    return deleteObject(context, { resource, namespace: info.namespace, name: info.name!, options, user: exchange.user, dryRun });
+    return deleteObject(context, { resource, namespace: info.namespace, name: info.name!, options, exchange, dryRun });
   };
 }
 
@@ -44,7 +47,7 @@ export function deleteCollectionHandler(context: ApiContext): Handler {
     const worker = async () => {
       for (let object = waiting.shift(); object; object = waiting.shift()) {
         const { name, namespace } = object.object.metadata;
-        await unlessGone(deleteObject(context, { resource, namespace, name, options, user: exchange.user, dryRun }));
+        await unlessGone(deleteObject(context, { resource, namespace, name, options, exchange, dryRun }));
       }
     };
     await Promise.all(Array.from({ length: Math.min(COLLECTION_CONCURRENCY, waiting.length) }, worker));
@@ -63,11 +66,10 @@ async function unlessGone(deletion: Promise<Result>): Promise<void> {
 
 /** The object where it stays for a while, a success Status where it is gone. */
 export async function deleteObject(context: ApiContext, request: DeleteRequest): Promise<Result> {
-  const { resource, namespace, name, options, user, dryRun } = request;
+  const { resource, namespace, name, options, dryRun } = request;
   const changed = await resource.storage.change({ namespace, name }, async ({ object: old }) => {
     checkPreconditions(resource.kind.groupResource, old, options.preconditions);
-    const admission = { operation: 'DELETE', resource, subresource: undefined, namespace, name, user, dryRun, old } as const;
-    await context.admission.validate(admission, undefined, context);
+    if (!request.admitted) await admit(context, request, old);
     const deletion = decideDeletion(resource, old, options, context.clock.now());
     if (deletion.type === 'keep' || dryRun) return { type: 'keep' };
     if (deletion.type === 'mark') return { type: 'put', object: deletion.object };
@@ -78,6 +80,12 @@ export async function deleteObject(context: ApiContext, request: DeleteRequest):
     return { type: 'value', code: 200, value: successStatus(resource.kind.groupResource, name, uid) };
   }
   return { type: 'object', code: 200, resource, object: changed.object };
+}
+
+async function admit(context: ApiContext, request: DeleteRequest, old: KubeObject): Promise<void> {
+  const admission: AdmissionRequest = { ...request, operation: 'DELETE', subresource: undefined, kind: kindOf(request.resource), old };
+  await context.admission.admit(admission, undefined, context);
+  await context.admission.validate(admission, undefined, context);
 }
 
 /** Options come in the body or in the query; the body counts more. */

@@ -14,14 +14,17 @@ export const EVICTION = 'eviction';
 export function evictionHandler(context: ApiContext): Handler {
   return async ({ exchange, info, resource }) => {
     const kind = bodyKind(context.resources.schemas, 'policy/v1', 'Eviction', 'policy.v1.Eviction');
-    const { metadata, deleteOptions } = readObject(exchange, kind, 'CreateOptions') as unknown as Partial<Eviction>;
-    const name = info.name!;
+    const body = readObject(exchange, kind, 'CreateOptions');
+    const { metadata, deleteOptions } = body as unknown as Partial<Eviction>;
+    const [{ namespace, subresource }, name] = [info, info.name!];
     if (metadata?.name && metadata.name !== name)
       throw badRequest(`name in URL does not match name in Eviction object: ${name} != ${metadata.name}`);
     const options = (deleteOptions ?? {}) as DeletionOptions;
     checkDeletionOptions(options);
     const dryRun = isDryRun([...exchange.query.getAll('dryRun'), ...(deleteOptions?.dryRun ?? [])], 'CreateOptions');
-    await deleteObject(context, { resource, namespace: info.namespace, name, options, user: exchange.user, dryRun });
+    const target = { resource, namespace, name, exchange, dryRun };
+    await context.admission.both({ ...target, operation: 'CREATE', subresource, kind, old: undefined }, body, context);
+    await deleteObject(context, { ...target, options, admitted: true });
     return { type: 'value', code: 201, value: successStatus(resource.kind.groupResource, name, undefined, 201) };
   };
 }

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../apimachinery/json.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { conflict, invalidObject, notFound } from '../../apimachinery/status.js';
 import type { Mutable, ScaleSubresource } from '../../kinds/define.js';
+import type { AdmissionRequest } from '../admission/admission.js';
 import { type Draft, readObject, toObject } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Handler, ResourceRequest, Result } from '../exchange.js';
@@ -49,14 +50,30 @@ async function setScale(
   wanted: (current: KubeObject) => Scale,
 ): Promise<Result> {
   const { kind } = resource;
+  const dryRun = isDryRun(exchange.query.getAll('dryRun'), optionsKind);
+  const admissionRequest = (current: KubeObject): AdmissionRequest => ({
+    operation: 'UPDATE',
+    resource,
+    subresource: info.subresource,
+    kind: SCALE,
+    namespace: info.namespace,
+    name: info.name!,
+    exchange,
+    dryRun,
+    old: scaleOf(scaling(resource), current) as unknown as KubeObject,
+  });
   const result = await updateObject(context, {
     resource,
     name: { namespace: info.namespace, name: info.name! },
     subresource: undefined,
-    user: exchange.user,
-    dryRun: isDryRun(exchange.query.getAll('dryRun'), optionsKind),
-    draft(current) {
-      const { metadata, spec } = wanted(current);
+    exchange,
+    dryRun,
+    validateView: (current, next) =>
+      context.admission.validate(admissionRequest(current), scaleOf(scaling(resource), next) as unknown as KubeObject, context),
+    async draft(current) {
+      const scale = wanted(current);
+      await context.admission.admit(admissionRequest(current), scale as Mutable<Scale>, context);
+      const { metadata, spec } = scale;
       const { resourceVersion } = metadata;
       if (resourceVersion && resourceVersion !== current.metadata.resourceVersion)
         throw conflict(kind.groupResource, current.metadata.name);

@@ -1,6 +1,6 @@
 // PUT of an object or of a subresource that is a view of the whole object (status, finalize, approval).
 import type { KubeObject } from '../../apimachinery/object.js';
-import { readObject } from '../body.js';
+import { kindOf, readObject } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Handler } from '../exchange.js';
 import { isDryRun } from '../parameters.js';
@@ -8,17 +8,17 @@ import { updateObject } from '../writes.js';
 
 export function updateHandler(context: ApiContext): Handler {
   return async ({ exchange, info, resource }) => {
-    const { kind, schema } = resource;
+    const kind = kindOf(resource);
     const dryRun = isDryRun(exchange.query.getAll('dryRun'), 'UpdateOptions');
-    const body = readObject(exchange, { apiVersion: kind.apiVersion, kind: kind.kind, schema }, 'UpdateOptions');
+    const body = readObject(exchange, kind, 'UpdateOptions');
     let used = false;
     const draft = (_current: KubeObject) => {
       // The first attempt takes the body itself; a later one needs it unchanged, which is rare enough to decode again.
-      if (used) return readObject(exchange, { apiVersion: kind.apiVersion, kind: kind.kind, schema }, 'UpdateOptions');
+      if (used) return readObject(exchange, kind, 'UpdateOptions');
       used = true;
       return body;
     };
     const name = { namespace: info.namespace, name: info.name! };
-    return updateObject(context, { resource, name, subresource: info.subresource, user: exchange.user, dryRun, draft });
+    return updateObject(context, { resource, name, subresource: info.subresource, exchange, dryRun, draft });
   };
 }
