@@ -1,72 +1,16 @@
 // Discovery: which groups, versions and resources there are, as plain lists and as the aggregated document.
 import { createHash } from 'node:crypto';
+import type { ObjectSchema } from '../apimachinery/schema.js';
 import { compareVersions } from '../apimachinery/version-order.js';
-import { pods } from '../kinds/core/pod.js';
 import type { AnyKind } from '../kinds/define.js';
-import { EVICTION } from './handlers/eviction.js';
-import { parseAccept } from './http/negotiate.js';
-import type { Resources } from './resources.js';
+import type { ApiContext } from './context.js';
+import type { ExternalApi, ExternalResource } from './external-apis.js';
+import { groupPriority } from './group-priority.js';
+import { encodeValue } from './http/encode.js';
+import { formOf, parseAccept } from './http/negotiate.js';
 import { verbsOf } from './resources.js';
 import { storedKind } from './storage/conversion.js';
-
-export interface SubresourceInfo {
-  readonly name: string;
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-  readonly verbs: readonly string[];
-}
-
-const VIEW_VERBS = ['get', 'patch', 'update'];
-
-/** All subresources that a kind has, by name. */
-export function subresourcesOf(kind: AnyKind): readonly SubresourceInfo[] {
-  const { status, scale, actions = {}, writable = {}, connect = [] } = kind.subresources ?? {};
-  const own = (name: string, verbs: readonly string[]): SubresourceInfo => {
-    const { group, version } = kind;
-    return { name, group, version, kind: kind.kind, verbs };
-  };
-  const out = [
-    ...connect.map((name) =>
-      name === 'log' ? own(name, ['get']) : { ...own(name, ['create', 'get']), kind: CONNECT_KINDS[name] ?? kind.kind },
-    ),
-    ...Object.keys(writable).map((name) => own(name, VIEW_VERBS)),
-    ...Object.entries(actions).map(([name, action]) => ({
-      name,
-      ...groupVersion(action.bodyVersion),
-      kind: action.bodyKind,
-      verbs: ['create'],
-    })),
-    ...(status ? [own('status', VIEW_VERBS)] : []),
-    ...(scale ? [{ name: 'scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: VIEW_VERBS }] : []),
-    ...(kind === pods ? [{ name: EVICTION, group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] }] : []),
-  ];
-  return out.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-const CONNECT_KINDS: { readonly [name: string]: string } = {
-  exec: 'PodExecOptions',
-  attach: 'PodAttachOptions',
-  portforward: 'PodPortForwardOptions',
-};
-
-function groupVersion(text: string): { group: string; version: string } {
-  const [group, version] = text.includes('/') ? text.split('/') : ['', text];
-  return { group: group!, version: version! };
-}
-
-interface Group {
-  /** Empty for the core group. */
-  readonly name: string;
-  /** The preferred one first. */
-  readonly versions: readonly GroupVersion[];
-}
-
-interface GroupVersion {
-  readonly group: string;
-  readonly version: string;
-  readonly kinds: readonly AnyKind[];
-}
+import { type SubresourceInfo, subresourcesOf } from './subresources.js';
 
 export interface Answer {
   /** Absent: 200. */
@@ -79,36 +23,78 @@ export interface Answer {
   readonly headers?: { readonly [name: string]: string };
 }
 
-/** Made when first asked for, and again after the kinds that are served have changed. */
+interface Group {
+  /** Empty for the core group. */
+  readonly name: string;
+  /** The preferred one first. */
+  readonly versions: readonly GroupVersion[];
+}
+
+/** Of kinds that are served here, or by another server. */
+interface GroupVersion {
+  readonly group: string;
+  readonly version: string;
+  readonly kinds: readonly AnyKind[];
+  readonly external?: ExternalApi;
+}
+
+export type DiscoveryContext = Pick<ApiContext, 'resources' | 'externalApis'> & {
+  /** `host:port` at which clients reach the API server, if that is known. */
+  readonly serverAddress?: string;
+};
+
+/** What a client wants to get, as its headers say. */
+export interface AskedForm {
+  readonly accept?: string | undefined;
+  readonly userAgent?: string | undefined;
+}
+
+/** Made when first asked for, and again after what is served has changed. */
 export class Discovery {
   #documents: Documents | undefined;
 
-  constructor(private readonly resources: Resources) {
-    resources.onChange(() => (this.#documents = undefined));
+  constructor(private readonly context: DiscoveryContext) {
+    const forget = () => {
+      this.#documents = undefined;
+    };
+    context.resources.onChange(forget);
+    context.externalApis.onChange(forget);
   }
 
-  /** Undefined for paths that are no discovery document. */
-  answer(path: string, accept: string | undefined): Answer | undefined {
+  /** Undefined for paths that are no discovery document. Throws 406. */
+  answer(path: string, asked: AskedForm, query: URLSearchParams): Answer | undefined {
     if (!path.startsWith('/api')) return undefined;
-    return (this.#documents ??= new Documents(this.resources)).answer(path, accept);
+    return this.#current().answer(path, asked, query);
+  }
+
+  /** Of every document. */
+  paths(): readonly string[] {
+    return this.#current().paths();
+  }
+
+  #current(): Documents {
+    this.#documents ??= new Documents(this.context);
+    return this.#documents;
   }
 }
 
-/** All documents for the kinds of one moment. */
+/** All documents of one moment. */
 class Documents {
-  readonly #answers = new Map<string, Answer>();
+  readonly #plain = new Map<string, object>();
   readonly #aggregated = new Map<string, Answer>();
 
-  constructor(resources: Resources) {
-    const groups = groupsOf(resources);
-    const put = (path: string, value: object) => this.#answers.set(path, plain(value));
+  constructor(private readonly context: DiscoveryContext) {
+    const groups = groupsOf(context);
     const [core, named] = [groups.filter(({ name }) => name === ''), groups.filter(({ name }) => name !== '')];
-    put('/api', { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] });
-    put('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(apiGroup) });
+    this.#plain.set('/api', apiVersions(context.serverAddress));
+    this.#plain.set('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(apiGroup) });
     for (const each of groups) {
       const path = each.name ? `/apis/${each.name}` : '/api';
-      if (each.name) put(path, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(each) });
-      for (const version of each.versions) put(`${path}/${version.version}`, resourceList(version));
+      if (each.name) this.#plain.set(path, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(each) });
+      for (const version of each.versions) {
+        // Another server's list is for that server to give.
+        if (!version.external) this.#plain.set(`${path}/${version.version}`, resourceList(version));
+      }
     }
     for (const version of AGGREGATED_VERSIONS) {
       this.#aggregated.set(`/api ${version}`, aggregated(version, core));
@@ -116,49 +102,87 @@ class Documents {
     }
   }
 
-  answer(path: string, accept: string | undefined): Answer | undefined {
+  paths(): readonly string[] {
+    return [...this.#plain.keys()];
+  }
+
+  answer(path: string, { accept, userAgent }: AskedForm, query: URLSearchParams): Answer | undefined {
     const wanted = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-    if (wanted === '/api' || wanted === '/apis') {
-      for (const { type, parameters } of parseAccept(accept)) {
-        const { as, g, v } = parameters;
-        if (type !== 'application/json' || as !== 'APIGroupDiscoveryList' || g !== 'apidiscovery.k8s.io') continue;
-        const answer = this.#aggregated.get(`${wanted} ${v}`);
-        if (answer) return answer;
-      }
+    const value = this.#plain.get(wanted);
+    if (!value) return undefined;
+    if (wanted !== '/api' && wanted !== '/apis') return this.#encoded(value, accept, userAgent, query);
+    for (const { type, parameters } of parseAccept(accept)) {
+      const { as, g, v } = parameters;
+      // A client that would rather have the plain list gets it.
+      if (as === undefined && PLAIN_TYPES.includes(type)) break;
+      if (!JSON_TYPES.includes(type) || as !== 'APIGroupDiscoveryList' || g !== 'apidiscovery.k8s.io') continue;
+      const answer = this.#aggregated.get(`${wanted} ${v}`);
+      if (answer) return answer;
     }
-    return this.#answers.get(wanted);
+    return this.#encoded(value, accept, userAgent, query);
+  }
+
+  #encoded(value: object, accept: string | undefined, userAgent: string | undefined, query: URLSearchParams): Answer {
+    const form = formOf({ accept, userAgent, query, protobuf: true, watch: false });
+    const { contentType, bytes } = encodeValue(value, form, form.media === 'protobuf' ? this.#schemaOf(value) : undefined);
+    return { contentType, bytes, etag: etagOf(bytes) };
+  }
+
+  #schemaOf(value: object): ObjectSchema {
+    return this.context.resources.schemas.get(`meta.v1.${(value as { kind: string }).kind}`);
   }
 }
 
 const AGGREGATED_VERSIONS = ['v2', 'v2beta1'] as const;
+const JSON_TYPES: readonly string[] = ['application/json', 'application/*', '*/*'];
+const PLAIN_TYPES: readonly string[] = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
-/** Groups in the order of their first kinds, versions by priority. */
-function groupsOf(resources: Resources): readonly Group[] {
-  const groups = new Map<string, Map<string, GroupVersion & { kinds: AnyKind[] }>>();
-  for (const { kind } of resources.all()) {
-    const { group, version } = kind;
-    let versions = groups.get(group);
-    if (!versions) groups.set(group, (versions = new Map()));
-    const known = versions.get(version);
-    if (known) known.kinds.push(kind);
-    else versions.set(version, { group, version, kinds: [kind] });
-  }
-  return [...groups].map(([name, versions]) => ({
-    name,
-    versions: [...versions.values()].sort((a, b) => compareVersions(b.version, a.version)),
-  }));
+/** As upstream: every client may use the same address. */
+const apiVersions = (serverAddress: string | undefined) => ({
+  kind: 'APIVersions',
+  versions: ['v1'],
+  serverAddressByClientCIDRs: serverAddress ? [{ clientCIDR: '0.0.0.0/0', serverAddress }] : [],
+});
+
+/** Groups by priority, versions of each by preference, kinds of each by name. */
+function groupsOf({ resources, externalApis }: DiscoveryContext): readonly Group[] {
+  const groups = new Map<string, { priority: number; versions: Map<string, GroupVersion & { kinds: AnyKind[] }> }>();
+  const version = (of: { group: string; version: string }, priority: number) => {
+    let group = groups.get(of.group);
+    if (!group) groups.set(of.group, (group = { priority, versions: new Map() }));
+    group.priority = Math.max(group.priority, priority);
+    let known = group.versions.get(of.version);
+    if (!known) group.versions.set(of.version, (known = { group: of.group, version: of.version, kinds: [] }));
+    return known;
+  };
+  for (const { kind } of resources.all()) version(kind, groupPriority(kind.group)).kinds.push(kind);
+  for (const external of externalApis.all()) Object.assign(version(external, external.groupPriorityMinimum), { external });
+  return [...groups]
+    .sort(([a, { priority: x }], [b, { priority: y }]) => y - x || (a < b ? -1 : 1))
+    .map(([name, { versions }]) => ({ name, versions: [...versions.values()].map(withSortedKinds).sort(byPreference) }));
 }
 
-const plain = (value: object): Answer => ({ contentType: 'application/json', bytes: Buffer.from(`${JSON.stringify(value)}\n`) });
+const withSortedKinds = (version: GroupVersion): GroupVersion => ({
+  ...version,
+  kinds: [...version.kinds].sort((a, b) => (a.plural < b.plural ? -1 : 1)),
+});
+
+/** What other servers serve says how it is preferred; upstream gives all others the same or follows their names. */
+const LOCAL_VERSION_PRIORITY = 100;
+const versionPriority = ({ external }: GroupVersion) => external?.versionPriority ?? LOCAL_VERSION_PRIORITY;
+const byPreference = (a: GroupVersion, b: GroupVersion) => versionPriority(b) - versionPriority(a) || compareVersions(b.version, a.version);
 
 function apiGroup({ name, versions }: Group) {
   const all = versions.map(({ version }) => ({ groupVersion: `${name}/${version}`, version }));
   return { name, versions: all, preferredVersion: all[0] };
 }
 
+const BINDINGS = { singular: 'binding', kind: 'Binding', verbs: ['create'] };
+
 function resourceList({ group, version, kinds }: GroupVersion) {
   const resources = kinds.flatMap((kind) => [resourceInfo(kind), ...subresourcesOf(kind).map((sub) => subresourceInfo(kind, sub))]);
-  if (!group) resources.push({ name: 'bindings', singularName: 'binding', namespaced: true, kind: 'Binding', verbs: ['create'] });
+  if (!group)
+    resources.unshift({ name: 'bindings', singularName: BINDINGS.singular, namespaced: true, kind: BINDINGS.kind, verbs: BINDINGS.verbs });
   return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: group ? `${group}/${version}` : version, resources };
 }
 
@@ -181,9 +205,15 @@ function resourceInfo(kind: AnyKind): ResourceInfo {
     verbs: verbsOf(kind),
     ...(shortNames ? { shortNames } : {}),
     ...(categories ? { categories } : {}),
-    storageVersionHash: hash(`${storedKind(kind).apiVersion}/${kind.kind}`).slice(0, 11),
+    ...(isStored(kind) ? { storageVersionHash: storageVersionHash(storedKind(kind)) } : {}),
   };
 }
+
+const isStored = (kind: AnyKind) => verbsOf(kind).includes('get');
+
+/** Upstream's, so that whoever compares it across a migration finds the same. */
+const storageVersionHash = ({ group, version, kind }: AnyKind) =>
+  createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64');
 
 function subresourceInfo(kind: AnyKind, sub: SubresourceInfo): ResourceInfo {
   const foreign = sub.group !== kind.group || sub.version !== kind.version ? { group: sub.group, version: sub.version } : {};
@@ -197,39 +227,47 @@ function subresourceInfo(kind: AnyKind, sub: SubresourceInfo): ResourceInfo {
   };
 }
 
-const hash = (text: string) => createHash('sha256').update(text).digest('base64');
+const etagOf = (bytes: Buffer) => `"${createHash('sha256').update(bytes).digest('hex').toUpperCase()}"`;
 
 function aggregated(apiVersion: (typeof AGGREGATED_VERSIONS)[number], groups: readonly Group[]): Answer {
   const items = groups.map(({ name, versions }) => ({
-    metadata: name ? { name } : {},
-    versions: versions.map((each) => ({ version: each.version, resources: aggregatedResources(each), freshness: 'Current' })),
+    metadata: { ...(name ? { name } : {}), creationTimestamp: null },
+    versions: versions.map((each) => ({
+      version: each.version,
+      resources: aggregatedResources(each),
+      freshness: each.external && !each.external.resources ? 'Stale' : 'Current',
+    })),
   }));
   const value = { kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${apiVersion}`, metadata: {}, items };
-  const { bytes } = plain(value);
-  const etag = `"${createHash('sha256').update(bytes).digest('hex').toUpperCase()}"`;
-  return { contentType: `application/json;g=apidiscovery.k8s.io;v=${apiVersion};as=APIGroupDiscoveryList`, bytes, etag };
+  const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
+  const contentType = `application/json;g=apidiscovery.k8s.io;v=${apiVersion};as=APIGroupDiscoveryList`;
+  return { contentType, bytes, etag: etagOf(bytes) };
 }
 
-function aggregatedResources({ group, kinds }: GroupVersion) {
-  const resources = kinds.map((kind) => {
-    const { plural, singular, namespaced, shortNames, categories, version } = kind;
-    const subresources = subresourcesOf(kind).map((sub) => ({
-      subresource: sub.name,
-      responseKind: { group: sub.group, version: sub.version, kind: sub.kind },
-      verbs: sub.verbs,
-    }));
-    return {
-      resource: plural,
-      responseKind: { group, version, kind: kind.kind },
-      scope: namespaced ? 'Namespaced' : 'Cluster',
-      singularResource: singular,
-      verbs: verbsOf(kind),
-      ...(shortNames ? { shortNames } : {}),
-      ...(categories ? { categories } : {}),
-      ...(subresources.length > 0 ? { subresources } : {}),
-    };
-  });
+function aggregatedResources({ group, kinds, external }: GroupVersion): readonly ExternalResource[] {
+  if (external) return external.resources ?? [];
+  const resources = kinds.map(aggregatedResource);
   if (group) return resources;
-  const responseKind = { group: '', version: 'v1', kind: 'Binding' };
-  return [...resources, { resource: 'bindings', responseKind, scope: 'Namespaced', singularResource: 'binding', verbs: ['create'] }];
+  const { singular, kind, verbs } = BINDINGS;
+  const responseKind = { group: '', version: 'v1', kind };
+  return [{ resource: 'bindings', responseKind, scope: 'Namespaced', singularResource: singular, verbs }, ...resources];
+}
+
+function aggregatedResource(kind: AnyKind): ExternalResource {
+  const { group, plural, singular, namespaced, shortNames, categories, version } = kind;
+  const subresources = subresourcesOf(kind).map((sub) => ({
+    subresource: sub.name,
+    responseKind: { group: sub.group, version: sub.version, kind: sub.kind },
+    verbs: sub.verbs,
+  }));
+  return {
+    resource: plural,
+    responseKind: { group, version, kind: kind.kind },
+    scope: namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: singular,
+    verbs: verbsOf(kind),
+    ...(shortNames ? { shortNames } : {}),
+    ...(categories ? { categories } : {}),
+    ...(subresources.length > 0 ? { subresources } : {}),
+  };
 }

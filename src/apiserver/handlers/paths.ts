@@ -8,6 +8,7 @@ import type { Health } from '../health.js';
 import { acceptsGzip } from '../http/compress.js';
 import type { Metrics } from '../metrics.js';
 import { OpenApi } from '../openapi/index.js';
+import type { ApiServerOptions } from '../options.js';
 import { VERSION_INFO } from '../version.js';
 
 const ROOT_PATHS = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'];
@@ -21,7 +22,7 @@ export class PathHandler {
     private readonly health: Health,
     private readonly metrics: Metrics,
   ) {
-    this.#discovery = new Discovery(context.resources);
+    this.#discovery = new Discovery({ ...context, ...serverAddress(context.options) });
     this.#openApi = new OpenApi(context);
   }
 
@@ -33,11 +34,16 @@ export class PathHandler {
     if (path === '/metrics') return text(200, this.metrics.render(this.context.resources));
     const report = await this.health.report(path, query.has('verbose'));
     if (report) return text(report.healthy ? 200 : 500, report.text);
-    const { accept } = headers;
-    const answer = this.#discovery.answer(path, accept) ?? (await this.#openApi.answer(path, accept, query.get('hash')));
+    const answer = this.#discovery.answer(path, headers, query) ?? (await this.#openApi.answer(path, headers.accept, query.get('hash')));
     if (answer) return document(answer, headers);
     throw noSuchPath();
   }
+}
+
+/** Unknown as long as the port is. */
+function serverAddress({ advertiseAddress, advertisePort, bind }: ApiServerOptions): { serverAddress?: string } {
+  const port = advertisePort ?? bind.port;
+  return port ? { serverAddress: `${advertiseAddress}:${port}` } : {};
 }
 
 const text = (code: number, content: string): Result => ({

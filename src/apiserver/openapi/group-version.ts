@@ -1,8 +1,8 @@
 // What OpenAPI documents say of one group version: its paths, and the schemas of its kinds and of all that these refer to.
 import type { ObjectSchema, Schemas } from '../../apimachinery/schema.js';
-import type { SubresourceInfo } from '../discovery.js';
 import type { Resource } from '../resources.js';
 import { scaleSchema } from '../scale-schema.js';
+import type { SubresourceInfo } from '../subresources.js';
 import { customName } from './custom.js';
 import type { Descriptions } from './descriptions.js';
 import { type Paths, pathsOf } from './paths.js';

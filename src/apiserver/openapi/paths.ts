@@ -1,8 +1,8 @@
 // OpenAPI v3 paths: the operations of a resource, with their parameters, bodies and answers.
 import type { AnyKind } from '../../kinds/define.js';
-import { type SubresourceInfo, subresourcesOf } from '../discovery.js';
 import { PATCH_TYPES } from '../patches.js';
 import { verbsOf } from '../resources.js';
+import { type SubresourceInfo, subresourcesOf } from '../subresources.js';
 import type { OpenApiSchema } from './schema.js';
 
 /** The schemas that operations refer to. */

@@ -5,6 +5,7 @@ import { silentLogger } from '../../../src/apimachinery/logger.js';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
 import { Schemas } from '../../../src/apimachinery/schema.js';
 import { Discovery } from '../../../src/apiserver/discovery.js';
+import { ExternalApis } from '../../../src/apiserver/external-apis.js';
 import { type Resource, Resources } from '../../../src/apiserver/resources.js';
 import type { Conversion } from '../../../src/apiserver/storage/conversion.js';
 import { Storage } from '../../../src/apiserver/storage/storage.js';
@@ -99,10 +100,10 @@ describe('several versions', () => {
   });
 
   it('are listed under one group, the preferred one first', () => {
-    const discovery = new Discovery(resources);
+    const discovery = new Discovery({ resources, externalApis: new ExternalApis() });
     resources.add({ kind: v1 });
     resources.add({ kind: v2 });
-    const { groups } = JSON.parse(discovery.answer('/apis', undefined)!.bytes.toString());
+    const { groups } = JSON.parse(discovery.answer('/apis', {}, new URLSearchParams())!.bytes.toString());
     expect(groups).toHaveLength(1);
     expect(groups[0].versions.map((each: { version: string }) => each.version)).toEqual(['v2', 'v1']);
     expect(groups[0].preferredVersion.version).toBe('v2');
@@ -176,18 +177,18 @@ describe('a conversion that takes its time', () => {
 
 describe('a kind that goes', () => {
   it('ends its watches, and is found and listed no more', async () => {
-    const discovery = new Discovery(resources);
+    const discovery = new Discovery({ resources, externalApis: new ExternalApis() });
     const changes: string[] = [];
     resources.onChange((kinds) => void changes.push(kinds.map(({ version }) => version).join()));
     const resource = resources.add({ kind: v1 });
-    expect(discovery.answer('/apis/g.io/v1', undefined)).toBeDefined();
+    expect(discovery.answer('/apis/g.io/v1', {}, new URLSearchParams())).toBeDefined();
     let ended = false;
     await watched(resource, [], () => (ended = true));
     resources.remove(v1);
     expect(ended).toBe(true);
     expect(resources.find('g.io', 'v1', 'knobs')).toBeUndefined();
     expect(resources.byGvk('g.io/v1', 'Knob')).toBeUndefined();
-    expect(discovery.answer('/apis/g.io/v1', undefined)).toBeUndefined();
+    expect(discovery.answer('/apis/g.io/v1', {}, new URLSearchParams())).toBeUndefined();
     expect(changes).toEqual(['v1', 'v1']);
     await expect(resource.cache.ready()).rejects.toMatchObject({ code: 404 });
   });
