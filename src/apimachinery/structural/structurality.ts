@@ -1,7 +1,7 @@
 // Whether a schema is structural: every field is specified outside of allOf, anyOf, oneOf and not, so that pruning and defaulting are well defined.
 import { isDeepStrictEqual } from 'node:util';
 import { type FieldError, forbidden, invalid, required } from '../field.js';
-import { compileRegexp, RegexpError } from '../regexp/index.js';
+import { compileRegexp, RegexpError } from '../regexp.js';
 import { itemsOf, type JsonSchema, propertyOf, valuesOf } from './schema.js';
 
 type Level = 'root' | 'item' | 'field';

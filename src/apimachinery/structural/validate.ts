@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type FieldError, invalid, notSupported, required, tooLong, tooMany, typeInvalid } from '../field.js';
 import { isJsonObject, type Json, type JsonObject } from '../json.js';
-import { compileRegexp } from '../regexp/index.js';
+import { compileRegexp } from '../regexp.js';
 import { oldItems, oldMember } from './correlate.js';
 import { formatCheck } from './formats.js';
 import { itemsOf, type JsonSchema, propertyOf, valuesOf } from './schema.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compileRegexp } from '../../../src/apimachinery/regexp/index.js';
+import { compileRegexp } from '../../../src/apimachinery/regexp.js';
 
 test.each([
   ['a+b', 'xaab', true],
@@ -50,13 +50,13 @@ test.each([
   ['(a)\\1', 'invalid escape sequence: `\\1`'],
   ['[z-a]', 'invalid character class range: `z-a`'],
   ['\\p{Nope}', 'invalid character class range: `\\p{Nope}`'],
-  ['a\\', 'trailing backslash at end of expression: ``'],
+  ['a\\', 'trailing backslash at end of expression'],
 ])('%j is refused in the words of Go', (pattern, why) => {
   expect(() => compileRegexp(pattern)).toThrow(`error parsing regexp: ${why}`);
 });
 
 test('what grows past all bounds when it is written out is refused', () => {
-  expect(() => compileRegexp('((a{1000}){1000}){1000}')).toThrow('expression too large');
+  expect(() => compileRegexp('((a{1000}){1000}){1000}')).toThrow('invalid repeat count');
   expect(() => compileRegexp('((){1000}){1000}')).toThrow('expression too large');
 });
 

@@ -1,10 +1,10 @@
 // Regular expressions of users: Go's syntax, and matching in time that grows with the text only, whatever the expression.
+import { createRequire } from 'node:module';
+import type * as Re2 from 're2js';
 
-import { Matcher } from './match.js';
-import { parseRegexp } from './parse.js';
-import { compileProgram } from './program.js';
-
-export { RegexpError } from './parse.js';
+export class RegexpError extends Error {
+  override readonly name = 'RegexpError';
+}
 
 export interface Regexp {
   /** Whether any part of `text` matches. */
@@ -19,9 +19,21 @@ const remembered = new Map<string, Regexp>();
 export function compileRegexp(pattern: string): Regexp {
   let known = remembered.get(pattern);
   if (!known) {
-    known = new Matcher(compileProgram(parseRegexp(pattern), pattern));
+    known = compile(pattern);
     if (remembered.size >= MAX_REMEMBERED) remembered.clear();
     remembered.set(pattern, known);
   }
   return known;
+}
+
+function compile(pattern: string): Regexp {
+  // Loaded at the first pattern: a cluster without custom resources has none.
+  const { RE2JS, RE2JSSyntaxException } = createRequire(import.meta.url)('re2js') as typeof Re2;
+  try {
+    const compiled = RE2JS.compile(pattern);
+    return { matches: (text) => compiled.test(text) };
+  } catch (error) {
+    if (error instanceof RE2JSSyntaxException) throw new RegexpError(error.message);
+    throw error;
+  }
 }
