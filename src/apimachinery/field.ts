@@ -36,6 +36,13 @@ export const invalid = (field: string, value: Json | undefined, detail: string):
   message: withDetail(`Invalid value: ${show(value)}`, detail),
 });
 
+/** Where the value would say nothing: a whole rule, or a list of conditions. */
+export const invalidWhole = (field: string, detail: string): FieldError => ({
+  reason: 'FieldValueInvalid',
+  field,
+  message: `Invalid value: ${detail}`,
+});
+
 export const notSupported = (field: string, value: Json | undefined, supported: readonly string[]): FieldError => ({
   reason: 'FieldValueNotSupported',
   field,

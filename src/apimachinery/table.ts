@@ -128,6 +128,10 @@ export function ageOf(timestamp: string | null | undefined, now_ms: number): str
   return Number.isNaN(then_ms) ? '<unknown>' : humanDuration(now_ms - then_ms);
 }
 
+/** How long something lasted, or has lasted by now. */
+export const durationBetween = (start: string, end: string | undefined, now_ms: number): string =>
+  humanDuration((end ? Date.parse(end) : now_ms) - Date.parse(start));
+
 /** A duration in the one or two units that matter: `45s`, `5m30s`, `3h`, `2d4h`, `1y30d`. */
 export function humanDuration(duration_ms: number): string {
   const seconds = Math.trunc(duration_ms / 1000);

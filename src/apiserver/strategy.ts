@@ -8,8 +8,9 @@ import type { Draft } from './body.js';
 import type { UserInfo } from './options.js';
 import type { Resource } from './resources.js';
 
-/** Objects with a spec to reconcile and a status to report count the changes of their spec. */
-const tracksGeneration = ({ kind, schema }: Resource) => Boolean(kind.subresources?.status) && schema.fields.has('spec');
+/** Objects with a spec to reconcile and a status to report count the changes of their spec, unless their kind has it otherwise. */
+const tracksGeneration = ({ kind, schema }: Resource) =>
+  kind.generation ?? (Boolean(kind.subresources?.status) && schema.fields.has('spec'));
 
 /** The namespace of the path and that of the body are one; either may be left out. */
 export function setNamespace(draft: Draft, resource: Resource, namespace: string | undefined): void {
@@ -65,16 +66,16 @@ export function prepareForUpdate(resource: Resource, draft: Draft, old: KubeObje
   restoreServerSideMeta(draft, old);
   if (resource.kind.subresources?.status) restoreStatus(draft, old);
   resource.kind.prepareForUpdate?.(draft, old);
-  if (tracksGeneration(resource) && !isDeepStrictEqual(specOf(draft), specOf(old))) {
+  if (tracksGeneration(resource) && !isDeepStrictEqual(contentOf(draft, resource), contentOf(old, resource))) {
     draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
   return draft;
 }
 
-/** Throws 422 with all that is wrong. A status write leaves the rest as it was stored, so that needs no second look. */
+/** Throws 422 with all that is wrong. A status write leaves the rest as it was stored, so only the status needs a look. */
 export function validateForUpdate(resource: Resource, object: KubeObject, old: KubeObject, subresource: string | undefined): void {
-  if (subresource === 'status') return;
-  refuse(resource, object, [...validateObjectMetaUpdate(object, old), ...(resource.kind.validate?.(object, old) ?? [])]);
+  if (subresource === 'status') refuse(resource, object, resource.kind.validateStatus?.(object, old) ?? []);
+  else refuse(resource, object, [...validateObjectMetaUpdate(object, old), ...(resource.kind.validate?.(object, old) ?? [])]);
 }
 
 function refuse(resource: Resource, object: KubeObject, errors: Parameters<typeof invalidObject>[3]): void {
@@ -107,7 +108,12 @@ function setOrDelete<K extends 'deletionTimestamp' | 'deletionGracePeriodSeconds
   else metadata[field] = value;
 }
 
-const specOf = (object: object) => (object as { spec?: unknown }).spec;
+/** What metadata.generation counts the changes of. */
+function contentOf(object: object, { kind }: Resource): object {
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, status, ...content } = object as { [field: string]: unknown };
+  return kind.subresources?.status ? content : { ...content, status };
+}
+
 const statusOf = (object: object) => (object as { status?: unknown }).status;
 
 function restoreStatus(draft: Draft, old: KubeObject): void {

@@ -43,7 +43,9 @@ export async function createObject(context: ApiContext, { resource, draft, excha
   resource.extension?.checkRights?.(draft as KubeObject, undefined, exchange.user, context);
   prepareForCreate(resource, draft, exchange.user, context.random, context.clock.now());
   for (let attempt = 1; ; attempt++) {
+    const taken = attempt > 1 ? draft.metadata.name : undefined;
     if (generated) draft.metadata.name = draft.metadata.generateName!.slice(0, MAX_GENERATED_PREFIX) + nameSuffix(context.random);
+    resource.kind.named?.(draft, taken);
     validateForCreate(resource, draft as KubeObject);
     try {
       return await store(context, request, draft);

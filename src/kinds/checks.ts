@@ -1,9 +1,9 @@
 // Small checks that the kinds' validations share: each returns the field errors found, in upstream's words.
 import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import { type FieldError, invalid, notSupported, required } from '../apimachinery/field.js';
+import { type FieldError, invalid, notSupported, required, tooLong } from '../apimachinery/field.js';
 import type { Json } from '../apimachinery/json.js';
-import { isPortName } from '../apimachinery/names.js';
+import { isDns1123Subdomain, isPortName } from '../apimachinery/names.js';
 import { parseQuantity } from '../apimachinery/quantity.js';
 
 export const MAX_PORT = 65_535;
@@ -79,3 +79,21 @@ export function checkNonNegativeQuantity(field: string, quantity: string | numbe
   const { value, errors } = readQuantity(field, quantity);
   return value < 0 ? [invalid(field, String(quantity), 'must be greater than or equal to 0')] : errors;
 }
+
+const HTTP_PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const IS_HTTP_PATH = new RegExp(`^${HTTP_PATH}$`);
+
+/** `example.com/job-controller`, as what acts on an object is named. */
+export function checkDomainPrefixedPath(field: string, path: string): FieldError[] {
+  if (path === '') return [required(field)];
+  const [, host, rest] = /^([^/]+)\/(.+)$/s.exec(path) ?? [];
+  if (host === undefined || rest === undefined) {
+    return [invalid(field, path, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  }
+  const errors = invalids(field, host, isDns1123Subdomain(host));
+  if (!IS_HTTP_PATH.test(rest)) errors.push(invalid(field, rest, `Invalid path (regex used for validation is '${HTTP_PATH}')`));
+  return errors;
+}
+
+export const checkLength = (field: string, text: string, max_bytes: number): FieldError[] =>
+  Buffer.byteLength(text) > max_bytes ? [tooLong(field, max_bytes)] : [];

@@ -27,6 +27,9 @@ export const ageColumn: Column<KubeObject> = {
   cell: (object, now_ms) => ageOf(object.metadata.creationTimestamp, now_ms),
 };
 
+/** Booleans that may be left open, as upstream's tables have them. */
+export const formatBool = (value: boolean | undefined): string => (value === undefined ? UNSET : value ? 'True' : 'False');
+
 /** Containers and Images of a pod template, for `-o wide`. */
 export function templateColumns<T>(template: (object: T) => PodTemplateSpec | undefined): readonly Column<T>[] {
   const list = (object: T, field: 'name' | 'image') => (template(object)?.spec.containers ?? []).map((c) => c[field] ?? '').join(',');

@@ -88,8 +88,14 @@ export interface KindOptions<T extends KubeObject> {
   validateName?(name: string): readonly string[];
   /** Upstream's Validate…: all that is wrong, all at once. `old` is set for updates. */
   validate?(object: T, old: T | undefined): readonly FieldError[];
+  /** All that is wrong with a write to `/status`, of which nothing but the status was taken. */
+  validateStatus?(object: T, old: T): readonly FieldError[];
+  /** Whether metadata.generation counts the changes of all but metadata and status; absent: where there are a spec and a status. */
+  readonly generation?: boolean;
   /** Clears what a client may not set at creation (status, generation) and sets what only the server may. */
   prepareForCreate?(object: Mutable<T>): void;
+  /** Sets what follows from the name, after `prepareForCreate`; again where a generated name was `taken` and another is tried. */
+  named?(object: Mutable<T>, taken: string | undefined): void;
   /** Restores what an update may not change. Metadata, status and generation are the generic path's. */
   prepareForUpdate?(object: Mutable<T>, old: T): void;
   /** Seconds to wait for a graceful deletion, given what the client asked for; absent or 0: deleted at once. */

@@ -6,6 +6,8 @@ import { daemonSets } from './apps/daemonset.js';
 import { deployments } from './apps/deployment.js';
 import { replicaSets } from './apps/replicaset.js';
 import { statefulSets } from './apps/statefulset.js';
+import { cronJobs } from './batch/cronjob.js';
+import { jobs } from './batch/job.js';
 import { certificateSigningRequests } from './certificates/certificatesigningrequest.js';
 import { leases } from './coordination/lease.js';
 import { configMaps } from './core/configmap.js';
@@ -74,6 +76,8 @@ export const kinds: readonly AnyKind[] = [
   daemonSets,
   statefulSets,
   controllerRevisions,
+  cronJobs,
+  jobs,
   endpointSlices,
   leases,
   certificateSigningRequests,

@@ -58,6 +58,7 @@ export const certificateSigningRequests = defineKind<CertificateSigningRequest>(
   shortNames: ['csr'],
   namespaced: false,
   schema: 'certificates.v1.CertificateSigningRequest',
+  generation: false,
   columns,
   validate: (csr, old) => [...validateSpec(csr), ...validateConditions(csr, old)],
   prepareForCreate(csr) {

@@ -16,6 +16,7 @@ export const namespaces = defineKind<Namespace>({
   shortNames: ['ns'],
   namespaced: false,
   schema: 'core.v1.Namespace',
+  generation: false,
   columns: [
     { name: 'Status', type: 'string', description: 'Active, or Terminating while it is emptied', cell: ({ status }) => status.phase ?? '' },
   ],

@@ -35,6 +35,7 @@ export const nodes = defineKind<Node>({
   shortNames: ['no'],
   namespaced: false,
   schema: 'core.v1.Node',
+  generation: false,
   columns: [
     nameColumn,
     { name: 'Status', type: 'string', description: 'Whether it is ready, and takes pods', cell: statusOf },

@@ -16,6 +16,7 @@ export const persistentVolumes = defineKind<PersistentVolume>({
   shortNames: ['pv'],
   namespaced: false,
   schema: 'core.v1.PersistentVolume',
+  generation: false,
   columns: [
     { name: 'Capacity', type: 'string', description: 'Its size', cell: ({ spec }) => String(spec.capacity?.['storage'] ?? 0) },
     {

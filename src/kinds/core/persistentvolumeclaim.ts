@@ -15,6 +15,7 @@ export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   shortNames: ['pvc'],
   namespaced: true,
   schema: 'core.v1.PersistentVolumeClaim',
+  generation: false,
   columns: [
     {
       name: 'Status',

@@ -38,6 +38,7 @@ export const resourceQuotas = defineKind<ResourceQuota>({
   shortNames: ['quota'],
   namespaced: true,
   schema: 'core.v1.ResourceQuota',
+  generation: false,
   columns: [
     {
       name: 'Request',

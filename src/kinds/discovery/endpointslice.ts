@@ -20,6 +20,7 @@ export const endpointSlices = defineKind<EndpointSlice>({
   plural: 'endpointslices',
   namespaced: true,
   schema: 'discovery.v1.EndpointSlice',
+  generation: true,
   columns: [
     { name: 'AddressType', type: 'string', description: 'What its addresses are', cell: ({ addressType }) => addressType ?? '' },
     {

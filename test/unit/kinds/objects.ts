@@ -29,6 +29,7 @@ export function created<T extends KubeObject>(kind: Kind<T>, draft: object): Mut
   if (kind.namespaced) metadata.namespace ??= 'default';
   metadata.uid = '11111111-2222-4333-8444-555555555555';
   metadata.creationTimestamp = ago(86_400);
+  kind.named?.(object, undefined);
   return object;
 }
 
@@ -44,6 +45,14 @@ export function updateErrorsOf<T extends KubeObject>(kind: Kind<T>, before: obje
   const object = created(kind, after);
   kind.prepareForUpdate?.(object, old);
   return (kind.validate?.(object as T, old) ?? []).map(text);
+}
+
+/** `field: message` of all that is wrong with a status, where the spec is `spec` and the status was `before`. */
+export function statusErrorsOf<T extends KubeObject>(kind: Kind<T>, draft: object, before: object, after: object): string[] {
+  const object = created(kind, draft);
+  return (kind.validateStatus?.({ ...object, status: after } as unknown as T, { ...object, status: before } as unknown as T) ?? []).map(
+    text,
+  );
 }
 
 export const text = ({ field, message }: { field: string; message: string }): string => `${field}: ${message}`;
