@@ -6,6 +6,7 @@ import type { Authorizer } from './authorization/authorizer.js';
 import type { ExternalApis } from './external-apis.js';
 import type { ApiServerOptions } from './options.js';
 import type { Resources } from './resources.js';
+import type { Webhooks } from './webhooks/index.js';
 
 export interface ApiContext {
   readonly options: ApiServerOptions;
@@ -16,4 +17,5 @@ export interface ApiContext {
   readonly externalApis: ExternalApis;
   readonly authorizer: Authorizer;
   readonly admission: Admission;
+  readonly webhooks: Webhooks;
 }

@@ -55,6 +55,8 @@ export class Resources {
   readonly #byKind = new Map<AnyKind, Resource>();
   readonly #byGvk = new Map<string, Resource>();
   readonly #listeners = new Set<(kinds: readonly AnyKind[]) => void>();
+  /** Worked out when first asked for, and again after a change. */
+  #equivalents = new WeakMap<Resource, readonly Resource[]>();
 
   readonly schemas: Schemas;
 
@@ -82,6 +84,7 @@ export class Resources {
     for (const resource of remove) this.#delete(resource);
     for (const resource of add) this.#add(resource);
     for (const resource of remove) resource.cache.close(this.#goneReason(resource));
+    this.#equivalents = new WeakMap();
     const kinds = [...remove, ...add].map(({ kind }) => kind);
     for (const listener of this.#listeners) listener(kinds);
   }
@@ -109,6 +112,17 @@ export class Resources {
 
   byGvk(apiVersion: string, kind: string): Resource | undefined {
     return this.#byGvk.get(`${apiVersion} ${kind}`);
+  }
+
+  /** The other versions of a resource: views of the same keys. */
+  equivalents(resource: Resource): readonly Resource[] {
+    let found = this.#equivalents.get(resource);
+    if (!found) {
+      const { prefix } = resource.storage;
+      found = [...this.all()].filter((each) => each !== resource && each.storage.prefix === prefix);
+      this.#equivalents.set(resource, found);
+    }
+    return found;
   }
 
   /** Ends every watch and every cache. */

@@ -26,6 +26,7 @@ import { storedKind } from './storage/conversion.js';
 import { EventLeases } from './storage/event-leases.js';
 import { Storage } from './storage/storage.js';
 import { WatchCache } from './storage/watch-cache.js';
+import { Webhooks } from './webhooks/index.js';
 
 const SELF: UserInfo = { name: 'system:apiserver', groups: [GROUP_MASTERS] };
 
@@ -62,6 +63,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       health.ready = false;
       context.resources.close();
       await listener.close();
+      context.webhooks.close();
     },
   };
 }
@@ -85,5 +87,6 @@ function contextOf(options: ApiServerOptions): ApiContext {
   });
   const authorizer = new Authorizer(resources);
   const admission = new Admission(enabledPlugins(options));
-  return { options, clock, random, log, resources, externalApis: new ExternalApis(), authorizer, admission };
+  const webhooks = new Webhooks({ resources, clock, random });
+  return { options, clock, random, log, resources, externalApis: new ExternalApis(), authorizer, admission, webhooks };
 }

@@ -1,6 +1,8 @@
 // All built-in kinds, in the order of discovery, and their schemas. Adding a kind is one file and one line here.
 import meta_v1 from '../apimachinery/schema/meta_v1.js';
 import { Schemas } from '../apimachinery/schema.js';
+import { mutatingWebhookConfigurations } from './admissionregistration/mutatingwebhookconfiguration.js';
+import { validatingWebhookConfigurations } from './admissionregistration/validatingwebhookconfiguration.js';
 import { controllerRevisions } from './apps/controllerrevision.js';
 import { daemonSets } from './apps/daemonset.js';
 import { deployments } from './apps/deployment.js';
@@ -85,6 +87,8 @@ export const kinds: readonly AnyKind[] = [
   clusterRoles,
   roleBindings,
   clusterRoleBindings,
+  mutatingWebhookConfigurations,
+  validatingWebhookConfigurations,
 ];
 
 const byResource = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));

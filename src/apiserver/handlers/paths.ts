@@ -31,7 +31,7 @@ export class PathHandler {
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw noSuchPath();
     if (path === '/') return { type: 'value', code: 200, value: { paths: ROOT_PATHS } };
     if (path === '/version') return { type: 'value', code: 200, value: VERSION_INFO };
-    if (path === '/metrics') return text(200, this.metrics.render(this.context.resources));
+    if (path === '/metrics') return text(200, this.metrics.render(this.context.resources) + this.context.webhooks.metrics.render());
     const report = await this.health.report(path, query.has('verbose'));
     if (report) return text(report.healthy ? 200 : 500, report.text);
     const answer = this.#discovery.answer(path, headers, query) ?? (await this.#openApi.answer(path, headers.accept, query.get('hash')));

@@ -86,6 +86,14 @@ export class Storage {
     return converted instanceof Promise ? converted.then(stored) : stored(converted);
   }
 
+  /** An object of this kind as one of `other`'s, another version that is kept under the same keys. Throws StatusError. */
+  async convertTo(other: Storage, object: KubeObject): Promise<KubeObject> {
+    const stored = this.conversion ? await this.conversion.toStorage(object) : object;
+    if (!other.conversion) return stored;
+    const [converted] = await other.conversion.fromStorage([structuredClone(stored)]);
+    return converted!;
+  }
+
   #decode(value: Uint8Array, revision: number): Awaitable<StoredObject> {
     if (!this.conversion) return this.#codec.decode(value, revision);
     const decoded = this.decodeAll([{ value, modRevision: revision } as KeyValue]);
