@@ -26,6 +26,8 @@ export class CommitLog {
   /** Changed keys that are not yet durable: what the next transaction must see, and readers must not. */
   readonly #undurable = new Map<Key, KeyValue | { readonly deletedAt: Revision }>();
   #next = emptyGroup();
+  /** The group that is being written. */
+  #underWay = emptyGroup();
   #writing: Promise<void> | undefined;
   #durable: Revision;
   #assigned: Revision;
@@ -86,6 +88,11 @@ export class CommitLog {
     });
   }
 
+  /** Resolves when what is being written has been acknowledged; only to be called while something is. */
+  acknowledged(): Promise<void> {
+    return new Promise((resolve, reject) => this.#underWay.waiting.push({ resolve, reject }));
+  }
+
   /** Goes on behind a revision that was found on disk though its write had failed. Whatever is under way must fail. */
   restart(revision: Revision): void {
     this.#durable = revision;
@@ -109,6 +116,7 @@ export class CommitLog {
     while (this.#next.waiting.length > 0) {
       const group = this.#next;
       this.#next = emptyGroup();
+      this.#underWay = group;
       const revision = group.commits.at(-1)?.revision ?? this.#durable;
       group.writes.push({ type: 'put', key: META_REVISION, value: encodeNumber(revision) });
       try {

@@ -85,7 +85,10 @@ export class MvccBackend implements EmbeddedBackend {
   async range(request: RangeRequest): Promise<RangeResponse> {
     this.#assertOpen();
     if (request.revision && request.revision > this.#commits.durable) throw new FutureRevisionError();
-    return this.#withSnapshot((snapshot) => readRange(this.#db, snapshot, request));
+    const response = await this.#withSnapshot((snapshot) => readRange(this.#db, snapshot, request));
+    // A read sees a write a moment before it is acknowledged; told by then, its reader could be ahead of the progress of watches.
+    if (response.revision > this.#commits.durable) await this.#commits.acknowledged();
+    return response;
   }
 
   async txn(request: TxnRequest): Promise<TxnResponse> {

@@ -256,6 +256,23 @@ export function backendSuite(name: string, open: () => Promise<BackendUnderTest>
       expect(cancelled.batches).toEqual([]);
     });
 
+    it('never tells a reader of a revision that the progress of watches has not reached', async () => {
+      const { watch, batches } = collect(backend, { key: 'quiet' });
+      let writing = true;
+      const writes = (async () => {
+        for (let i = 0; i < 100; i++) await backend.txn(always(put('k', String(i))));
+        writing = false;
+      })();
+      while (writing) {
+        const { revision } = await backend.range({ key: 'quiet' });
+        const before = batches.length;
+        watch.requestProgress();
+        while (batches.length === before) await new Promise((resolve) => setImmediate(resolve));
+        expect(batches.at(-1)!.revision).toBeGreaterThanOrEqual(revision);
+      }
+      await writes;
+    });
+
     it('ends a watch that starts below the compacted revision, and all of them on close', async () => {
       for (const value of ['1', '2', '3']) await backend.txn(always(put('k', value)));
       await backend.compact(3);
