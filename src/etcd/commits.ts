@@ -2,7 +2,7 @@
 import { EtcdError, type Key, type KeyValue, type Revision } from './backend.js';
 import type { Write } from './database.js';
 import type { LeaseChange } from './leases.js';
-import { encodeLog, encodeNumber, encodeRecord, historyKey, logKey, META_REVISION, NEWEST, TOMBSTONE } from './records.js';
+import { deletionKey, emptyEntry, encodeDeletion, encodeHead, encodeNumber, encodePut, HEAD, META_REVISION, recordKey } from './records.js';
 import type { KeyChange } from './transaction.js';
 import type { DatabaseWriter } from './writer.js';
 
@@ -71,17 +71,13 @@ export class CommitLog {
   append(changes: readonly KeyChange[], ...beside: readonly (LeaseChange | undefined)[]): Promise<void> {
     const revision = changes.length > 0 ? ++this.#assigned : this.#assigned;
     const group = this.#next;
-    for (const change of changes) this.#stage(group.writes, change, revision);
+    for (let i = 0; i < changes.length; i++) this.#stage(group.writes, changes[i]!, i, revision);
     for (const change of beside) {
       if (!change) continue;
       group.writes.push(...change.writes);
       group.onDurable.push(change.onDurable);
     }
-    if (changes.length > 0) {
-      const logged = changes.map((c) => ({ type: c.next ? 'put' : 'delete', key: c.key, previous: c.previous?.modRevision ?? 0 }) as const);
-      group.writes.push({ type: 'put', key: logKey(revision), value: encodeLog(logged) });
-      group.commits.push({ revision, changes });
-    }
+    if (changes.length > 0) group.commits.push({ revision, changes });
     return new Promise((resolve, reject) => {
       group.waiting.push({ resolve, reject });
       this.#writing ??= this.#writeGroups();
@@ -103,10 +99,16 @@ export class CommitLog {
     while (this.#writing) await this.#writing;
   }
 
-  #stage(writes: Write[], { key, previous, next }: KeyChange, revision: Revision): void {
-    if (previous) writes.push({ type: 'put', key: historyKey(key, previous.modRevision), value: encodeRecord(previous) });
-    if (next) writes.push({ type: 'put', key: NEWEST + key, value: encodeRecord(next) });
-    else writes.push({ type: 'del', key: NEWEST + key }, { type: 'put', key: historyKey(key, revision), value: TOMBSTONE });
+  #stage(writes: Write[], { key, previous, next }: KeyChange, index: number, revision: Revision): void {
+    const [head, record, replaced] = [HEAD + key, recordKey(key, revision), previous?.modRevision ?? 0];
+    if (next) {
+      writes.push({ type: 'put', key: head, value: encodeHead(head, next) });
+      writes.push({ type: 'put', key: record, value: encodePut(record, index, replaced, next) });
+    } else {
+      const deletion = deletionKey(key, revision);
+      writes.push({ type: 'del', key: head }, { type: 'put', key: deletion, value: emptyEntry(deletion) });
+      writes.push({ type: 'put', key: record, value: encodeDeletion(record, index, replaced) });
+    }
     this.#undurable.set(key, next ?? { deletedAt: revision });
   }
 
@@ -118,7 +120,7 @@ export class CommitLog {
       this.#next = emptyGroup();
       this.#underWay = group;
       const revision = group.commits.at(-1)?.revision ?? this.#durable;
-      group.writes.push({ type: 'put', key: META_REVISION, value: encodeNumber(revision) });
+      group.writes.push({ type: 'put', key: META_REVISION, value: encodeNumber(META_REVISION, revision) });
       try {
         await this.writer.commit(group.writes);
       } catch (cause) {

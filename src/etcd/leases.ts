@@ -2,7 +2,7 @@
 import type { Clock, Random, Timer } from '../apimachinery/clock.js';
 import { EtcdError, type Key, LeaseNotFoundError, type LeaseStatus } from './backend.js';
 import { type Database, scan, type Write } from './database.js';
-import { ATTACHED, attachedKey, decodeNumber, encodeNumber, LEASE, leaseKey } from './records.js';
+import { ATTACHED, attachedKey, check, decodeNumber, emptyEntry, encodeNumber, LEASE, leaseKey } from './records.js';
 import type { KeyChange } from './transaction.js';
 
 /** etcd's largest TTL. */
@@ -40,9 +40,10 @@ export class Leases {
   async load(db: Database): Promise<void> {
     const found = new Map<bigint, { readonly ttl_s: number; readonly keys: Set<Key> }>();
     await scan(db, { gte: LEASE, lt: `${LEASE}~` }, undefined, (key, value) => {
-      found.set(BigInt.asIntN(64, BigInt(`0x${key.slice(1)}`)), { ttl_s: decodeNumber(value), keys: new Set() });
+      found.set(BigInt.asIntN(64, BigInt(`0x${key.slice(1)}`)), { ttl_s: decodeNumber(key, value), keys: new Set() });
     });
-    await scan(db, { gte: ATTACHED, lt: `${ATTACHED}~` }, undefined, (stored) => {
+    await scan(db, { gte: ATTACHED, lt: `${ATTACHED}~` }, undefined, (stored, value) => {
+      check(stored, value);
       found.get(BigInt.asIntN(64, BigInt(`0x${stored.slice(1, 17)}`)))?.keys.add(stored.slice(18));
     });
     this.close();
@@ -68,7 +69,7 @@ export class Leases {
       settle();
       this.#start(id, granted_s, new Set());
     };
-    return { id, writes: [{ type: 'put', key: leaseKey(id), value: encodeNumber(granted_s) }], onDurable };
+    return { id, writes: [{ type: 'put', key: leaseKey(id), value: encodeNumber(leaseKey(id), granted_s) }], onDurable };
   }
 
   keepAlive(id: bigint): LeaseStatus {
@@ -109,7 +110,9 @@ export class Leases {
     const writes: Write[] = [];
     for (const { key, previous, next } of moved) {
       if (previous?.lease) writes.push({ type: 'del', key: attachedKey(previous.lease, key) });
-      if (next?.lease) writes.push({ type: 'put', key: attachedKey(next.lease, key), value: Buffer.alloc(0) });
+      if (!next?.lease) continue;
+      const attached = attachedKey(next.lease, key);
+      writes.push({ type: 'put', key: attached, value: emptyEntry(attached) });
     }
     const onDurable = () => {
       for (const { key, previous, next } of moved) {

@@ -6,17 +6,17 @@ import { type Clock, type Random, systemRandom } from '../apimachinery/clock.js'
 import type { Logger } from '../apimachinery/logger.js';
 import type { Database } from './database.js';
 import type { EmbeddedBackend } from './embedded.js';
-import { CorruptDatabaseError, checkDatabase } from './integrity/check.js';
+import { CorruptDatabaseError, checkDatabase, checkOpenDatabase } from './integrity/check.js';
 import { removeClosedMark, writeClosedMark } from './integrity/closed-mark.js';
-import { MvccBackend } from './mvcc.js';
+import { MvccBackend, type MvccOptions } from './mvcc.js';
 import { newestSnapshot, snapshotsDirOf } from './snapshot.js';
 
 /** LevelDB's block cache. The API server caches what it reads, so LevelDB's own default would be memory for nothing. */
 const BLOCK_CACHE_BYTES = 4 << 20;
-/** Memtable before it is written out as a table; LevelDB's default. */
-const WRITE_BUFFER_BYTES = 4 << 20;
-/** What opening may write: the log's content as a table, a manifest, a new log. */
-const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
+/** Memtable before it is written out as a table. LevelDB's 4 MiB would be written out, and merged, several times a second under load. */
+const WRITE_BUFFER_BYTES = 16 << 20;
+/** What opening may write: the log's content as a table; a manifest, a new log. */
+const REOPEN_BYTES = WRITE_BUFFER_BYTES + (4 << 20);
 
 /** Around every key of the database: see records.ts. */
 const [FIRST_KEY, LAST_KEY] = ['\0', '~'];
@@ -47,28 +47,55 @@ export async function openLevelBackend({ dir, clock, random = systemRandom, log 
     writeBufferSize: WRITE_BUFFER_BYTES,
   });
   await open(level, dir);
-  const backend = await MvccBackend.open({
-    db: level as unknown as Database,
-    clock,
-    random,
-    size: () => directorySize(dir),
-    defragment: () => (level as unknown as Compactable).compactRange(FIRST_KEY, LAST_KEY),
-    async reopen() {
-      await requireSpace(dir);
-      log.warn({ dir }, 'opening the store again after a write that failed');
-      await level.close();
-      await open(level, dir);
+  const backend = await openStore(
+    {
+      db: level as unknown as Database,
+      clock,
+      random,
+      size: () => directorySize(dir),
+      verify: () => checkOpenDatabase(dir),
+      onDamage: ({ message }) => void tellDamage(dir, message, log),
+      defragment: () => (level as unknown as Compactable).compactRange(FIRST_KEY, LAST_KEY),
+      async reopen() {
+        await requireSpace(dir);
+        log.warn({ dir }, 'opening the store again after a write that failed');
+        await level.close();
+        await open(level, dir);
+      },
+      async close() {
+        await level.close();
+        // Without the mark the next start knows less of what it should find, that is all.
+        await writeClosedMark(dir).catch((err: unknown) => log.warn({ err, dir }, 'could not mark the store as closed'));
+      },
     },
-    async close() {
-      await level.close();
-      // Without the mark the next start knows less of what it should find, that is all.
-      await writeClosedMark(dir).catch((err: unknown) => log.warn({ err, dir }, 'could not mark the store as closed'));
-    },
-  });
+    dir,
+  );
   const { revision, dbSize_bytes } = await backend.status();
   log.info({ dir, revision, dbSize_bytes }, 'opened the store');
   return backend;
 }
+
+/** With LevelDB closed again where that fails. */
+async function openStore(options: MvccOptions, dir: string): Promise<MvccBackend> {
+  try {
+    return await MvccBackend.open(options);
+  } catch (error) {
+    await options.db.close();
+    throw new Error(`cannot use the database in ${dir}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The reader is refused; whoever runs the store can do something about it. */
+async function tellDamage(dir: string, damage: string, log: Logger): Promise<void> {
+  const found = await newestSnapshot(dir);
+  const restore = found
+    ? `stop the server, and restore the newest good snapshot: ${restoreCommand(dir, found.file)}`
+    : `stop the server, and restore the directory from a backup: there is no good snapshot in ${snapshotsDirOf(dir)}`;
+  log.error({ dir }, `${damage}; ${restore}`);
+}
+
+const restoreCommand = (dir: string, file: string): string =>
+  `mv ${dir} ${dir}.corrupt && porthole etcd snapshot restore ${file} --data-dir ${dir}`;
 
 /** Before LevelDB sees them: what it takes for a torn write it leaves out, and the rest it serves. Rejects as `openLevelBackend`. */
 async function checkFiles(dir: string, log: Logger): Promise<void> {
@@ -102,7 +129,7 @@ async function whatToDo(dir: string, damage: string): Promise<string> {
   const { file, status } = found;
   return (
     `${what}; the newest good snapshot is ${file} (revision ${status.revision}, saved ${status.saved}). ` +
-    `To restore it: mv ${dir} ${dir}.corrupt && porthole etcd snapshot restore ${file} --data-dir ${dir}`
+    `To restore it: ${restoreCommand(dir, file)}`
   );
 }
 

@@ -21,9 +21,11 @@ import { CommitLog } from './commits.js';
 import { compactHistory } from './compaction.js';
 import type { Database, Snapshot } from './database.js';
 import type { EmbeddedBackend } from './embedded.js';
+import { CorruptDatabaseError } from './integrity/check.js';
+import { ensureLayout } from './layout.js';
 import { Leases } from './leases.js';
-import { readNewest, readNumber, readRange } from './reads.js';
-import { encodeNumber, META_COMPACTED, META_REVISION } from './records.js';
+import { readHead, readNumber, readRange, readValue } from './reads.js';
+import { DamagedDatabaseError, encodeNumber, type KeyHead, META_COMPACTED, META_REVISION } from './records.js';
 import { isPointwise, type Outcome, Transaction, type TransactionState } from './transaction.js';
 import { checkTransaction } from './transaction-check.js';
 import { WatchHub } from './watch-hub.js';
@@ -42,6 +44,10 @@ export interface MvccOptions {
   defragment?(): Promise<void>;
   /** Closes the database for good, where there is more to do about it than that. */
   close?(): Promise<void>;
+  /** Rejects with the reason where files of the database are not what was written. Absent: there are none. */
+  verify?(): Promise<void>;
+  /** Something of the database is not what was written; whoever asked for it is refused. */
+  onDamage?(error: EtcdError): void;
   /** Closes the database and opens it again, which drops what a failed write left half done. Rejects with a line that says why not. */
   reopen(): Promise<void>;
 }
@@ -66,10 +72,15 @@ export class MvccBackend implements EmbeddedBackend {
       onDurable: (commits, revision) => this.#watches.publish(commits, revision),
       onFailed: () => this.#leases.forgetUndurable(),
     });
-    this.#watches = new WatchHub(this.#db, () => this.#commits.durable);
+    this.#watches = new WatchHub(
+      this.#db,
+      () => this.#commits.durable,
+      (error) => this.#readFailed(error),
+    );
     this.#leases = new Leases(options.clock, options.random, (id) => this.leaseRevoke(id));
     this.#state = {
       get: (key) => this.#newest(key),
+      whole: (head) => ('value' in head ? (head as KeyValue) : this.#read(() => readValue(this.#db, head))),
       range: (request) => this.#withSnapshot((snapshot) => readRange(this.#db, snapshot, request)),
       hasLease: (id) => this.#leases.has(id),
     };
@@ -77,6 +88,7 @@ export class MvccBackend implements EmbeddedBackend {
 
   /** Takes over an open database. */
   static async open(options: MvccOptions): Promise<MvccBackend> {
+    await ensureLayout(options.db);
     const backend = new MvccBackend(options);
     await backend.#leases.load(options.db);
     return backend;
@@ -110,8 +122,10 @@ export class MvccBackend implements EmbeddedBackend {
     this.#assertOpen();
     if (revision > this.#commits.durable) throw new FutureRevisionError();
     if (revision <= this.#compacted) throw new CompactedError(this.#compacted);
+    await this.verify();
+    if (revision <= this.#compacted) throw new CompactedError(this.#compacted);
     this.#compacted = revision;
-    await this.#writer.maintain([{ type: 'put', key: META_COMPACTED, value: encodeNumber(revision) }]);
+    await this.#writer.maintain([{ type: 'put', key: META_COMPACTED, value: encodeNumber(META_COMPACTED, revision) }]);
     await compactHistory(this.#db, this.#writer, revision);
   }
 
@@ -151,8 +165,18 @@ export class MvccBackend implements EmbeddedBackend {
     return this.#db;
   }
 
+  async verify(): Promise<void> {
+    this.#assertOpen();
+    try {
+      await this.options.verify?.();
+    } catch (error) {
+      throw this.#readFailed(error instanceof CorruptDatabaseError ? new DamagedDatabaseError(error.message) : error);
+    }
+  }
+
   async defragment(): Promise<void> {
     this.#assertOpen();
+    await this.verify();
     await this.options.defragment?.();
   }
 
@@ -185,14 +209,24 @@ export class MvccBackend implements EmbeddedBackend {
     return [...keys];
   }
 
-  #newest(key: Key): KeyValue | undefined {
+  #newest(key: Key): KeyHead | undefined {
     const undurable = this.#commits.undurable(key);
-    if (undurable !== undefined) return undurable ?? undefined;
+    return undurable === undefined ? this.#read(() => readHead(this.#db, key)) : (undurable ?? undefined);
+  }
+
+  #read<T>(read: () => T): T {
     try {
-      return readNewest(this.#db, key);
+      return read();
     } catch (error) {
-      throw orUnavailable(error);
+      throw this.#readFailed(error);
     }
+  }
+
+  /** What the reader is told; damage is told to whoever runs the store, too. */
+  #readFailed(error: unknown): unknown {
+    const told = errorOf(error);
+    if (told instanceof DamagedDatabaseError) this.options.onDamage?.(told);
+    return told;
   }
 
   /** After a write that failed, before the next one. A write may have failed and still be on disk: then all goes on behind it. */
@@ -240,7 +274,7 @@ export class MvccBackend implements EmbeddedBackend {
         await snapshot.close();
       }
     } catch (error) {
-      throw orUnavailable(error);
+      throw this.#readFailed(error);
     }
   }
 
@@ -249,9 +283,10 @@ export class MvccBackend implements EmbeddedBackend {
   }
 }
 
-/** What a read meets while the database is closed for its recovery. */
-function orUnavailable(error: unknown): unknown {
-  const { code } = error as { code?: unknown };
+/** What a read meets in a damaged block, or while the database is closed for its recovery. */
+function errorOf(error: unknown): unknown {
+  const { code, message } = error as { readonly code?: unknown; readonly message: string };
+  if (code === 'LEVEL_CORRUPTION') return new DamagedDatabaseError(message);
   const isClosed = typeof code === 'string' && code.startsWith('LEVEL_') && code.endsWith('_NOT_OPEN');
   return isClosed ? new EtcdError('UNAVAILABLE', 'etcdserver: the database is being recovered') : error;
 }

@@ -1,4 +1,4 @@
-// Range reads of the store: at the newest revision from the newest records, at a past one merged with the history.
+// Range reads of the store: at the newest revision by the heads of the keys, at a past one also by what was deleted since.
 import {
   CompactedError,
   FutureRevisionError,
@@ -8,23 +8,36 @@ import {
   type RangeResponse,
   type Revision,
 } from './backend.js';
-import { type Bounds, count, type Database, type Snapshot, scan } from './database.js';
+import { type Bounds, bytesOf, count, type Database, type Snapshot, scan, scanText, textOf } from './database.js';
 import {
+  check,
+  DamagedEntryError,
+  DELETED,
+  decodeHead,
   decodeNumber,
   decodeRecord,
-  HISTORY,
-  historyKey,
-  historyPrefix,
+  deletionsOf,
+  HEAD,
+  type KeyHead,
   META_COMPACTED,
   META_REVISION,
-  NEWEST,
-  parseHistoryKey,
+  parseDeletionKey,
+  recordKey,
+  recordsFrom,
+  type StoredRecord,
 } from './records.js';
 
 /** The exclusive upper end of a key space, for ranges without an end. */
-const END_OF_NEWEST = String.fromCharCode(NEWEST.charCodeAt(0) + 1);
-const END_OF_HISTORY = String.fromCharCode(HISTORY.charCodeAt(0) + 1);
+const endOf = (space: string): string => String.fromCharCode(space.charCodeAt(0) + 1);
 const NO_VALUE = Buffer.alloc(0);
+/** Values read at a time. */
+const VALUES_PER_READ = 1_000;
+/** Reads under way at once: the next ones are found while the last ones are taken in, and the disk's threads are left to others. */
+const READS_AT_ONCE = 2;
+/** Where the values wanted lie among so many times their number at the most, all are read in their order, which is cheaper for each. */
+const DENSE = 2;
+/** Steps back in the history of a key before others have their turn. */
+const STEPS_PER_TURN = 256;
 
 /** Reads one consistent state: what was durable when the snapshot was taken. The caller closes it. */
 export async function readRange(db: Database, snapshot: Snapshot, request: RangeRequest): Promise<RangeResponse> {
@@ -34,78 +47,160 @@ export async function readRange(db: Database, snapshot: Snapshot, request: Range
   const compacted = readNumber(db, META_COMPACTED, snapshot) ?? 0;
   if (at < compacted) throw new CompactedError(compacted);
   const found = at === current ? await newestRange(db, snapshot, request) : await pastRange(db, snapshot, request, at);
-  const kvs = request.countOnly ? [] : request.keysOnly ? found.kvs.map((kv) => ({ ...kv, value: NO_VALUE })) : found.kvs;
+  const kvs = request.keysOnly ? found.heads.map((head) => ({ ...head, value: NO_VALUE })) : await withValues(db, snapshot, found.heads);
   return { revision: current, kvs, count: found.count, more: !request.countOnly && found.count > kvs.length };
 }
 
 export function readNumber(db: Database, key: string, snapshot?: Snapshot): number | undefined {
-  const bytes = db.getSync(key, snapshot ? { snapshot } : {});
-  return bytes ? decodeNumber(bytes) : undefined;
+  const bytes = bytesOf(db, key, snapshot);
+  return bytes ? decodeNumber(key, bytes) : undefined;
 }
 
-export function readNewest(db: Database, key: Key, snapshot?: Snapshot): KeyValue | undefined {
-  const bytes = db.getSync(NEWEST + key, snapshot ? { snapshot } : {});
-  return bytes ? decodeRecord(key, bytes) : undefined;
+export function readHead(db: Database, key: Key, snapshot?: Snapshot): KeyHead | undefined {
+  const stored = HEAD + key;
+  const text = textOf(db, stored, snapshot);
+  return text === undefined ? undefined : decodeHead(stored, text);
+}
+
+/** What a key became at exactly `revision`; undefined once compacted away. */
+export function readRecord(db: Database, key: Key, revision: Revision, snapshot?: Snapshot): StoredRecord | undefined {
+  const stored = recordKey(key, revision);
+  const bytes = bytesOf(db, stored, snapshot);
+  return bytes && decodeRecord(stored, bytes);
+}
+
+/** The record of a head, which is there as long as the head is. */
+export function readValue(db: Database, { key, modRevision }: KeyHead, snapshot?: Snapshot): KeyValue {
+  return readRecord(db, key, modRevision, snapshot)?.kv ?? missing(recordKey(key, modRevision));
+}
+
+function missing(stored: string): never {
+  throw new DamagedEntryError(stored, 'is missing');
 }
 
 interface Found {
-  readonly kvs: KeyValue[];
+  /** Up to the limit; none where only their number is asked for. */
+  readonly heads: readonly KeyHead[];
   readonly count: number;
 }
 
 async function newestRange(db: Database, snapshot: Snapshot, request: RangeRequest): Promise<Found> {
   if (request.rangeEnd === undefined) {
-    const kv = readNewest(db, request.key, snapshot);
-    return { kvs: kv ? [kv] : [], count: kv ? 1 : 0 };
+    const head = readHead(db, request.key, snapshot);
+    return { heads: head && !request.countOnly ? [head] : [], count: head ? 1 : 0 };
   }
-  const bounds = newestBounds(request.key, request.rangeEnd);
-  if (request.countOnly) return { kvs: [], count: await count(db, bounds, snapshot) };
-  const kvs: KeyValue[] = [];
+  const bounds = headBounds(request.key, request.rangeEnd);
+  if (request.countOnly) return { heads: [], count: await count(db, bounds, snapshot) };
+  const heads: KeyHead[] = [];
   const limit = request.limit ? { limit: request.limit } : {};
-  await scan(db, { ...bounds, ...limit }, snapshot, (key, value) => {
-    kvs.push(decodeRecord(key.slice(1), value));
+  await scanText(db, { ...bounds, ...limit }, snapshot, (stored, text) => {
+    heads.push(decodeHead(stored, text));
   });
-  if (!request.limit || kvs.length < request.limit) return { kvs, count: kvs.length };
-  const rest = { gt: NEWEST + kvs.at(-1)!.key, lt: bounds.lt! };
-  return { kvs, count: kvs.length + (await count(db, rest, snapshot)) };
+  if (!request.limit || heads.length < request.limit) return { heads, count: heads.length };
+  const rest = { gt: HEAD + heads.at(-1)!.key, lt: bounds.lt! };
+  return { heads, count: heads.length + (await count(db, rest, snapshot)) };
 }
 
-export function newestBounds(key: Key, rangeEnd: Key): Bounds {
-  return { gte: NEWEST + key, lt: rangeEnd === '\0' ? END_OF_NEWEST : NEWEST + rangeEnd };
+export function headBounds(key: Key, rangeEnd: Key): Bounds {
+  return { gte: HEAD + key, lt: rangeEnd === '\0' ? endOf(HEAD) : HEAD + rangeEnd };
 }
 
+async function withValues(db: Database, snapshot: Snapshot, heads: readonly KeyHead[]): Promise<KeyValue[]> {
+  const [only] = heads;
+  if (only && heads.length === 1) return [readValue(db, only, snapshot)];
+  const kvs = new Array<KeyValue>(heads.length);
+  const places = heads.map((_, i) => i).sort((a, b) => heads[a]!.modRevision - heads[b]!.modRevision);
+  const underWay: Promise<void>[] = [];
+  for (let from = 0; from < heads.length; from += VALUES_PER_READ) {
+    if (underWay.length === READS_AT_ONCE) await underWay.shift();
+    const reading = readValues(db, snapshot, heads, places.slice(from, from + VALUES_PER_READ), kvs);
+    // Its failure is met where it is waited for.
+    reading.catch(() => {});
+    underWay.push(reading);
+  }
+  await Promise.all(underWay);
+  return kvs;
+}
+
+/** Of the heads at `places`, which are in the order of their revisions, into the same places of `kvs`. */
+async function readValues(
+  db: Database,
+  snapshot: Snapshot,
+  heads: readonly KeyHead[],
+  places: readonly number[],
+  kvs: KeyValue[],
+): Promise<void> {
+  const [first, last] = [heads[places[0]!]!.modRevision, heads[places.at(-1)!]!.modRevision];
+  const keyAt = (place: number) => recordKey(heads[place]!.key, heads[place]!.modRevision);
+  const take = (place: number, stored: string, bytes: Buffer | undefined) => {
+    kvs[place] = (bytes && decodeRecord(stored, bytes).kv) ?? missing(stored);
+  };
+  if (last - first < DENSE * places.length) {
+    const wanted = new Map(places.map((place) => [keyAt(place), place]));
+    await scan(db, { gte: recordsFrom(first), lt: recordsFrom(last + 1) }, snapshot, (stored, bytes) => {
+      const place = wanted.get(stored);
+      if (place !== undefined) take(place, stored, bytes);
+    });
+    for (const [stored, place] of wanted) if (!kvs[place]) missing(stored);
+    return;
+  }
+  const keys = places.map(keyAt);
+  const values = await db.getMany(keys, { keyEncoding: 'utf8', valueEncoding: 'buffer', snapshot } as object);
+  places.forEach((place, i) => {
+    take(place, keys[i]!, values[i]);
+  });
+}
+
+/** The keys that a past revision had: those that are still there, and those that were deleted later. */
 async function pastRange(db: Database, snapshot: Snapshot, request: RangeRequest, at: Revision): Promise<Found> {
-  const found = new Map<Key, KeyValue>();
-  const keep = (key: Key, value: Buffer) => {
-    const kv = decodeRecord(key, value);
-    if (kv.modRevision <= at) found.set(key, kv);
+  const found: KeyHead[] = [];
+  const changed: KeyHead[] = [];
+  const take = (head: KeyHead) => {
+    if (head.modRevision <= at) found.push(head);
+    else if (head.createRevision <= at) changed.push(head);
   };
   if (request.rangeEnd === undefined) {
-    const bytes = db.getSync(NEWEST + request.key, { snapshot });
-    if (bytes) keep(request.key, bytes);
+    const head = readHead(db, request.key, snapshot);
+    if (head) take(head);
   } else {
-    await scan(db, newestBounds(request.key, request.rangeEnd), snapshot, (key, value) => keep(key.slice(1), value));
+    await scanText(db, headBounds(request.key, request.rangeEnd), snapshot, (stored, text) => take(decodeHead(stored, text)));
   }
-  await scan(db, historyBounds(request.key, request.rangeEnd), snapshot, (stored, value) => {
-    const { key, revision } = parseHistoryKey(stored);
-    if (revision > at || (found.get(key)?.modRevision ?? 0) > revision) return;
-    if (value.length === 0) found.delete(key);
-    else found.set(key, decodeRecord(key, value));
+  const ends: { key: Key; modRevision: Revision }[] = [...changed, ...(await deletionsSince(db, snapshot, request, at))];
+  for (const { key, modRevision } of ends) {
+    const before = await stateAt(db, snapshot, key, modRevision, at);
+    if (before) found.push(before);
+  }
+  found.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const some = request.limit ? found.slice(0, request.limit) : found;
+  return { heads: request.countOnly ? [] : some, count: found.length };
+}
+
+/** The first deletion of each key after the revision. */
+async function deletionsSince(db: Database, snapshot: Snapshot, request: RangeRequest, at: Revision) {
+  const first = new Map<Key, Revision>();
+  await scan(db, deletionBounds(request.key, request.rangeEnd), snapshot, (stored, bytes) => {
+    check(stored, bytes);
+    const { key, revision } = parseDeletionKey(stored);
+    if (revision > at && !first.has(key)) first.set(key, revision);
   });
-  const kvs = [...found.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-  return { kvs: request.limit ? kvs.slice(0, request.limit) : kvs, count: kvs.length };
+  return [...first].map(([key, modRevision]) => ({ key, modRevision }));
 }
 
-function historyBounds(key: Key, rangeEnd: Key | undefined): Bounds {
-  const start = historyPrefix(key);
+function deletionBounds(key: Key, rangeEnd: Key | undefined): Bounds {
+  const start = deletionsOf(key);
   if (rangeEnd === undefined) return { gte: start, lt: `${start.slice(0, -1)}\x02` };
-  return { gte: start, lt: rangeEnd === '\0' ? END_OF_HISTORY : historyPrefix(rangeEnd) };
+  return { gte: start, lt: rangeEnd === '\0' ? endOf(DELETED) : deletionsOf(rangeEnd) };
 }
 
-/** The record that a key had at exactly `revision`, wherever it lies now; undefined once compacted away. */
-export function readAt(db: Database, key: Key, revision: Revision, snapshot: Snapshot): KeyValue | undefined {
-  const newest = readNewest(db, key, snapshot);
-  if (newest?.modRevision === revision) return newest;
-  const bytes = db.getSync(historyKey(key, revision), { snapshot });
-  return bytes && bytes.length > 0 ? decodeRecord(key, bytes) : undefined;
+/** Follows the records of a key back from `from` to the one that it had at a revision before; undefined: it had none. */
+async function stateAt(db: Database, snapshot: Snapshot, key: Key, from: Revision, at: Revision): Promise<KeyHead | undefined> {
+  for (let revision = from, steps = 1; ; steps++) {
+    if (steps % STEPS_PER_TURN === 0) await othersTurn();
+    const record = readRecord(db, key, revision, snapshot) ?? missing(recordKey(key, revision));
+    if (revision <= at) return record.kv;
+    if (record.previous === 0) return undefined;
+    revision = record.previous;
+  }
 }
+
+const othersTurn = () => new Promise<void>((resolve) => setImmediate(resolve));

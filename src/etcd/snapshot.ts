@@ -1,6 +1,6 @@
 // Snapshots: the whole store at one moment in one file with a checksum; saving, checking and restoring them, and finding the newest.
 //
-//   PORTHOLE-SNAPSHOT 1\n
+//   PORTHOLE-SNAPSHOT <layout>\n
 //   {"revision":..,"compactedRevision":..,"saved":".."}\n
 //   for each entry of the database: length of key, length of value (32 bits each, big-endian), key, value
 //   0xffffffff, number of entries (48 bits), zeros until the file's length is 32 more than a multiple of 512
@@ -13,10 +13,13 @@ import { rfc3339 } from '../apimachinery/clock.js';
 import type { Revision } from './backend.js';
 import { type Database, scan, type Write } from './database.js';
 import { HashedReader } from './hashed-reader.js';
+import { LAYOUT } from './layout.js';
 import { readNumber } from './reads.js';
-import { META_COMPACTED, META_REVISION, NEWEST } from './records.js';
+import { check, decodeHead, HEAD, META_COMPACTED, META_REVISION } from './records.js';
 
-const MAGIC = 'PORTHOLE-SNAPSHOT 1\n';
+const MAGIC = `PORTHOLE-SNAPSHOT ${LAYOUT}\n`;
+/** Of any layout: what those of earlier versions begin with. */
+const MAGIC_START = 'PORTHOLE-SNAPSHOT ';
 const END_MARK = 0xffff_ffff;
 const DIGEST_BYTES = 32;
 const PAGE_BYTES = 512;
@@ -26,6 +29,10 @@ const CHUNK_BYTES = 64 << 10;
 const BATCH_BYTES = 1 << 20;
 /** No entry is larger: a value and its key are bounded by the store. What claims to be is damage. */
 const ENTRY_BYTES_MAX = 64 << 20;
+
+const NO_MAGIC = 'it does not begin as one of `porthole etcd snapshot save` does';
+const OTHER_LAYOUT =
+  'it is of another version of porthole, whose store lies otherwise: restore it with that one, and move it by `porthole etcd copy`';
 
 export interface SnapshotHeader {
   readonly revision: Revision;
@@ -99,6 +106,9 @@ async function* chunks(db: Database, snapshot: ReturnType<Database['snapshot']>,
   for (let from: string | undefined = ''; from !== undefined; ) {
     let last: string | undefined;
     await scan(db, { gt: from, highWaterMarkBytes: CHUNK_BYTES }, snapshot, (key, value) => {
+      // What is damaged must not be carried into a file that is good by its own checksum.
+      if (key.startsWith(HEAD)) decodeHead(key, value.toString('latin1'));
+      else check(key, value);
       const lengths = Buffer.allocUnsafe(8);
       const name = Buffer.from(key, 'latin1');
       lengths.writeUInt32BE(name.length);
@@ -138,7 +148,7 @@ export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
   const size = await sizeOf(file);
   let keys = 0;
   const { header, hash } = await readSnapshot(file, (key) => {
-    if (key.startsWith(NEWEST)) keys++;
+    if (key.startsWith(HEAD)) keys++;
   });
   return { ...header, keys, size_bytes: size, hash };
 }
@@ -206,7 +216,7 @@ async function readSnapshot(
   const bytes = new HashedReader(file);
   try {
     const magic = await bytes.read(MAGIC.length);
-    if (magic?.toString() !== MAGIC) throw damaged('it does not begin as one of `porthole etcd snapshot save` does');
+    if (magic?.toString() !== MAGIC) throw damaged(magic?.toString().startsWith(MAGIC_START) ? OTHER_LAYOUT : NO_MAGIC);
     const header = await readHeader(bytes);
     if (!header) throw damaged('its header cannot be read');
     let entries = 0;

@@ -10,10 +10,11 @@ import {
   type WatchRequest,
 } from './backend.js';
 import type { Commit } from './commits.js';
-import { type Database, scan } from './database.js';
-import { readAt, readNumber } from './reads.js';
-import { decodeLog, LOG, type LoggedChange, logKey, META_COMPACTED, parseRevisionText } from './records.js';
-import { inRange } from './transaction.js';
+import { type Database, type Snapshot, scan } from './database.js';
+import { readNumber, readRecord, readValue } from './reads.js';
+import { decodeRecord, type KeyHead, META_COMPACTED, parseRecordKey, recordsFrom, type StoredRecord } from './records.js';
+import { inRange, type KeyChange } from './transaction.js';
+import { WatcherIndex } from './watchers.js';
 
 /** Revisions read from the log for one catch-up step: bounds the memory of a watch that starts far back. */
 const REVISIONS_PER_STEP = 1_000;
@@ -22,7 +23,7 @@ const NO_VALUE = Buffer.alloc(0);
 interface Watcher {
   readonly request: WatchRequest;
   readonly handlers: WatchHandlers;
-  /** First revision not yet reported. */
+  /** First revision not yet reported; behind the present once it is live. */
   next: Revision;
   /** Hears of commits directly; otherwise it is still reading the log. */
   live: boolean;
@@ -31,11 +32,13 @@ interface Watcher {
 }
 
 export class WatchHub {
-  readonly #watchers = new Set<Watcher>();
+  readonly #watchers = new WatcherIndex<Watcher>();
 
   constructor(
     private readonly db: Database,
     private readonly durable: () => Revision,
+    /** What a failed read is told as. */
+    private readonly failure: (error: unknown) => unknown,
   ) {}
 
   add(request: WatchRequest, handlers: WatchHandlers): Watch {
@@ -58,19 +61,21 @@ export class WatchHub {
 
   /** Tells the live watchers of commits that have just become durable. */
   publish(commits: readonly Commit[], revision: Revision): void {
-    for (const watcher of this.#watchers) {
-      if (!watcher.live) continue;
-      const events: KeyEvent[] = [];
-      for (const commit of commits) {
-        if (commit.revision < watcher.next) continue;
-        for (const change of commit.changes) {
-          if (inRange(change.key, watcher.request.key, watcher.request.rangeEnd))
-            events.push(eventOf(watcher, change.key, commit.revision, change.next, change.previous));
-        }
+    const told = new Map<Watcher, KeyEvent[]>();
+    for (const commit of commits) {
+      for (const change of commit.changes) {
+        const previous = this.#previousOf(change);
+        this.#watchers.visit(change.key, (watcher) => {
+          if (!watcher.live || commit.revision < watcher.next) return;
+          const event = this.#eventFor(watcher, change, commit.revision, previous);
+          if (!event) return;
+          const events = told.get(watcher);
+          if (events) events.push(event);
+          else told.set(watcher, [event]);
+        });
       }
-      watcher.next = Math.max(watcher.next, revision + 1);
-      if (events.length > 0) watcher.handlers.onBatch({ revision, events });
     }
+    for (const [watcher, events] of told) if (!watcher.ended) watcher.handlers.onBatch({ revision, events });
   }
 
   /** Ends every watch; new ones may come. */
@@ -78,11 +83,30 @@ export class WatchHub {
     for (const watcher of this.#watchers) this.#end(watcher, new EtcdError('UNAVAILABLE', `etcdserver: ${why}`));
   }
 
+  /** Undefined where the watch ends, since what it asks for cannot be read. */
+  #eventFor(watcher: Watcher, { key, next }: KeyChange, revision: Revision, previous: () => KeyValue | undefined): KeyEvent | undefined {
+    try {
+      return eventOf(key, revision, next, watcher.request.prevKv ? previous() : undefined);
+    } catch (error) {
+      this.#end(watcher, this.failure(error) as Error);
+      return undefined;
+    }
+  }
+
+  /** Read when the first watcher asks for it, once for all of them. No compaction can have come between: the change is only just there. */
+  #previousOf({ previous }: KeyChange): () => KeyValue | undefined {
+    let whole: KeyValue | undefined;
+    return () => {
+      if (previous) whole ??= wholeOf(previous) ?? readValue(this.db, previous);
+      return whole;
+    };
+  }
+
   async #catchUp(watcher: Watcher): Promise<void> {
     try {
       while (!watcher.ended && watcher.next <= this.durable()) await this.#step(watcher);
     } catch (error) {
-      if (!watcher.ended) this.#end(watcher, error as Error);
+      if (!watcher.ended) this.#end(watcher, this.failure(error) as Error);
       return;
     }
     if (watcher.ended) return;
@@ -97,25 +121,28 @@ export class WatchHub {
       const compacted = readNumber(this.db, META_COMPACTED, snapshot) ?? 0;
       if (watcher.next < compacted) throw new CompactedError(compacted);
       const last = Math.min(this.durable(), watcher.next + REVISIONS_PER_STEP - 1);
-      const found: { readonly revision: Revision; readonly change: LoggedChange }[] = [];
-      await scan(this.db, { gte: logKey(watcher.next), lt: logKey(last + 1) }, snapshot, (key, value) => {
-        const revision = parseRevisionText(key.slice(LOG.length));
-        for (const change of decodeLog(value))
-          if (inRange(change.key, watcher.request.key, watcher.request.rangeEnd)) found.push({ revision, change });
-      });
+      const events = await this.#eventsBetween(watcher, last, snapshot);
       if (watcher.ended) return;
-      const events = found.map(({ revision, change }) => {
-        const kv = change.type === 'put' ? readAt(this.db, change.key, revision, snapshot) : undefined;
-        // A record that was replaced before the compaction may be gone; it was compacted away under this very step.
-        if (change.type === 'put' && !kv) throw new CompactedError(compacted);
-        const previous = watcher.request.prevKv && change.previous ? readAt(this.db, change.key, change.previous, snapshot) : undefined;
-        return eventOf(watcher, change.key, revision, kv, previous);
-      });
       watcher.next = last + 1;
       if (events.length > 0) watcher.handlers.onBatch({ revision: last, events });
     } finally {
       await snapshot.close();
     }
+  }
+
+  async #eventsBetween({ request, next }: Watcher, last: Revision, snapshot: Snapshot): Promise<KeyEvent[]> {
+    const found: { readonly key: string; readonly revision: Revision; readonly record: StoredRecord }[] = [];
+    await scan(this.db, { gte: recordsFrom(next), lt: recordsFrom(last + 1) }, snapshot, (stored, bytes) => {
+      const { key, revision } = parseRecordKey(stored);
+      if (inRange(key, request.key, request.rangeEnd)) found.push({ key, revision, record: decodeRecord(stored, bytes) });
+    });
+    // They lie by key within a revision, and are told in the order of the transaction's operations.
+    found.sort((a, b) => a.revision - b.revision || a.record.index - b.record.index);
+    return found.map(({ key, revision, record: { kv, previous } }) => {
+      // It may be compacted away.
+      const before = request.prevKv && previous ? readRecord(this.db, key, previous, snapshot)?.kv : undefined;
+      return eventOf(key, revision, kv, before);
+    });
   }
 
   #end(watcher: Watcher, error: Error): void {
@@ -125,8 +152,10 @@ export class WatchHub {
   }
 }
 
-function eventOf(watcher: Watcher, key: string, revision: Revision, kv: KeyValue | undefined, previous: KeyValue | undefined): KeyEvent {
-  const prevKv = watcher.request.prevKv && previous ? { prevKv: previous } : {};
+const wholeOf = (head: KeyHead): KeyValue | undefined => ('value' in head ? (head as KeyValue) : undefined);
+
+function eventOf(key: string, revision: Revision, kv: KeyValue | undefined, previous: KeyValue | undefined): KeyEvent {
+  const prevKv = previous ? { prevKv: previous } : {};
   if (kv) return { type: 'put', kv, ...prevKv };
   return { type: 'delete', kv: { key, value: NO_VALUE, createRevision: 0, modRevision: revision, version: 0, lease: 0n }, ...prevKv };
 }

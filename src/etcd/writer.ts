@@ -40,21 +40,22 @@ export class DatabaseWriter {
 
   async #write(writes: readonly Write[]): Promise<void> {
     try {
-      // Always synced: a hole in the log, which power loss can leave among unsynced writes, would be taken for damage at the next start.
-      // `sync` belongs to LevelDB; the database in memory has nothing to sync and ignores it.
-      await this.#batchOf(writes).write({ sync: true } as object);
+      await writeSynced(this.db, writes);
     } catch (error) {
       this.#damaged = true;
       throw error;
     }
   }
-  /** A chained batch: the same as an array costs several times the CPU, most of it for copying each operation. */
-  #batchOf(writes: readonly Write[]): ReturnType<Database['batch']> {
-    const batch = this.db.batch();
-    for (const write of writes) {
-      if (write.type === 'put') batch.put(write.key, write.value);
-      else batch.del(write.key);
-    }
-    return batch;
+}
+
+/** All of the writes or none. A chained batch: the same as an array costs several times the CPU, most of it for copying each operation. */
+export async function writeSynced(db: Database, writes: readonly Write[]): Promise<void> {
+  const batch = db.batch();
+  for (const write of writes) {
+    if (write.type === 'del') batch.del(write.key);
+    else batch.put(write.key, write.value);
   }
+  // Always synced: a hole in the log, which power loss can leave among unsynced writes, would be taken for damage at the next start.
+  // `sync` belongs to LevelDB; the database in memory has nothing to sync and ignores it.
+  await batch.write({ sync: true } as object);
 }

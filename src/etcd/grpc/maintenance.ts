@@ -63,6 +63,8 @@ export function snapshotHandler(context: ServiceContext): (call: ServerWritableS
   const header = headers(context.member);
   return (call) => {
     const send = async () => {
+      // A snapshot must not carry damage on.
+      await context.backend.verify();
       const first = header(await currentRevision(context));
       for await (const blob of snapshotOf(context.backend.database, context.clock.now())) {
         if (call.cancelled) return;

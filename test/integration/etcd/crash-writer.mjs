@@ -24,10 +24,11 @@ const { batch, open } = Object.getPrototypeOf(Level.prototype);
 Level.prototype.batch = function () {
   const chained = batch.call(this);
   const { put, write } = chained;
-  // Only a compaction writes nothing but deletions, after it is on record.
+  // A compaction writes deletions and how far it is, after it is on record.
   let name = 'compaction';
   chained.put = (key, value) => {
-    if (name === 'compaction') name = key === 'mcompacted' ? 'record' : 'batch';
+    if (key === 'mcompacted') name = 'record';
+    else if (key !== 'mpurged') name = 'batch';
     return put.call(chained, key, value);
   };
   chained.write = async (options) => {

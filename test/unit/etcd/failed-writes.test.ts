@@ -22,12 +22,12 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
     const root = mkdtempSync(join(tmpdir(), 'porthole-full-'));
     const [disk, crashed] = [join(root, 'disk'), join(root, 'crashed')];
     execFileSync('mkdir', [disk]);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', disk]);
     let backend: Backend | undefined;
     try {
       const dir = join(disk, 'etcd');
       backend = await openLevelBackend({ dir, clock: systemClock, log: silentLogger });
-      writeFileSync(join(disk, 'filler'), Buffer.alloc(23 * MIB));
+      writeFileSync(join(disk, 'filler'), Buffer.alloc(47 * MIB));
       const acknowledged = new Map<string, string>();
       const write = async (key: string) => {
         const value = key.repeat(1_000);
@@ -38,7 +38,7 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
       for (let i = 0; i < 600; i++) await write(`before-${i}`).catch((error: Error) => errors.push(error.message));
       expect(acknowledged.size).toBeGreaterThan(10);
       expect(errors[0]).toMatch(/could not write to the database: .*No space left on device/);
-      expect(errors.at(-1)).toMatch(/no space left for the database in .*etcd: free 8 MiB at least$/);
+      expect(errors.at(-1)).toMatch(/no space left for the database in .*etcd: free 20 MiB at least$/);
       expect(await read(backend, 'before-0')).toBe(acknowledged.get('before-0'));
 
       rmSync(join(disk, 'filler'));

@@ -9,21 +9,11 @@ import type { EmbeddedBackend } from '../../../../src/etcd/embedded.js';
 import { hashDatabase } from '../../../../src/etcd/hash.js';
 import { openLevelBackend } from '../../../../src/etcd/leveldb.js';
 import { restoreSnapshot, saveSnapshot, snapshotOf, snapshotStatus } from '../../../../src/etcd/snapshot.js';
+import { randoms } from '../../../suites/randoms.js';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const FLIPS = 300;
 const CUTS = 60;
-
-/** mulberry32. */
-function randoms(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 const root = await mkdtemp(join(tmpdir(), 'porthole-damage-'));
 afterAll(() => rm(root, { recursive: true, force: true }));
