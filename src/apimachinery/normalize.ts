@@ -21,6 +21,7 @@ export interface Normalized {
  * Throws StatusError 400 in the words of upstream's decoder.
  */
 export function normalize(schema: ObjectSchema, input: JsonObject): Normalized {
+  if (schema.custom) return schema.custom.normalize(input);
   const walk = new Walk();
   try {
     return { object: walk.object(planOf(schema), input), unknownFields: walk.unknown };

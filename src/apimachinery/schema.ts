@@ -1,6 +1,8 @@
 // The schema of API types as data: what defaulting, pruning, patches, apply, OpenAPI and protobuf all read.
 // Facts are generated per package (schema/); `Schemas` links them by type id such as `core.v1.Pod`.
-import type { Json } from './json.js';
+import type { ApplyType } from './apply/type.js';
+import type { Json, JsonObject } from './json.js';
+import type { Normalized } from './normalize.js';
 
 /**
  * What a leaf is. Quantity, IntOrString, Time, MicroTime and Duration are JSON strings (or numbers) with messages of their own in
@@ -69,6 +71,14 @@ export interface ObjectSchema {
   readonly messageFields: readonly Field[];
   /** It has a form in JSON for each of its fields, which are all `bare`; `fields` is empty. */
   readonly bare: boolean;
+  /** Of a kind that is defined at run time; `fields` then has the metadata only. */
+  readonly custom?: CustomSchema;
+}
+
+/** What a custom resource's structural schema does in place of field facts. */
+export interface CustomSchema {
+  normalize(input: JsonObject): Normalized;
+  readonly apply: ApplyType;
 }
 
 /** All object types of a set of packages, linked lazily, since types may be recursive. */

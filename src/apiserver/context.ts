@@ -3,6 +3,7 @@ import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Admission } from './admission/admission.js';
 import type { Authorizer } from './authorization/authorizer.js';
+import type { CustomResourceDefinitions } from './customresources/definitions.js';
 import type { ExternalApis } from './external-apis.js';
 import type { ApiServerOptions } from './options.js';
 import type { Resources } from './resources.js';
@@ -14,6 +15,7 @@ export interface ApiContext {
   readonly random: Random;
   readonly log: Logger;
   readonly resources: Resources;
+  readonly definitions: CustomResourceDefinitions;
   readonly externalApis: ExternalApis;
   readonly authorizer: Authorizer;
   readonly admission: Admission;

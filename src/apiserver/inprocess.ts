@@ -56,8 +56,8 @@ function resultValue(result: Result): unknown {
     case 'value':
       return result.value;
     case 'list': {
-      const { kind, apiVersion } = result.resource.kind;
-      return { kind: `${kind}List`, apiVersion, metadata: listMeta(result), items: result.objects.map(({ object }) => object) };
+      const { listKind, apiVersion } = result.resource.kind;
+      return { kind: listKind, apiVersion, metadata: listMeta(result), items: result.objects.map(({ object }) => object) };
     }
     case 'bytes':
       return JSON.parse(Buffer.from(result.bytes).toString());

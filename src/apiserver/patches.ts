@@ -26,5 +26,9 @@ export function readPatch(body: RequestBody): Patch {
   if (type === JSON_PATCH) return (_schema, document) => applyJsonPatch(document, patch);
   if (!isJsonObject(patch)) throw badRequest('the patch must be an object');
   if (type === MERGE_PATCH) return (_schema, document) => applyMergePatch(document, patch);
-  return (schema, document) => applyStrategicMergePatch(schema, document, patch);
+  return (schema, document) => {
+    // Without Go's types nothing says how to merge.
+    if (schema.custom) throw unsupportedMediaType([JSON_PATCH, MERGE_PATCH]);
+    return applyStrategicMergePatch(schema, document, patch);
+  };
 }

@@ -9,6 +9,7 @@ import { Authorizer } from './authorization/authorizer.js';
 import { reconcileDefaultPolicy } from './authorization/default-policy.js';
 import { bootstrap, publishEndpoints } from './bootstrap.js';
 import type { ApiContext } from './context.js';
+import { CustomResourceDefinitions } from './customresources/definitions.js';
 import type { Exchange, Result } from './exchange.js';
 import { resourceExtensions } from './extensions/index.js';
 import { ExternalApis } from './external-apis.js';
@@ -52,6 +53,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     async listen() {
       const client = new ApiClient(transport(SELF));
       const { serviceCidr, advertiseAddress } = options;
+      await context.definitions.start();
       await bootstrap(client, { serviceCidr, port: options.advertisePort ?? (options.bind.port || PORT_API) });
       await reconcileDefaultPolicy(client);
       const bound = await listener.listen();
@@ -61,6 +63,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     async close() {
       health.ready = false;
+      await context.definitions.close();
       context.resources.close();
       await listener.close();
       context.webhooks.close();
@@ -85,8 +88,9 @@ function contextOf(options: ApiServerOptions): ApiContext {
     storage: (kind, conversion) => new Storage(kind, backend, storedKind(kind) === events ? leases : undefined, conversion),
     cache: (storage) => new WatchCache(storage, backend, clock, log),
   });
+  const definitions = new CustomResourceDefinitions({ resources, backend, clock, log });
   const authorizer = new Authorizer(resources);
   const admission = new Admission(enabledPlugins(options));
   const webhooks = new Webhooks({ resources, clock, random });
-  return { options, clock, random, log, resources, externalApis: new ExternalApis(), authorizer, admission, webhooks };
+  return { options, clock, random, log, resources, definitions, externalApis: new ExternalApis(), authorizer, admission, webhooks };
 }

@@ -73,6 +73,10 @@ export interface KindOptions<T extends KubeObject> {
   readonly kind: string;
   /** The resource in paths: lower case, plural. */
   readonly plural: string;
+  /** Absent: the kind in lower case. */
+  readonly singular?: string;
+  /** Absent: the kind and `List`. */
+  readonly listKind?: string;
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
   readonly namespaced: boolean;
@@ -103,6 +107,8 @@ export interface KindOptions<T extends KubeObject> {
   /** Fields for field selectors besides metadata.name and metadata.namespace. */
   readonly selectableFields?: { readonly [path: string]: (object: T) => string };
   readonly subresources?: Subresources<T>;
+  /** What every request for it is warned of, if it is deprecated. */
+  readonly deprecationWarning?: string;
   /** Absent: kept as served. */
   readonly storage?: StorageForm<T>;
 }
@@ -133,6 +139,7 @@ export interface Kind<T extends KubeObject> extends KindOptions<T> {
   /** `v1`, `apps/v1`. */
   readonly apiVersion: string;
   readonly singular: string;
+  readonly listKind: string;
   /** For Status errors: `{ group, resource: plural }`. */
   readonly groupResource: { readonly group: string; readonly resource: string };
   /** As a controller's output: only the status subresource is written. */
@@ -147,7 +154,8 @@ export function defineKind<T extends KubeObject>(options: KindOptions<T>): Kind<
   const kind: Kind<T> = {
     ...options,
     apiVersion: options.group ? `${options.group}/${options.version}` : options.version,
-    singular: options.kind.toLowerCase(),
+    singular: options.singular ?? options.kind.toLowerCase(),
+    listKind: options.listKind ?? `${options.kind}List`,
     groupResource: { group: options.group, resource: options.plural },
     get status() {
       return { of: kind, subresource: 'status' };

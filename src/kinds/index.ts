@@ -3,6 +3,7 @@ import meta_v1 from '../apimachinery/schema/meta_v1.js';
 import { Schemas } from '../apimachinery/schema.js';
 import { mutatingWebhookConfigurations } from './admissionregistration/mutatingwebhookconfiguration.js';
 import { validatingWebhookConfigurations } from './admissionregistration/validatingwebhookconfiguration.js';
+import { customResourceDefinitions } from './apiextensions/customresourcedefinition.js';
 import { controllerRevisions } from './apps/controllerrevision.js';
 import { daemonSets } from './apps/daemonset.js';
 import { deployments } from './apps/deployment.js';
@@ -83,6 +84,7 @@ export const kinds: readonly AnyKind[] = [
   endpointSlices,
   leases,
   certificateSigningRequests,
+  customResourceDefinitions,
   roles,
   clusterRoles,
   roleBindings,

@@ -19,6 +19,7 @@ const types = new WeakMap<ObjectSchema, ApplyType>();
 
 /** The type of an object; apiVersion and kind are declared in whole objects, as their fields say. */
 export function applyTypeOf(schema: ObjectSchema): ApplyType {
+  if (schema.custom) return schema.custom.apply;
   const known = types.get(schema);
   if (known) return known;
   const fields = new Map<string, ApplyField>();

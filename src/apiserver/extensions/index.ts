@@ -2,6 +2,7 @@
 import type { Random } from '../../apimachinery/clock.js';
 import type { ApiServerOptions } from '../options.js';
 import { certificateRequester } from './certificates.js';
+import { definitionCleanup } from './customresourcedefinitions.js';
 import type { ResourceExtension } from './extension.js';
 import { namespaceFinalizers } from './namespaces.js';
 import { rightsOfBindings, rightsOfRoles } from './rbac.js';
@@ -17,5 +18,6 @@ export function resourceExtensions(
     certificateRequester,
     ...rightsOfRoles,
     ...rightsOfBindings,
+    definitionCleanup,
   ] as readonly ResourceExtension[];
 }

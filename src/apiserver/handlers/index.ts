@@ -54,7 +54,7 @@ export class Dispatcher {
     if (group === '' && version === 'v1' && plural === 'bindings' && namespace && !info.name && verb === 'create') {
       return createBinding(this.context, exchange, namespace);
     }
-    const resource = this.context.resources.find(group, version, plural);
+    const resource = await this.#find(info);
     if (!resource || !isScopeRight(resource, info)) throw noSuchPath();
     const handlers = subresource === undefined ? this.#objects : this.#subresource(resource, subresource);
     if (!handlers) throw noSuchPath();
@@ -63,7 +63,17 @@ export class Dispatcher {
     if (!handler || onCollection || (subresource === undefined && !verbsOf(resource.kind).includes(verb))) {
       throw methodNotAllowed(resource.kind.groupResource, verb);
     }
+    if (resource.kind.deprecationWarning) exchange.warnings.push(resource.kind.deprecationWarning);
     return handler({ exchange, info, resource });
+  }
+
+  /** A kind that was defined a moment ago, maybe through another server, is there at once. */
+  async #find({ group, version, resource }: ResourceRequestInfo): Promise<Resource | undefined> {
+    const { resources, definitions } = this.context;
+    const found = resources.find(group, version, resource);
+    if (found || !group) return found;
+    await definitions.settle();
+    return resources.find(group, version, resource);
   }
 
   #subresource({ kind }: Resource, name: string): Handlers | undefined {

@@ -102,10 +102,10 @@ function listBytes(list: ListResult, form: Form, now_ms: number): Buffer {
     default:
       if (form.media === 'protobuf') {
         const items = objects.map((object) => object.message(resource.schema));
-        return envelope(kind.apiVersion, `${kind.kind}List`, encodeListMessage(LIST_META_SCHEMA, listMeta(list), items));
+        return envelope(kind.apiVersion, kind.listKind, encodeListMessage(LIST_META_SCHEMA, listMeta(list), items));
       }
       if (form.media === 'json' && !form.pretty) return joinItems(list, listMeta(list));
-      return valueBytes({ kind: `${kind.kind}List`, apiVersion: kind.apiVersion, metadata: listMeta(list), items: plain() }, form);
+      return valueBytes({ kind: kind.listKind, apiVersion: kind.apiVersion, metadata: listMeta(list), items: plain() }, form);
   }
 }
 

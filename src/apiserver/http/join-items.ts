@@ -7,8 +7,8 @@ const END = Buffer.from(']}\n');
 
 /** As in Go, items of a built-in kind do not repeat their kind and version; custom resources do. */
 export function joinItems({ resource, objects }: ListResult, metadata: object): Buffer {
-  const { kind, apiVersion } = resource.kind;
-  const head = Buffer.from(`${JSON.stringify({ kind: `${kind}List`, apiVersion, metadata }).slice(0, -1)},"items":[`);
+  const { kind, listKind, apiVersion } = resource.kind;
+  const head = Buffer.from(`${JSON.stringify({ kind: listKind, apiVersion, metadata }).slice(0, -1)},"items":[`);
   const type = Buffer.from(hasProtobuf(resource.schema) ? `{${JSON.stringify({ kind, apiVersion }).slice(1, -1)},` : '{');
   let size = head.length + END.length;
   for (const { bytes } of objects) size += bytes.length + 1;

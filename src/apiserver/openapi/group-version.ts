@@ -23,7 +23,7 @@ export function apiOf(resources: readonly Resource[], schemas: Schemas, descript
     const { kind, schema, openApi } = resource;
     const gvk = gvkOf(kind.group, kind.version, kind.kind);
     const object = openApi ? components.custom(customName(kind.group, kind.version, kind.kind), openApi, gvk) : components.ref(schema, gvk);
-    const list = components.list(object, gvkOf(kind.group, kind.version, `${kind.kind}List`));
+    const list = components.list(object, gvkOf(kind.group, kind.version, kind.listKind));
     const subresource = (info: SubresourceInfo) => {
       if (info.group === kind.group && info.version === kind.version && info.kind === kind.kind) return object;
       const own = subresourceSchema(info, schemas);
