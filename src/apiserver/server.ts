@@ -20,7 +20,7 @@ import { PathHandler } from './handlers/paths.js';
 import { Health } from './health.js';
 import { Listener } from './http/listener.js';
 import { inProcessTransport } from './inprocess.js';
-import { Metrics } from './metrics.js';
+import { Metrics } from './metrics/index.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
 import { Resources } from './resources.js';
 import { storedKind } from './storage/conversion.js';
@@ -33,9 +33,9 @@ const SELF: UserInfo = { name: 'system:apiserver', groups: [GROUP_MASTERS] };
 
 /** Throws for options that make no sense. Nothing listens and nothing is stored before `listen`. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const context = contextOf(options);
-  const health = new Health(options.backend);
-  const metrics = new Metrics();
+  const metrics = new Metrics(options.clock);
+  const context = contextOf(options, metrics);
+  const health = new Health({ backend: options.backend, clock: options.clock, log: context.log });
   const dispatcher = new Dispatcher(context);
   const paths = new PathHandler(context, health, metrics);
   const handle = (exchange: Exchange): Promise<Result> =>
@@ -58,11 +58,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       await reconcileDefaultPolicy(client);
       const bound = await listener.listen();
       await publishEndpoints(client, { serviceCidr, advertiseAddress, port: options.advertisePort ?? bound.port });
-      health.ready = true;
+      health.state = 'ready';
       return bound;
     },
     async close() {
-      health.ready = false;
+      health.state = 'stopping';
       await context.definitions.close();
       context.resources.close();
       await listener.close();
@@ -77,7 +77,7 @@ function enabledPlugins({ disableAdmissionPlugins: disabled = [] }: ApiServerOpt
   return admissionPlugins.filter(({ name }) => !disabled.includes(name));
 }
 
-function contextOf(options: ApiServerOptions): ApiContext {
+function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {
   const { backend, clock, random } = options;
   const log = options.log.child({ component: 'apiserver' });
   const leases = new EventLeases(backend, clock);
@@ -85,7 +85,13 @@ function contextOf(options: ApiServerOptions): ApiContext {
     kinds,
     schemas,
     extensions: resourceExtensions(options, random),
-    storage: (kind, conversion) => new Storage(kind, backend, storedKind(kind) === events ? leases : undefined, conversion),
+    storage: (kind, conversion) =>
+      new Storage(
+        kind,
+        metrics.store.timed(backend, storedKind(kind).plural),
+        storedKind(kind) === events ? leases : undefined,
+        conversion,
+      ),
     cache: (storage) => new WatchCache(storage, backend, clock, log),
   });
   const definitions = new CustomResourceDefinitions({ resources, backend, clock, log });

@@ -6,12 +6,12 @@ import { type Answer, Discovery } from '../discovery.js';
 import type { Exchange, RequestHeaders, Result } from '../exchange.js';
 import type { Health } from '../health.js';
 import { acceptsGzip } from '../http/compress.js';
-import type { Metrics } from '../metrics.js';
+import { METRICS_TYPE, type Metrics } from '../metrics/index.js';
 import { OpenApi } from '../openapi/index.js';
 import type { ApiServerOptions } from '../options.js';
 import { VERSION_INFO } from '../version.js';
 
-const ROOT_PATHS = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'];
+const OTHER_PATHS = ['/metrics', '/openapi/v2', '/openapi/v3', '/version'];
 
 export class PathHandler {
   readonly #discovery: Discovery;
@@ -29,14 +29,23 @@ export class PathHandler {
   async handle(exchange: Exchange): Promise<Result> {
     const { path, query, headers } = exchange;
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw noSuchPath();
-    if (path === '/') return { type: 'value', code: 200, value: { paths: ROOT_PATHS } };
+    if (path === '/') return { type: 'value', code: 200, value: { paths: this.#allPaths() } };
     if (path === '/version') return { type: 'value', code: 200, value: VERSION_INFO };
-    if (path === '/metrics') return text(200, this.metrics.render(this.context.resources) + this.context.webhooks.metrics.render());
-    const report = await this.health.report(path, query.has('verbose'));
+    if (path === '/metrics') return text(200, await this.#metrics(), METRICS_TYPE);
+    const report = await this.health.report(path, query);
     if (report) return text(report.healthy ? 200 : 500, report.text);
     const answer = this.#discovery.answer(path, headers, query) ?? (await this.#openApi.answer(path, headers.accept, query.get('hash')));
     if (answer) return document(answer, headers);
     throw noSuchPath();
+  }
+
+  async #metrics(): Promise<string> {
+    const { resources, webhooks } = this.context;
+    return (await this.metrics.render(resources)) + webhooks.metrics.render();
+  }
+
+  #allPaths(): readonly string[] {
+    return [...this.#discovery.paths(), ...this.health.paths(), ...OTHER_PATHS].sort();
   }
 }
 
@@ -46,10 +55,10 @@ function serverAddress({ advertiseAddress, advertisePort, bind }: ApiServerOptio
   return port ? { serverAddress: `${advertiseAddress}:${port}` } : {};
 }
 
-const text = (code: number, content: string): Result => ({
+const text = (code: number, content: string, contentType = 'text/plain; charset=utf-8'): Result => ({
   type: 'bytes',
   code,
-  contentType: 'text/plain; charset=utf-8',
+  contentType,
   bytes: Buffer.from(content),
   headers: { 'x-content-type-options': 'nosniff' },
 });

@@ -28,6 +28,7 @@ export class HttpWatch implements WatchSink {
   constructor(
     private readonly out: ByteSink,
     private readonly encoder: EventEncoder,
+    private readonly counter: { events: number; bytes: number } = { events: 0, bytes: 0 },
   ) {}
 
   start(initial: readonly EventView[]): void {
@@ -36,7 +37,7 @@ export class HttpWatch implements WatchSink {
   }
 
   event(view: EventView): void {
-    this.#push(this.encoder.event(view));
+    this.#push(this.#frame(view));
   }
 
   bookmark(revision: number, initialEventsEnd: boolean): void {
@@ -54,6 +55,13 @@ export class HttpWatch implements WatchSink {
     this.#closed = true;
     this.#queue = [];
     this.#initial = [];
+  }
+
+  #frame(view: EventView): Buffer {
+    const frame = this.encoder.event(view);
+    this.counter.events++;
+    this.counter.bytes += frame.length;
+    return frame;
   }
 
   #push(frame: Buffer): void {
@@ -90,7 +98,7 @@ export class HttpWatch implements WatchSink {
     const frames: Buffer[] = [];
     let size = 0;
     while (size < CHUNK_BYTES && this.#nextInitial < this.#initial.length) {
-      const frame = this.encoder.event(this.#initial[this.#nextInitial++]!);
+      const frame = this.#frame(this.#initial[this.#nextInitial++]!);
       size += frame.length;
       frames.push(frame);
     }

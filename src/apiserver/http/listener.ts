@@ -7,11 +7,12 @@ import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { MEDIA_JSON } from '../../apimachinery/codec/index.js';
 import { badRequest, internalError, noSuchMethod, StatusError, serviceUnavailable, tooLarge } from '../../apimachinery/status.js';
+import type { AnyKind } from '../../kinds/define.js';
 import type { ApiContext } from '../context.js';
 import { Exchange, type RequestBody, type Result, type WatchResult } from '../exchange.js';
 import type { Serve } from '../filters/filter.js';
 import { openWatch } from '../handlers/watch.js';
-import type { Metrics } from '../metrics.js';
+import type { Metrics } from '../metrics/index.js';
 import { compressed } from './compress.js';
 import { CredentialReader } from './credentials.js';
 import { EventEncoder } from './encode-events.js';
@@ -137,16 +138,17 @@ export class Listener {
   async #handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const raw = request.raw as unknown as RawRequest;
     const exchange = this.#exchangeOf(raw, bodyOf(request));
+    const begun_ms = this.context.clock.monotonic();
+    const done = this.metrics.begin(exchange);
     this.#inFlight++;
     try {
       if (this.#closing) throw serviceUnavailable('the server is shutting down');
       const result = await this.serve(exchange);
-      await this.#answer(exchange, result, reply);
+      await this.#answer(exchange, result, reply, begun_ms);
     } catch (error) {
-      const status = asStatus(error);
-      this.#count(exchange, status.code);
-      await send(reply, errorReply(exchange, status));
+      await this.#send(exchange, errorReply(exchange, asStatus(error)), reply, begun_ms);
     } finally {
+      done();
       this.#inFlight--;
       if (this.#inFlight === 0) this.#onIdle?.();
     }
@@ -162,26 +164,32 @@ export class Listener {
     return new Exchange(raw.method ?? 'GET', path, new URLSearchParams(query), body, credentials, headers);
   }
 
-  async #answer(exchange: Exchange, result: Result, reply: FastifyReply): Promise<void> {
+  async #answer(exchange: Exchange, result: Result, reply: FastifyReply, begun_ms: number): Promise<void> {
     const raw = reply.raw as unknown as RawReply;
     if (result.type === 'watch') {
-      this.#count(exchange, 200);
       reply.hijack();
       this.#watch(exchange, result, raw);
     } else if (result.type === 'stream') {
-      this.#count(exchange, result.code);
+      const ended = this.metrics.longRunning(exchange, this.#served(exchange), result.code);
       reply.hijack();
       raw.writeHead(result.code, { ...commonHeaders(exchange), 'content-type': result.contentType } as never);
       raw.flushHeaders();
       // A log that breaks off must not look complete.
       result.stream.once('error', () => raw.destroy());
-      raw.once('close', () => result.stream.destroy());
+      raw.once('close', () => {
+        ended();
+        result.stream.destroy();
+      });
       result.stream.pipe(raw);
     } else {
-      const answer = replyTo(exchange, result, this.context);
-      this.#count(exchange, answer.code);
-      await send(reply, await compressed(answer, exchange.headers.acceptEncoding));
+      await this.#send(exchange, replyTo(exchange, result, this.context), reply, begun_ms);
     }
+  }
+
+  async #send(exchange: Exchange, answer: Reply, reply: FastifyReply, begun_ms: number): Promise<void> {
+    await send(reply, await compressed(answer, exchange.headers.acceptEncoding));
+    const duration_ms = this.context.clock.monotonic() - begun_ms;
+    this.metrics.answered(exchange, this.#served(exchange), answer.code, duration_ms, answer.body.length);
   }
 
   #watch(exchange: Exchange, result: WatchResult, raw: RawReply): void {
@@ -189,10 +197,13 @@ export class Listener {
     const encoder = new EventEncoder(result.resource, exchange.form, () => clock.now());
     raw.writeHead(200, { ...commonHeaders(exchange), 'content-type': encoder.contentType } as never);
     raw.flushHeaders();
-    const sink = new HttpWatch(raw, encoder);
+    const { kind } = result.resource;
+    const ended = this.metrics.longRunning(exchange, kind, 200);
+    const sink = new HttpWatch(raw, encoder, this.metrics.watchEvents(kind));
     const stop = openWatch(result, sink, clock, random.next());
     raw.on('error', () => raw.destroy());
     raw.once('close', () => {
+      ended();
       stop();
       sink.close();
     });
@@ -201,26 +212,26 @@ export class Listener {
   async #upgrade(request: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
     const exchange = this.#exchangeOf(request, { type: 'none' });
+    const begun_ms = this.context.clock.monotonic();
     try {
       const result = await this.serve(exchange);
       if (result.type === 'tunnel') {
         await this.#tunnels.open(request, socket, head, result.target);
-        this.#count(exchange, 101);
+        socket.once('close', this.metrics.longRunning(exchange, this.#served(exchange), 101));
       } else if (result.type === 'watch' || result.type === 'stream') {
         if (result.type === 'stream') result.stream.destroy();
         throw badRequest('this request cannot be upgraded');
       } else refuseUpgrade(socket, replyTo(exchange, result, this.context));
     } catch (error) {
-      const status = asStatus(error);
-      this.#count(exchange, status.code);
-      refuseUpgrade(socket, errorReply(exchange, status));
+      const answer = errorReply(exchange, asStatus(error));
+      this.metrics.answered(exchange, this.#served(exchange), answer.code, this.context.clock.monotonic() - begun_ms, answer.body.length);
+      refuseUpgrade(socket, answer);
     }
   }
 
-  #count(exchange: Exchange, code: number): void {
-    const info = exchange.maybeInfo;
-    const served = info?.isResource && this.context.resources.find(info.group, info.version, info.resource);
-    this.metrics.request(info?.verb ?? exchange.method, served ? served.kind.plural : '', code);
+  /** The kind that a request is about, if it is served. */
+  #served({ maybeInfo: info }: Exchange): AnyKind | undefined {
+    return info?.isResource ? this.context.resources.find(info.group, info.version, info.resource)?.kind : undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { serviceUnavailable } from '../../apimachinery/status.js';
 import type { KubeletTarget } from '../kubelet-target.js';
-import type { Metrics } from '../metrics.js';
+import type { Metrics } from '../metrics/index.js';
 import type { ApiServerOptions } from '../options.js';
 import { dialKubelet, upgradeAtKubelet } from './kubelet-client.js';
 import type { Reply } from './respond.js';

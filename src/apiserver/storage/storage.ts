@@ -50,7 +50,7 @@ export class Storage {
 
   constructor(
     readonly kind: AnyKind,
-    private readonly backend: Backend,
+    private readonly backend: Pick<Backend, 'range' | 'txn'>,
     /** For kinds whose objects expire by themselves. */
     private readonly leases: EventLeases | undefined,
     /** Absent: objects are kept as they are served. */
@@ -115,6 +115,12 @@ export class Storage {
   /** Objects in key order from `start` on, as of `revision` (0: now). */
   range(prefix: string, start: string, limit: number, revision: number): Promise<RangeResponse> {
     return this.backend.range({ key: start, rangeEnd: prefixEnd(prefix), limit, revision });
+  }
+
+  /** How many objects there are. */
+  async count(): Promise<number> {
+    const { count } = await this.backend.range({ key: this.prefix, rangeEnd: prefixEnd(this.prefix), countOnly: true });
+    return count;
   }
 
   /** 409 AlreadyExists; ClaimTakenError. */

@@ -77,6 +77,11 @@ export class WatchCache {
     return this.#revision;
   }
 
+  /** How many objects there are; undefined where nobody has asked for any yet. */
+  get size(): number | undefined {
+    return this.#watch && this.#objects.size;
+  }
+
   get watcherCount(): number {
     return this.#watchers.size;
   }

@@ -213,7 +213,9 @@ for (const version of KUBECTL_VERSIONS) {
       expect(await kubectl.ok(['get', '--raw', '/readyz'])).toBe('ok');
       expect(await kubectl.ok(['get', '--raw', '/livez?verbose'])).toContain('[+]etcd ok');
       expect(await kubectl.ok(['version'])).toContain('Server Version: v1.35.0+porthole');
-      expect(await kubectl.ok(['get', '--raw', '/metrics'])).toContain('apiserver_request_total{verb="LIST",resource="pods",code="200"}');
+      expect(await kubectl.ok(['get', '--raw', '/metrics'])).toMatch(
+        /^apiserver_request_total\{code="200",component="apiserver",group="",resource="pods",scope="namespace",subresource="",verb="LIST",version="v1",dry_run=""\} \d+$/m,
+      );
     });
   });
 }
