@@ -70,11 +70,11 @@ const addKnobs = (openApi = knobSchema) =>
   resources.add({ kind: knobs, schema: { id: 'stable.v1.Knob', fields: new Map(), messageFields: [], bare: false }, openApi });
 const KNOB = 'com.example.stable.v1.Knob';
 
-/** Every `$ref` anywhere in a value. */
+/** Every `$ref` anywhere in a value; a field of that name is none. */
 function* refsOf(value: unknown): Generator<string> {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, each] of Object.entries(value)) {
-    if (key === '$ref') yield each as string;
+    if (key === '$ref' && typeof each === 'string') yield each;
     else yield* refsOf(each);
   }
 }
