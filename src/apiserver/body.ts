@@ -1,4 +1,5 @@
 // Bodies of writes: decoded, checked against the resource and the path, and normalised into an object that is ours alone.
+import type { MutableJsonObject } from '../apimachinery/clone.js';
 import { type DecodedBody, decodeBody, type StrictErrors } from '../apimachinery/codec/index.js';
 import { unknownFieldMessages } from '../apimachinery/codec/strict.js';
 import { isJsonObject, type JsonObject } from '../apimachinery/json.js';
@@ -8,6 +9,7 @@ import type { ObjectSchema, Schemas } from '../apimachinery/schema.js';
 import { badRequest, isStatus } from '../apimachinery/status.js';
 import type { Mutable } from '../kinds/define.js';
 import type { Exchange } from './exchange.js';
+import { saysNoManagedFields } from './managed-fields.js';
 import { fieldValidation } from './parameters.js';
 import type { Resource } from './resources.js';
 
@@ -71,6 +73,8 @@ export function toObject(
     exchange.warnings.push(...messages);
   }
   if (!isJsonObject(object['metadata'])) object['metadata'] = {};
+  // Nobody else tells an empty list from none.
+  if (saysNoManagedFields(value)) (object['metadata'] as MutableJsonObject)['managedFields'] = [];
   return object as unknown as Draft;
 }
 

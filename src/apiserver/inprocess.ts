@@ -19,8 +19,9 @@ const MAX_QUEUED_EVENTS = 10_000;
 /** Objects that come back are the cache's own: they must not be changed. */
 export function inProcessTransport(serve: Serve, user: UserInfo, clock: Clock, random: Random): Transport {
   const who = { ...user, groups: [...user.groups, GROUP_AUTHENTICATED] };
+  const userAgent = programOf(user.name);
   const exchangeOf = (request: ApiRequest) => {
-    const exchange = new Exchange(request.method, request.path, request.query, bodyOf(request), {});
+    const exchange = new Exchange(request.method, request.path, request.query, bodyOf(request), {}, { userAgent });
     exchange.user = who;
     return exchange;
   };
@@ -43,6 +44,13 @@ export function inProcessTransport(serve: Serve, user: UserInfo, clock: Clock, r
       }
     },
   };
+}
+
+const [COMPONENT, CONTROLLER] = [/^system:(?=kube-)/, /^system:serviceaccount:kube-system:.*/];
+
+/** As upstream's components call themselves, which field managers go by; controllers are one program. */
+function programOf(user: string): string {
+  return user === 'system:apiserver' ? 'kube-apiserver' : user.replace(COMPONENT, '').replace(CONTROLLER, 'kube-controller-manager');
 }
 
 function bodyOf({ body, contentType = 'application/json' }: ApiRequest): RequestBody {

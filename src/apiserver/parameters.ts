@@ -1,23 +1,68 @@
-// Query parameters that several verbs share: dryRun, fieldValidation, resourceVersion, and numbers.
-import { notSupported } from '../apimachinery/field.js';
+// Query parameters that several verbs share: dryRun, fieldManager, fieldValidation, resourceVersion, and numbers.
+import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '../apimachinery/field.js';
 import { badRequest, invalidObject } from '../apimachinery/status.js';
+import { MANAGER_MAX_BYTES, NOT_PRINTABLE } from './managed-fields.js';
+import { isTrue } from './request.js';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 const FIELD_VALIDATIONS: readonly FieldValidation[] = ['Ignore', 'Strict', 'Warn'];
 
-/** Whether to go through everything but the store. Throws 422 for anything but `All`. */
-export function isDryRun(values: readonly string[], optionsKind: string): boolean {
-  const unsupported = values.find((value) => value !== 'All');
-  if (unsupported === undefined) return values.length > 0;
-  throw invalidObject('meta.k8s.io', optionsKind, '', [notSupported('dryRun', unsupported, ['All'])]);
+export type WriteOptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
+
+export interface WriteOptions {
+  /** To go through everything but the store. */
+  readonly dryRun: boolean;
+  /** Take fields from whoever manages them: of an apply only. */
+  readonly force: boolean;
 }
 
-/** What to do about fields that the kind does not have; `Warn` unless the client says otherwise. */
+/** Throws 422 with all that is wrong with the options of a write. */
+export function writeOptions(query: URLSearchParams, kind: WriteOptionsKind, isApply = false): WriteOptions {
+  const dryRun = query.getAll('dryRun');
+  const errors = [
+    ...(kind === 'PatchOptions' && !isApply && query.has('force') ? [forbidden('force', 'may not be specified for non-apply patch')] : []),
+    ...(isApply && !query.get('fieldManager') ? [required('fieldManager', 'is required for apply patch')] : []),
+    ...fieldManagerErrors(query.get('fieldManager') ?? ''),
+    ...dryRunErrors(dryRun),
+    ...fieldValidationErrors(query.get('fieldValidation') ?? ''),
+  ];
+  if (errors.length > 0) throw invalidObject('meta.k8s.io', kind, '', errors);
+  return { dryRun: dryRun.length > 0, force: isTrue(query.get('force')) };
+}
+
+/** Whether to go through everything but the store. Throws 422 for anything but `All`. */
+export function isDryRun(values: readonly string[], optionsKind: string): boolean {
+  const errors = dryRunErrors(values);
+  if (errors.length > 0) throw invalidObject('meta.k8s.io', optionsKind, '', errors);
+  return values.length > 0;
+}
+
+const dryRunErrors = (values: readonly string[]): FieldError[] =>
+  values.every((value) => value === 'All') ? [] : [notSupported('dryRun', [...values], ['All'])];
+
+function fieldManagerErrors(manager: string): FieldError[] {
+  const errors = Buffer.byteLength(manager) > MANAGER_MAX_BYTES ? [tooLong('fieldManager', MANAGER_MAX_BYTES)] : [];
+  for (const { 0: c, index } of manager.matchAll(NOT_PRINTABLE)) {
+    errors.push(
+      invalid(
+        'fieldManager',
+        manager,
+        `invalid character U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')} (at position ${index})`,
+      ),
+    );
+  }
+  return errors;
+}
+
+const fieldValidationErrors = (value: string): FieldError[] =>
+  value === '' || FIELD_VALIDATIONS.some((each) => each === value) ? [] : [notSupported('fieldValidation', value, FIELD_VALIDATIONS)];
+
+/** What to do about fields that the kind does not have; `Warn` unless the client says otherwise. Throws 422. */
 export function fieldValidation(query: URLSearchParams, optionsKind: string): FieldValidation {
-  const value = query.get('fieldValidation') || 'Warn';
-  const known = FIELD_VALIDATIONS.find((each) => each === value);
-  if (known) return known;
-  throw invalidObject('meta.k8s.io', optionsKind, '', [notSupported('fieldValidation', value, FIELD_VALIDATIONS)]);
+  const value = query.get('fieldValidation') ?? '';
+  const errors = fieldValidationErrors(value);
+  if (errors.length > 0) throw invalidObject('meta.k8s.io', optionsKind, '', errors);
+  return value === '' ? 'Warn' : (value as FieldValidation);
 }
 
 /** A resourceVersion as the revision it is; undefined if unset. Throws 400. */

@@ -30,7 +30,7 @@ export function prepareForCreate(resource: Resource, draft: Draft, user: UserInf
   if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
-  dropServerSideMeta(draft);
+  delete metadata.selfLink;
   metadata.uid = uuid(random);
   metadata.creationTimestamp = rfc3339(now_ms);
   if (tracksGeneration(resource)) metadata.generation = 1;
@@ -44,12 +44,17 @@ export function validateForCreate(resource: Resource, object: KubeObject): void 
   refuse(resource, object, [...validateObjectMeta(resource.kind, object), ...(resource.kind.validate?.(object, undefined) ?? [])]);
 }
 
+/** Throws 400 where an object that is made under the name of the path has another, or none. */
+export function checkName({ metadata }: Draft, { name }: ObjectName): void {
+  if (metadata.name === name) return;
+  if (metadata.name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+  throw badRequest(`the name of the object (${name} based on URL) was undeterminable: Internal error occurred: name must be provided`);
+}
+
 /** Throws 400 or 409 where `draft` is not about the object that the path names, in the state that is stored. */
 export function checkIdentity(resource: Resource, draft: Draft, name: ObjectName, old: KubeObject): void {
   const { metadata } = draft;
-  if (metadata.name && metadata.name !== name.name) {
-    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name.name})`);
-  }
+  if (metadata.name) checkName(draft, name);
   setNamespace(draft, resource, name.namespace);
   const what = resource.kind.groupResource;
   if (metadata.resourceVersion && metadata.resourceVersion !== old.metadata.resourceVersion) throw conflict(what, name.name);
@@ -58,13 +63,20 @@ export function checkIdentity(resource: Resource, draft: Draft, name: ObjectName
   }
 }
 
+/** Of `draft` only what a write to `old`, or to its `subresource`, may change; all else as it is in `old`. */
+export function restrict({ kind }: Resource, draft: Draft, old: KubeObject, subresource: string | undefined): Draft {
+  const writable = subresource && kind.subresources?.writable?.[subresource];
+  if (writable) return withManagedFields(withFields(old, draft, writable), draft);
+  if (subresource === 'status') return withManagedFields(withStatus(old, draft), draft);
+  restoreServerSideMeta(draft, old);
+  if (kind.subresources?.status) restoreStatus(draft, old);
+  return draft;
+}
+
 /** What becomes of `old` when `draft` is written to it, or to its `subresource`. */
 export function prepareForUpdate(resource: Resource, draft: Draft, old: KubeObject, subresource: string | undefined): Draft {
-  const writable = subresource && resource.kind.subresources?.writable?.[subresource];
-  if (writable) return withFields(old, draft, writable);
-  if (subresource === 'status') return withStatus(old, draft);
-  restoreServerSideMeta(draft, old);
-  if (resource.kind.subresources?.status) restoreStatus(draft, old);
+  const next = restrict(resource, draft, old, subresource);
+  if (subresource !== undefined) return next;
   resource.kind.prepareForUpdate?.(draft, old);
   if (tracksGeneration(resource) && !isDeepStrictEqual(contentOf(draft, resource), contentOf(old, resource))) {
     draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -86,17 +98,17 @@ function refuse(resource: Resource, object: KubeObject, errors: Parameters<typeo
 function restoreServerSideMeta(draft: Draft, old: KubeObject): void {
   const { metadata } = draft;
   const { name, uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
-  dropServerSideMeta(draft);
+  delete metadata.selfLink;
   Object.assign(metadata, { name, uid, creationTimestamp });
   setOrDelete(metadata, 'deletionTimestamp', deletionTimestamp);
   setOrDelete(metadata, 'deletionGracePeriodSeconds', deletionGracePeriodSeconds);
   setOrDelete(metadata, 'generation', generation);
 }
 
-/** Who manages which field is not tracked, and what is sent of it not kept. */
-function dropServerSideMeta({ metadata }: Draft): void {
-  delete metadata.selfLink;
-  delete metadata.managedFields;
+/** `next`, whose managed fields are those of `draft`. */
+function withManagedFields(next: Draft, { metadata: { managedFields } }: Draft): Draft {
+  const { managedFields: _, ...metadata } = next.metadata;
+  return { ...next, metadata: managedFields ? { ...metadata, managedFields } : metadata };
 }
 
 function setOrDelete<K extends 'deletionTimestamp' | 'deletionGracePeriodSeconds' | 'generation'>(

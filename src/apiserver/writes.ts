@@ -1,4 +1,5 @@
 // Create and update as every handler does them: defaults, admission, preparation, validation, claims, and the store.
+import type { Writer } from '../apimachinery/apply/update.js';
 import { nameSuffix } from '../apimachinery/clock.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { alreadyExists, isStatus } from '../apimachinery/status.js';
@@ -7,10 +8,12 @@ import { type Draft, kindOf } from './body.js';
 import type { ApiContext } from './context.js';
 import { isDeletionComplete } from './deletion.js';
 import type { Exchange, Result } from './exchange.js';
+import { checkEntries, trackCreate, trackUpdate } from './managed-fields.js';
 import type { Resource } from './resources.js';
 import { allocateClaims, claimChange, claimsOf, withFreeClaims } from './storage/claims.js';
+import type { Awaitable } from './storage/conversion.js';
 import type { Change } from './storage/storage.js';
-import { checkIdentity, prepareForCreate, prepareForUpdate, validateForCreate, validateForUpdate } from './strategy.js';
+import { checkIdentity, prepareForCreate, prepareForUpdate, restrict, validateForCreate, validateForUpdate } from './strategy.js';
 
 /** As upstream: a name generated this often and taken each time is reported as taken. */
 const MAX_GENERATED_NAMES = 8;
@@ -23,11 +26,14 @@ export interface CreateRequest {
   readonly draft: Draft;
   readonly exchange: Exchange;
   readonly dryRun: boolean;
+  /** Who comes to manage the draft's fields; absent: the draft says who does. */
+  readonly writer?: Writer;
 }
 
-export async function createObject(context: ApiContext, { resource, draft, exchange, dryRun }: CreateRequest): Promise<Result> {
+export async function createObject(context: ApiContext, { resource, draft, exchange, dryRun, writer }: CreateRequest): Promise<Result> {
   const generated = !draft.metadata.name && Boolean(draft.metadata.generateName);
   resource.kind.defaults?.(draft);
+  if (writer) trackCreate(resource, draft, writer);
   const request: AdmissionRequest = {
     operation: 'CREATE',
     resource,
@@ -39,7 +45,7 @@ export async function createObject(context: ApiContext, { resource, draft, excha
     dryRun,
     old: undefined,
   };
-  await context.admission.admit(request, draft, context);
+  await admit(context, request, draft);
   resource.extension?.checkRights?.(draft as KubeObject, undefined, exchange.user, context);
   prepareForCreate(resource, draft, exchange.user, context.random, context.clock.now());
   for (let attempt = 1; ; attempt++) {
@@ -55,6 +61,20 @@ export async function createObject(context: ApiContext, { resource, draft, excha
   }
 }
 
+/** As upstream: whatever admission makes of the managed fields, they stay readable. */
+async function admit(context: ApiContext, request: AdmissionRequest, draft: Draft): Promise<void> {
+  const { managedFields } = draft.metadata;
+  await context.admission.admit(request, draft, context);
+  if (draft.metadata.managedFields === managedFields) return;
+  try {
+    checkEntries(draft.metadata.managedFields);
+  } catch (error) {
+    request.exchange.warnings.push(`.metadata.managedFields was in an invalid state after admission: ${(error as Error).message}`);
+    if (managedFields) draft.metadata.managedFields = managedFields;
+    else delete draft.metadata.managedFields;
+  }
+}
+
 function store(context: ApiContext, request: AdmissionRequest, draft: Draft): Promise<Result> {
   const { resource, dryRun } = request;
   return withFreeClaims(resource, draft, async (avoid) => {
@@ -64,6 +84,28 @@ function store(context: ApiContext, request: AdmissionRequest, draft: Draft): Pr
     const stored = await resource.storage.create(object, claimsOf(resource, object));
     return { type: 'object', code: 201, resource, object: stored };
   });
+}
+
+/** How often an object may come and go between a look and a write before its client is told. */
+const MAX_CREATE_OR_UPDATE = 8;
+
+/** Writes to the object if there is one, else makes it. */
+export async function createOrUpdate(
+  { kind, storage }: Resource,
+  name: ObjectName,
+  update: () => Promise<Result>,
+  create: () => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    const exists = (await storage.get(name)) !== undefined;
+    try {
+      return await (exists ? update() : create());
+    } catch (error) {
+      const lost = isStatus(error, exists ? 'NotFound' : 'AlreadyExists');
+      const isAboutIt = lost && error.details?.name === name.name && error.details.kind === kind.plural;
+      if (!isAboutIt || attempt === MAX_CREATE_OR_UPDATE) throw error;
+    }
+  }
 }
 
 async function unlessItExists(resource: Resource, object: KubeObject): Promise<KubeObject> {
@@ -77,8 +119,10 @@ export interface UpdateRequest {
   readonly subresource: string | undefined;
   readonly exchange: Exchange;
   readonly dryRun: boolean;
+  /** Who comes to manage what changes; absent: the draft says who manages what. */
+  readonly writer?: Writer;
   /** What the object should become; fresh at each call, which come again after a lost race. */
-  draft(current: KubeObject): Draft | Promise<Draft>;
+  draft(current: KubeObject): Awaitable<Draft>;
   /** Writes the draft as it is, past admission and the rules for what clients may change: for actions, whose bodies have been through their own. */
   readonly trusted?: boolean;
   /** Where the client writes another view of the object (a Scale), which is what admission is then about; `draft` has it admitted. */
@@ -118,7 +162,8 @@ async function prepare(context: ApiContext, request: UpdateRequest, current: Kub
   checkIdentity(resource, draft, name, current);
   if (request.trusted) return draft;
   if (!subresource) resource.kind.defaults?.(draft);
-  if (!request.validateView) await context.admission.admit(admissionRequest(request, current), draft, context);
+  if (request.writer) await trackUpdate(context, resource, current, draft, restrict(resource, draft, current, subresource), request.writer);
+  if (!request.validateView) await admit(context, admissionRequest(request, current), draft);
   resource.extension?.checkRights?.(draft as KubeObject, current, request.exchange.user, context);
   const next = prepareForUpdate(resource, draft, current, subresource);
   validateForUpdate(resource, next as KubeObject, current, subresource);

@@ -10,11 +10,14 @@ export const unknownFieldMessages = (paths: readonly string[]): string[] =>
   paths.slice(0, MAX_STRICT_ERRORS).map((path) => `unknown field ${JSON.stringify(path)}`);
 
 /** Both kinds of messages, in the order in which the text has the fields. `unknown` as `normalize` found them. */
-export function strictErrorsOf({ value, text, members }: ParsedJson, unknown: readonly string[]): readonly string[] {
+export function strictErrorsOf(parsed: ParsedJson, unknown: readonly string[]): readonly string[] {
   // Almost every body: nothing is there twice, so nothing needs to be read again.
-  if (members === membersOf(value)) return unknownFieldMessages(unknown);
-  return new Reader(text, new Set(unknown)).errors();
+  if (!hasDuplicates(parsed)) return unknownFieldMessages(unknown);
+  return new Reader(parsed.text, new Set(unknown)).errors();
 }
+
+/** Whether any object has a name twice. */
+export const hasDuplicates = ({ value, members }: ParsedJson): boolean => members !== membersOf(value);
 
 function membersOf(value: Json): number {
   if (typeof value !== 'object' || value === null) return 0;

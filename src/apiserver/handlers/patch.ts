@@ -3,14 +3,18 @@ import type { JsonObject } from '../../apimachinery/json.js';
 import { kindOf, toObject } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Handler } from '../exchange.js';
-import { isDryRun } from '../parameters.js';
-import { readPatch } from '../patches.js';
+import { writerOf } from '../managed-fields.js';
+import { writeOptions } from '../parameters.js';
+import { isApply, readPatch } from '../patches.js';
 import { updateObject } from '../writes.js';
+import { apply } from './apply.js';
 
 export function patchHandler(context: ApiContext): Handler {
-  return async ({ exchange, info, resource }) => {
+  return async (request) => {
+    const { exchange, info, resource } = request;
+    if (isApply(exchange.body)) return apply(context, request);
     const kind = kindOf(resource);
-    const dryRun = isDryRun(exchange.query.getAll('dryRun'), 'PatchOptions');
+    const { dryRun } = writeOptions(exchange.query, 'PatchOptions');
     const patch = readPatch(exchange.body);
     return updateObject(context, {
       resource,
@@ -18,6 +22,7 @@ export function patchHandler(context: ApiContext): Handler {
       subresource: info.subresource,
       exchange,
       dryRun,
+      writer: writerOf(context, exchange, resource, info.subresource),
       draft(current) {
         const patched = patch(kind.schema, current as unknown as JsonObject);
         return toObject(exchange, kind, patched, 'PatchOptions');

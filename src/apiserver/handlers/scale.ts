@@ -1,15 +1,20 @@
 // The scale subresource: GET, PUT and PATCH of autoscaling/v1 Scale, a view of the object's replicas.
+import { applyTypeOf } from '../../apimachinery/apply/built-in.js';
+import type { Writer } from '../../apimachinery/apply/update.js';
 import { invalid } from '../../apimachinery/field.js';
 import type { JsonObject } from '../../apimachinery/json.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { conflict, invalidObject, notFound } from '../../apimachinery/status.js';
 import type { Mutable, ScaleSubresource } from '../../kinds/define.js';
 import type { AdmissionRequest } from '../admission/admission.js';
+import { applyTo, checkConfiguration } from '../apply.js';
 import { type Draft, readObject, toObject } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Handler, ResourceRequest, Result } from '../exchange.js';
-import { isDryRun } from '../parameters.js';
-import { readPatch } from '../patches.js';
+import { writerOf } from '../managed-fields.js';
+import { type WriteOptionsKind, writeOptions } from '../parameters.js';
+import { isApply, readConfiguration, readPatch } from '../patches.js';
+import type { Resource } from '../resources.js';
 import { SCALE_VERSION, scaleSchema } from '../scale-schema.js';
 import { updateObject } from '../writes.js';
 
@@ -35,6 +40,7 @@ export function updateScaleHandler(context: ApiContext): Handler {
 
 export function patchScaleHandler(context: ApiContext): Handler {
   return async (request) => {
+    if (isApply(request.exchange.body)) return applyScale(context, request);
     const patch = readPatch(request.exchange.body);
     return setScale(context, request, 'PatchOptions', (current) => {
       const patched = patch(scaleSchema, scaleOf(scaling(request.resource), current) as unknown as JsonObject);
@@ -45,53 +51,87 @@ export function patchScaleHandler(context: ApiContext): Handler {
 
 async function setScale(
   context: ApiContext,
-  { exchange, info, resource }: ResourceRequest,
-  optionsKind: string,
+  request: ResourceRequest,
+  optionsKind: WriteOptionsKind,
   wanted: (current: KubeObject) => Scale,
 ): Promise<Result> {
-  const { kind } = resource;
-  const dryRun = isDryRun(exchange.query.getAll('dryRun'), optionsKind);
-  const admissionRequest = (current: KubeObject): AdmissionRequest => ({
-    operation: 'UPDATE',
-    resource,
-    subresource: info.subresource,
-    kind: SCALE,
-    namespace: info.namespace,
-    name: info.name!,
-    exchange,
-    dryRun,
-    old: scaleOf(scaling(resource), current) as unknown as KubeObject,
+  const { exchange, info, resource } = request;
+  const { dryRun } = writeOptions(exchange.query, optionsKind);
+  const writer = writerOf(context, exchange, resource, info.subresource);
+  return updateScaled(context, request, { dryRun, writer }, async (current, admit) => {
+    const scale = wanted(current);
+    await admit(scale);
+    const { metadata, spec } = scale;
+    const { resourceVersion } = metadata;
+    if (resourceVersion && resourceVersion !== current.metadata.resourceVersion)
+      throw conflict(resource.kind.groupResource, current.metadata.name);
+    return withReplicas(resource, current, spec?.replicas ?? 0);
   });
+}
+
+/** A Scale's fields are managed as those of the object that it is a view of. */
+async function applyScale(context: ApiContext, request: ResourceRequest): Promise<Result> {
+  const { exchange, info, resource } = request;
+  const { dryRun, force } = writeOptions(exchange.query, 'PatchOptions', true);
+  const name = { namespace: info.namespace, name: info.name! };
+  const scale = readConfiguration(exchange);
+  checkConfiguration(SCALE, applyTypeOf(scaleSchema), name, scale);
+  const empty = { apiVersion: resource.kind.apiVersion, kind: resource.kind.kind, metadata: scale['metadata'] ?? {}, spec: {} };
+  const replicas = (scale as unknown as Partial<Scale>).spec?.replicas;
+  const config =
+    replicas == null ? empty : (withReplicas(resource, empty as unknown as KubeObject, replicas, name.name) as unknown as JsonObject);
+  const writer = writerOf(context, exchange, resource, info.subresource);
+  const apply = { exchange, resource, name, config, force, writer };
+  return updateScaled(context, request, { dryRun }, async (current, admit) => {
+    const applied = await applyTo(context, apply, current);
+    const view = scaleOf(scaling(resource), applied as KubeObject) as unknown as Scale;
+    const before = view.spec.replicas;
+    await admit(view);
+    return view.spec.replicas === before ? applied : withReplicas(resource, applied as KubeObject, view.spec.replicas ?? 0);
+  });
+}
+
+type Admit = (scale: Scale) => Promise<void>;
+
+/** Admission is about the Scale; the draft is the object that it is a view of. */
+async function updateScaled(
+  context: ApiContext,
+  { exchange, info, resource }: ResourceRequest,
+  { dryRun, writer }: { readonly dryRun: boolean; readonly writer?: Writer },
+  draft: (current: KubeObject, admit: Admit) => Promise<Draft>,
+): Promise<Result> {
+  const scale = scaling(resource);
+  const viewOf = (object: KubeObject) => scaleOf(scale, object) as unknown as KubeObject;
+  const name = { namespace: info.namespace, name: info.name! };
+  const admissionRequest = (current: KubeObject): AdmissionRequest => {
+    const target = { resource, subresource: info.subresource, kind: SCALE, ...name };
+    return { operation: 'UPDATE', ...target, exchange, dryRun, old: viewOf(current) };
+  };
   const result = await updateObject(context, {
     resource,
-    name: { namespace: info.namespace, name: info.name! },
+    name,
     subresource: undefined,
     exchange,
     dryRun,
-    validateView: (current, next) =>
-      context.admission.validate(admissionRequest(current), scaleOf(scaling(resource), next) as unknown as KubeObject, context),
-    async draft(current) {
-      const scale = wanted(current);
-      await context.admission.admit(admissionRequest(current), scale as Mutable<Scale>, context);
-      const { metadata, spec } = scale;
-      const { resourceVersion } = metadata;
-      if (resourceVersion && resourceVersion !== current.metadata.resourceVersion)
-        throw conflict(kind.groupResource, current.metadata.name);
-      const replicas = spec?.replicas ?? 0;
-      if (replicas < 0) {
-        const error = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
-        throw invalidObject('autoscaling', 'Scale', current.metadata.name, [error]);
-      }
-      const draft = structuredClone(current) as Draft;
-      scaling(resource).set(draft as Mutable<KubeObject>, replicas);
-      return draft;
-    },
+    ...(writer ? { writer } : {}),
+    validateView: (current, next) => context.admission.validate(admissionRequest(current), viewOf(next), context),
+    draft: (current) => draft(current, (view) => context.admission.admit(admissionRequest(current), view as Mutable<Scale>, context)),
   });
   const object = result.type === 'object' ? result.object.object : (result as { value: object }).value;
-  return { type: 'value', code: 200, value: scaleOf(scaling(resource), object as KubeObject) };
+  return { type: 'value', code: 200, value: viewOf(object as KubeObject) };
 }
 
-function scaling({ kind }: ResourceRequest['resource']): ScaleSubresource<KubeObject> {
+function withReplicas(resource: Resource, object: KubeObject, replicas: number, name = object.metadata.name): Draft {
+  if (replicas < 0) {
+    const error = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
+    throw invalidObject('autoscaling', 'Scale', name, [error]);
+  }
+  const draft = structuredClone(object) as Draft;
+  scaling(resource).set(draft as Mutable<KubeObject>, replicas);
+  return draft;
+}
+
+function scaling({ kind }: Resource): ScaleSubresource<KubeObject> {
   const scale = kind.subresources?.scale;
   if (!scale) throw new Error(`scale: ${kind.kind} cannot be scaled`);
   return scale;

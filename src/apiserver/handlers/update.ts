@@ -3,13 +3,14 @@ import type { KubeObject } from '../../apimachinery/object.js';
 import { kindOf, readObject } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Handler } from '../exchange.js';
-import { isDryRun } from '../parameters.js';
+import { writerOf } from '../managed-fields.js';
+import { writeOptions } from '../parameters.js';
 import { updateObject } from '../writes.js';
 
 export function updateHandler(context: ApiContext): Handler {
   return async ({ exchange, info, resource }) => {
     const kind = kindOf(resource);
-    const dryRun = isDryRun(exchange.query.getAll('dryRun'), 'UpdateOptions');
+    const { dryRun } = writeOptions(exchange.query, 'UpdateOptions');
     const body = readObject(exchange, kind, 'UpdateOptions');
     let used = false;
     const draft = (_current: KubeObject) => {
@@ -19,6 +20,7 @@ export function updateHandler(context: ApiContext): Handler {
       return body;
     };
     const name = { namespace: info.namespace, name: info.name! };
-    return updateObject(context, { resource, name, subresource: info.subresource, exchange, dryRun, draft });
+    const writer = writerOf(context, exchange, resource, info.subresource);
+    return updateObject(context, { resource, name, subresource: info.subresource, exchange, dryRun, writer, draft });
   };
 }

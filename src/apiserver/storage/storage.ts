@@ -1,4 +1,6 @@
 // Storage: one kind's objects on the etcd backend: keys, reads, and writes that compare before they set.
+import { equalJson } from '../../apimachinery/apply/shape.js';
+import type { Json } from '../../apimachinery/json.js';
 import type { KubeObject, ObjectName } from '../../apimachinery/object.js';
 import { alreadyExists, conflict, type GroupResource, notFound } from '../../apimachinery/status.js';
 import {
@@ -166,7 +168,7 @@ export class Storage {
   ): Promise<Changed | undefined> {
     const value = await this.#encode(wanted.object);
     // As upstream: a write that changes nothing is no write, so no revision and no event.
-    if (Buffer.compare(value, kv.value) === 0) return { object: current, deleted: false };
+    if (isSame(value, kv.value, wanted.object, current.object)) return { object: current, deleted: false };
     const { take: taken, release } = wanted.claims ?? { take: [], release: [] };
     const { succeeded, revision, results } = await this.backend.txn({
       compare: [unchanged(kv), ...taken.map((claim) => absent(claim.key))],
@@ -186,6 +188,14 @@ export class Storage {
     });
     return succeeded ? { object: current, deleted: true } : undefined;
   }
+}
+
+/** Also where only the order of fields is another: then both are as long. */
+function isSame(value: Uint8Array, stored: Uint8Array, object: KubeObject, current: KubeObject): boolean {
+  if (value.length !== stored.length) return false;
+  if (Buffer.compare(value, stored) === 0) return true;
+  const { resourceVersion } = current.metadata;
+  return equalJson({ ...object, metadata: { ...object.metadata, resourceVersion } } as unknown as Json, current as unknown as Json);
 }
 
 const absent = (key: string): Compare => ({ key, target: 'version', result: '=', value: 0 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
 import type { StatusError } from '../../../src/apimachinery/status.js';
 import { ApiClient } from '../../../src/client/api-client.js';
-import type { ApiRequest, Transport, WatchEvent } from '../../../src/client/client.js';
+import type { Transport, WatchEvent } from '../../../src/client/client.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { certificateSigningRequests } from '../../../src/kinds/certificates/certificatesigningrequest.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
@@ -13,6 +13,7 @@ import { namespaces } from '../../../src/kinds/core/namespace.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { services } from '../../../src/kinds/core/service.js';
 import { ADMIN, startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { refusal, type Send, sender } from './requests.js';
 
 let api: TestServer;
 let client: ApiClient;
@@ -25,22 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => api?.stop());
 
-const send = (method: ApiRequest['method'], url: string, body?: unknown, contentType = 'application/json') => {
-  const [path, query] = url.split('?');
-  return transport.request({
-    method,
-    path: path!,
-    query: new URLSearchParams(query),
-    ...(body === undefined ? {} : { body, contentType }),
-  });
-};
-const refusal = (request: Promise<unknown>): Promise<StatusError> =>
-  request.then(
-    (answer) => {
-      throw new Error(`expected a refusal, got ${JSON.stringify(answer)}`);
-    },
-    (error: StatusError) => error,
-  );
+const send: Send = (...request) => sender(transport)(...request);
 const configMap = (name: string, extra: object = {}) => ({ metadata: { name, namespace: 'default', ...extra }, data: { a: 'b' } });
 let namespaceCount = 0;
 const freshNamespace = async () => {
@@ -112,7 +98,7 @@ describe('creating', () => {
       ],
       [send('POST', '/api/v1/namespaces/default/nothings', {}), 404, 'the server could not find the requested resource'],
       [send('POST', '/api/v1/nodes/n', { metadata: { name: 'n' } }), 405, 'create is not supported on resources of kind "nodes"'],
-      [send('POST', '/api/v1/namespaces/default/configmaps?dryRun=Some', configMap('x')), 422, 'dryRun: Unsupported value: "Some"'],
+      [send('POST', '/api/v1/namespaces/default/configmaps?dryRun=Some', configMap('x')), 422, 'dryRun: Unsupported value: ["Some"]'],
       [
         send('POST', '/api/v1/namespaces/default/configmaps?fieldValidation=Loud', configMap('x')),
         422,
@@ -184,7 +170,11 @@ describe('updating', () => {
 
   it('refuses patches that it does not know', async () => {
     const url = '/api/v1/namespaces/default/configmaps/hot';
-    expect(await refusal(send('PATCH', url, {}, 'application/apply-patch+yaml'))).toMatchObject({ code: 415 });
+    expect(await refusal(send('PATCH', url, {}, 'application/apply-patch+cbor'))).toMatchObject({
+      code: 415,
+      message:
+        'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml',
+    });
     expect(await refusal(send('PATCH', url, [], 'application/merge-patch+json'))).toMatchObject({ code: 400 });
     expect((await refusal(send('PATCH', `${url}`, { metadata: { resourceVersion: '1' } }, 'application/merge-patch+json'))).code).toBe(409);
     expect((await refusal(send('PATCH', `${url}?fieldValidation=Strict`, { dta: {} }, 'application/merge-patch+json'))).message).toContain(
