@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../json.js';
 import { SELF } from './elements.js';
 import { EMPTY, type FieldSet, isEmpty, isMember, ordered } from './field-set.js';
-import { equalJson, granularList, granularMap, indexItems, memberOf } from './shape.js';
+import { elementOrNone, equalJson, granularList, granularMap, indexItems, memberOf, sortedNames } from './shape.js';
 import type { ApplyList, ApplyMap, ApplyType } from './type.js';
 
 export interface Comparison {
@@ -148,7 +148,7 @@ function whole(type: ApplyType, value: Json, ignored: FieldSet | undefined): Fie
 function wholeMap(map: ApplyMap, value: JsonObject, ignored: FieldSet | undefined): FieldSet {
   const node: Node = {};
   let parts = 0;
-  for (const name in value) {
+  for (const name of sortedNames(value)) {
     const inner = value[name];
     if (inner === undefined) continue;
     const { element, type } = memberOf(map, name);
@@ -157,12 +157,18 @@ function wholeMap(map: ApplyMap, value: JsonObject, ignored: FieldSet | undefine
     if (parts++ === 0) node[SELF] = EMPTY;
     node[element] = whole(type, inner, ignoredHere);
   }
-  return parts === 0 ? EMPTY : ordered(node);
+  return parts === 0 ? EMPTY : node;
 }
 
 function wholeList(list: ApplyList, items: readonly Json[]): FieldSet {
   const node: Node = { [SELF]: EMPTY };
-  const index = indexItems(list, items);
-  for (const [element, same] of index) node[element] = same.length > 1 ? EMPTY : whole(list.item, same[0]!, undefined);
-  return index.size === 0 ? EMPTY : ordered(node);
+  let parts = 0;
+  for (const item of items) {
+    const element = elementOrNone(list, item);
+    if (element === undefined) continue;
+    parts++;
+    // Duplicates are owned together, as one leaf.
+    node[element] = node[element] ? EMPTY : whole(list.item, item, undefined);
+  }
+  return parts === 0 ? EMPTY : ordered(node);
 }

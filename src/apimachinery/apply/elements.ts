@@ -18,11 +18,14 @@ export function keyElement(item: JsonObject, keys: readonly string[]): string {
   return `k:{${text}}`;
 }
 
+/** Most keys and values, which JSON writes as they are. */
+const SAFE = /^[\w./:-]*$/;
 const HTML = /[<>&\u2028\u2029]/;
 const EACH_HTML = new RegExp(HTML, 'g');
 
 /** JSON as Go writes it: with HTML's characters escaped. */
 function encode(value: Json): string {
+  if (typeof value === 'string' && SAFE.test(value)) return `"${value}"`;
   const text = JSON.stringify(value);
   return HTML.test(text) ? text.replace(EACH_HTML, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`) : text;
 }
@@ -74,19 +77,24 @@ const describeValue = (value: Json): string => (value === null ? 'null' : JSON.s
 
 /** Sorts in place, as upstream does: fields by name, then keys, values and indices by what they say. */
 export function sortElements(elements: string[]): string[] {
-  if (elements.every(isPlain)) return elements.sort();
+  if (elements.every(isPlain) || elements.every(isText)) return elements.sort();
   const parsed = new Map(elements.map((element) => [element, isPlain(element) ? undefined : (JSON.parse(element.slice(2)) as Json)]));
   return elements.sort((a, b) => compareElements(a, parsed.get(a), b, parsed.get(b)));
 }
 
 /** Quick to say yes of what is already in order; never wrongly, but it may say no of keys and values that are. */
 export function isSorted(elements: readonly string[]): boolean {
+  if (elements.length <= 1) return true;
   for (let i = 0; i < elements.length; i++) {
-    if (elements[i]![0] !== 'f' && elements[i] !== SELF) return elements.length === 1;
+    if (!isPlain(elements[i]!) && !isText(elements[i]!)) return false;
     if (i > 0 && elements[i]! < elements[i - 1]!) return false;
   }
   return true;
 }
+
+/** Keyed by one text in which nothing sorts before the quote that ends it: in the order of the element itself. Lists have no others beside it. */
+const TEXT_KEY = /^k:\{"\w+":"[^"\\ !]*"\}$/;
+const isText = (element: string): boolean => element === SELF || TEXT_KEY.test(element);
 
 const isPlain = (element: string): boolean => element[0] === 'f' || element === SELF;
 

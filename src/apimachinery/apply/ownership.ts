@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../json.js';
 import { SELF } from './elements.js';
 import { EMPTY, type FieldSet, ordered } from './field-set.js';
-import { granularList, granularMap, indexItems, memberOf } from './shape.js';
+import { granularList, granularMap, indexItems, memberOf, sortedNames } from './shape.js';
 import type { ApplyList, ApplyMap, ApplyType } from './type.js';
 
 interface Node {
@@ -32,14 +32,14 @@ function own(node: FieldSet, member: boolean): FieldSet | undefined {
 }
 
 function ownMembers(map: ApplyMap, value: JsonObject, node: Node): FieldSet {
-  for (const name of Object.keys(value)) {
+  for (const name of sortedNames(value)) {
     const inner = value[name];
     if (inner === undefined) continue;
     const { element, type } = memberOf(map, name);
     const below = ownValue(type, inner, !map.fields.has(name));
     if (below) node[element] = below;
   }
-  return ordered(node);
+  return node;
 }
 
 function ownItems(list: ApplyList, items: readonly Json[], node: Node): FieldSet {

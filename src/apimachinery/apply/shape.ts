@@ -21,6 +21,13 @@ export function memberOf(map: ApplyMap, name: string): ApplyField {
   return map.fields.get(name) ?? { element: fieldElement(name), type: map.other ?? {} };
 }
 
+/** The names of an object's members in the order in which a set has their elements. */
+export function sortedNames(value: JsonObject): readonly string[] {
+  const names = Object.keys(value);
+  for (let i = 1; i < names.length; i++) if (names[i]! < names[i - 1]!) return names.sort();
+  return names;
+}
+
 /** An item that cannot be told apart from others. */
 export class ItemError extends Error {
   override readonly name = 'ItemError';

@@ -3,10 +3,9 @@ import { setOf } from './field-set.js';
 
 const metadata = (name: string) => ['f:metadata', `f:${name}`];
 
-export const NOT_TRACKED = setOf(
+const PARTS = [
   ['f:apiVersion'],
   ['f:kind'],
-  ['f:metadata'],
   metadata('clusterName'),
   metadata('creationTimestamp'),
   metadata('generation'),
@@ -16,4 +15,8 @@ export const NOT_TRACKED = setOf(
   metadata('resourceVersion'),
   metadata('selfLink'),
   metadata('uid'),
-);
+];
+
+export const NOT_TRACKED = setOf(['f:metadata'], ...PARTS);
+/** Those that need not even be looked at, since metadata itself has other fields. */
+export const NOT_COMPARED = setOf(...PARTS);

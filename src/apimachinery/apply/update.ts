@@ -4,7 +4,7 @@ import { type Comparison, compare } from './compare.js';
 import { capUpdaters, type Entries, type Entry, isSameManager, sortEntries } from './entries.js';
 import { difference, EMPTY, type FieldSet, isEmpty, union } from './field-set.js';
 import { markReconciled, reconcile } from './reconcile.js';
-import { NOT_TRACKED } from './tracked.js';
+import { NOT_COMPARED, NOT_TRACKED } from './tracked.js';
 import type { ApplyType } from './type.js';
 
 /** Who writes, through what, when. */
@@ -42,7 +42,7 @@ export interface Update {
 
 /** The same entries where nothing changed. `before` of a creation is what the kind is with nothing set. */
 export function updateEntries({ type, before, after, ignored, entries, writer, others }: Update): Entries {
-  const comparison = compare(type, before, after, ignored);
+  const comparison = compare(type, before, after, ignored ? union(ignored, NOT_COMPARED) : NOT_COMPARED);
   const own = { type, comparison };
   const left = loseChanged(entries, (version) => (version === writer.apiVersion ? own : others?.get(version)));
   const fields = difference(union(comparison.added, comparison.modified), NOT_TRACKED);
