@@ -81,12 +81,12 @@ export class Kubectl {
   }
 
   /** Never rejects: tests look at the code and the texts. */
-  run(args: readonly string[], input?: string): Promise<Run> {
+  run(args: readonly string[], input?: string, env: NodeJS.ProcessEnv = {}): Promise<Run> {
     return new Promise((resolve) => {
       const child = execFile(
         this.path,
         args,
-        { env: this.#env, timeout: TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 },
+        { env: { ...this.#env, ...env }, timeout: TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 },
         (error, stdout, stderr) => {
           const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
           resolve({ code, stdout, stderr });

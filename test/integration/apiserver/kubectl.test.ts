@@ -164,9 +164,6 @@ for (const version of KUBECTL_VERSIONS) {
       expect(await create(pod('{}').replace('name: bad', 'name: Bad_Name'))).toContain('a lowercase RFC 1123 subdomain must consist of');
       const { stderr } = await kubectl.run(['create', '--validate=warn', '-f', '-'], pod('{containers: [{name: a, image: b}], foo: 1}'));
       expect(stderr).toContain('Warning: unknown field "spec.foo"');
-      expect(await kubectl.fails(['apply', '--server-side', '-f', join(MANIFESTS, 'pod-definition.yaml')])).toContain(
-        'Server-side apply not available',
-      );
     });
 
     it('keeps what a dry run only tries', async () => {
