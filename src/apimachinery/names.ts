@@ -51,6 +51,25 @@ export const isDns1123Subdomain = checker(
   ),
 );
 
+const WILDCARD_SUBDOMAIN = `\\*\\.${DNS1123_SUBDOMAIN}`;
+
+/** Hosts that stand for all of a domain: `*.example.com`. */
+export const isWildcardDns1123Subdomain = checker(
+  WILDCARD_SUBDOMAIN,
+  SUBDOMAIN_LENGTH_MAX,
+  patternMessage(
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+    WILDCARD_SUBDOMAIN,
+    '*.example.com',
+  ),
+);
+
+/** What can stand between two slashes of a URL's path: names of roles, with their colons. */
+export function isPathSegmentName(value: string): string[] {
+  if (value === '.' || value === '..') return [`may not be '${value}'`];
+  return ['/', '%'].filter((part) => value.includes(part)).map((part) => `may not contain '${part}'`);
+}
+
 /** Names of Services: a DNS label that starts with a letter. */
 export const isDns1035Label = checker(
   DNS1035_LABEL,

@@ -12,6 +12,14 @@ export const UNSET = '<unset>';
 /** Lists in cells show this many items, then how many more there are: rows stay on one line. */
 const MAX_ITEMS = 3;
 
+/** A column that is always shown. */
+export const column = <T>(name: string, type: Column<T>['type'], description: string, cell: Column<T>['cell']): Column<T> => ({
+  name,
+  type,
+  description,
+  cell,
+});
+
 export const nameColumn: Column<KubeObject> = {
   name: 'Name',
   type: 'string',
@@ -70,7 +78,11 @@ export function formatLabelSelector(selector: LabelSelector | undefined): string
 
 /** `a,b,c + 2 more...`; `empty` where there is nothing. */
 export function formatList(items: readonly string[], empty: string): string {
-  if (items.length === 0) return empty;
+  return items.length === 0 ? empty : formatCount(items, items.length);
+}
+
+/** As `formatList` where `total` are counted, not all of which need be worth showing. */
+export function formatCount(items: readonly string[], total: number): string {
   const shown = items.slice(0, MAX_ITEMS).join(',');
-  return items.length > MAX_ITEMS ? `${shown} + ${items.length - MAX_ITEMS} more...` : shown;
+  return items.length >= MAX_ITEMS && total > MAX_ITEMS ? `${shown} + ${total - MAX_ITEMS} more...` : shown;
 }

@@ -30,10 +30,18 @@ import { services } from './core/service.js';
 import { serviceAccounts } from './core/serviceaccount.js';
 import type { AnyKind } from './define.js';
 import { endpointSlices } from './discovery/endpointslice.js';
+import { ingresses } from './networking/ingress.js';
+import { ingressClasses } from './networking/ingressclass.js';
+import { ipAddresses } from './networking/ipaddress.js';
+import { networkPolicies } from './networking/networkpolicy.js';
+import { serviceCidrs } from './networking/servicecidr.js';
+import { runtimeClasses } from './node/runtimeclass.js';
+import { podDisruptionBudgets } from './policy/poddisruptionbudget.js';
 import { clusterRoles } from './rbac/clusterrole.js';
 import { clusterRoleBindings } from './rbac/clusterrolebinding.js';
 import { roles } from './rbac/role.js';
 import { roleBindings } from './rbac/rolebinding.js';
+import { priorityClasses } from './scheduling/priorityclass.js';
 import admission_v1 from './schema/admission_v1.js';
 import admissionregistration_v1 from './schema/admissionregistration_v1.js';
 import apiextensions_v1 from './schema/apiextensions_v1.js';
@@ -57,6 +65,12 @@ import rbac_v1 from './schema/rbac_v1.js';
 import resource_v1 from './schema/resource_v1.js';
 import scheduling_v1 from './schema/scheduling_v1.js';
 import storage_v1 from './schema/storage_v1.js';
+import { csiDrivers } from './storage/csidriver.js';
+import { csiNodes } from './storage/csinode.js';
+import { csiStorageCapacities } from './storage/csistoragecapacity.js';
+import { storageClasses } from './storage/storageclass.js';
+import { volumeAttachments } from './storage/volumeattachment.js';
+import { volumeAttributesClasses } from './storage/volumeattributesclass.js';
 
 export const kinds: readonly AnyKind[] = [
   pods,
@@ -91,6 +105,20 @@ export const kinds: readonly AnyKind[] = [
   clusterRoleBindings,
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
+  ingresses,
+  ingressClasses,
+  networkPolicies,
+  ipAddresses,
+  serviceCidrs,
+  podDisruptionBudgets,
+  priorityClasses,
+  runtimeClasses,
+  csiDrivers,
+  csiNodes,
+  csiStorageCapacities,
+  storageClasses,
+  volumeAttachments,
+  volumeAttributesClasses,
 ];
 
 const byResource = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));

@@ -65,19 +65,21 @@ export const persistentVolumes = defineKind<PersistentVolume>({
     if (spec.hostPath) spec.hostPath.type ??= '';
     status.phase ||= 'Pending';
   },
-  validate: ({ spec }) => validate(spec),
+  validate: ({ spec }) => validatePersistentVolumeSpec('spec', spec),
   prepareForCreate(volume) {
     volume.status = { phase: 'Pending' };
   },
   subresources: { status: true },
 });
 
-function validate({ accessModes = [], capacity, persistentVolumeReclaimPolicy }: PersistentVolume['spec']): readonly FieldError[] {
+/** Also where a VolumeAttachment has one of its own. */
+export function validatePersistentVolumeSpec(at: string, spec: PersistentVolume['spec']): FieldError[] {
+  const { accessModes = [], capacity, persistentVolumeReclaimPolicy } = spec;
   const errors: FieldError[] = [];
-  if (accessModes.length === 0) errors.push(required('spec.accessModes'));
-  for (const mode of accessModes) errors.push(...checkOneOf('spec.accessModes', mode, ACCESS_MODES));
+  if (accessModes.length === 0) errors.push(required(`${at}.accessModes`));
+  for (const mode of accessModes) errors.push(...checkOneOf(`${at}.accessModes`, mode, ACCESS_MODES));
   const size = capacity?.['storage'];
-  if (size === undefined) errors.push(required('spec.capacity'));
-  else errors.push(...checkNonNegativeQuantity('spec.capacity[storage]', size));
-  return [...errors, ...checkOneOf('spec.persistentVolumeReclaimPolicy', persistentVolumeReclaimPolicy, RECLAIM_POLICIES)];
+  if (size === undefined) errors.push(required(`${at}.capacity`));
+  else errors.push(...checkNonNegativeQuantity(`${at}.capacity[storage]`, size));
+  return [...errors, ...checkOneOf(`${at}.persistentVolumeReclaimPolicy`, persistentVolumeReclaimPolicy, RECLAIM_POLICIES)];
 }

@@ -1,9 +1,11 @@
 // The kind ClusterRole of rbac.authorization.k8s.io/v1.
+
 import { type FieldError, required } from '../../apimachinery/field.js';
 import { validateLabelSelector } from '../../apimachinery/labels.js';
+import { isPathSegmentName } from '../../apimachinery/names.js';
 import { defineKind } from '../define.js';
 import type { ClusterRole } from '../types/rbac_v1.js';
-import { isPathSegmentName, RBAC_GROUP, roleColumns, validateRules } from './policy-rules.js';
+import { RBAC_GROUP, roleColumns, validateRules } from './policy-rules.js';
 
 export const clusterRoles = defineKind<ClusterRole>({
   group: RBAC_GROUP,

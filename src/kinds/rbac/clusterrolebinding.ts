@@ -1,7 +1,8 @@
 // The kind ClusterRoleBinding of rbac.authorization.k8s.io/v1.
+import { isPathSegmentName } from '../../apimachinery/names.js';
 import { defineKind } from '../define.js';
 import type { ClusterRoleBinding } from '../types/rbac_v1.js';
-import { bindingColumns, bindingDefaults, isPathSegmentName, RBAC_GROUP, validateBinding } from './policy-rules.js';
+import { bindingColumns, bindingDefaults, RBAC_GROUP, validateBinding } from './policy-rules.js';
 
 export const clusterRoleBindings = defineKind<ClusterRoleBinding>({
   group: RBAC_GROUP,

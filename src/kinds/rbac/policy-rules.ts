@@ -1,7 +1,7 @@
 // What the four kinds of rbac.authorization.k8s.io share: their group, names, and what is wrong with rules, references and subjects.
 import { type FieldError, invalid, notSupported, required } from '../../apimachinery/field.js';
 import type { Json } from '../../apimachinery/json.js';
-import { isDns1123Subdomain } from '../../apimachinery/names.js';
+import { isDns1123Subdomain, isPathSegmentName } from '../../apimachinery/names.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { invalids, sameJson } from '../checks.js';
 import { ageColumn, nameColumn } from '../columns.js';
@@ -13,12 +13,6 @@ export const RBAC_GROUP = 'rbac.authorization.k8s.io';
 interface Binding extends KubeObject {
   readonly subjects?: readonly Subject[];
   readonly roleRef: RoleRef;
-}
-
-/** Names of roles may hold colons: all that a path segment can carry. */
-export function isPathSegmentName(name: string): readonly string[] {
-  if (name === '.' || name === '..') return [`may not be '${name}'`];
-  return ['/', '%'].filter((bad) => name.includes(bad)).map((bad) => `may not contain '${bad}'`);
 }
 
 export const roleColumns: readonly Column<KubeObject>[] = [

@@ -1,7 +1,8 @@
 // The kind Role of rbac.authorization.k8s.io/v1.
+import { isPathSegmentName } from '../../apimachinery/names.js';
 import { defineKind } from '../define.js';
 import type { Role } from '../types/rbac_v1.js';
-import { isPathSegmentName, RBAC_GROUP, roleColumns, validateRules } from './policy-rules.js';
+import { RBAC_GROUP, roleColumns, validateRules } from './policy-rules.js';
 
 export const roles = defineKind<Role>({
   group: RBAC_GROUP,
