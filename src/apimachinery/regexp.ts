@@ -9,6 +9,8 @@ export class RegexpError extends Error {
 export interface Regexp {
   /** Whether any part of `text` matches. */
   matches(text: string): boolean;
+  /** The parts that match, from left to right, at most `limit` of them. */
+  find(text: string, limit: number): readonly string[];
 }
 
 /** Past this many different ones they are forgotten and compiled anew. */
@@ -31,9 +33,15 @@ function compile(pattern: string): Regexp {
   const { RE2JS, RE2JSSyntaxException } = createRequire(import.meta.url)('re2js') as typeof Re2;
   try {
     const compiled = RE2JS.compile(pattern);
-    return { matches: (text) => compiled.test(text) };
+    return { matches: (text) => compiled.test(text), find: (text, limit) => parts(compiled.matcher(text), limit) };
   } catch (error) {
     if (error instanceof RE2JSSyntaxException) throw new RegexpError(error.message);
     throw error;
   }
+}
+
+function parts(matcher: Re2.Matcher, limit: number): readonly string[] {
+  const out: string[] = [];
+  while (out.length < limit && matcher.find()) out.push(matcher.group()!);
+  return out;
 }

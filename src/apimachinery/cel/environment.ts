@@ -1,0 +1,120 @@
+// CelEnvironment: CEL as Kubernetes has it: types, variables, and expressions that are checked before they are run.
+import type * as Library from '@marcbachmann/cel-js';
+import { registerFormats } from './libraries/formats.js';
+import { registerLists } from './libraries/lists.js';
+import { registerNetwork } from './libraries/network.js';
+import { registerQuantities } from './libraries/quantities.js';
+import { registerSemver } from './libraries/semver.js';
+import { registerStrings } from './libraries/strings.js';
+import { registerUrls } from './libraries/urls.js';
+import { CostExceededError, instrument, MAX_COST_PER_CALL, metered, nodesOf } from './meter.js';
+
+/** What is wrong with an expression, before it is ever run. */
+export class CelCompileError extends Error {
+  override readonly name = 'CelCompileError';
+}
+
+/** What went wrong while one ran. */
+export class CelError extends Error {
+  override readonly name = 'CelError';
+}
+
+export { CostExceededError } from './meter.js';
+
+export type CelVariables = { readonly [name: string]: unknown };
+
+export interface CelProgram {
+  /** `bool`, `string`, `list<string>`, `dyn`. */
+  readonly type: string;
+  /** Whether the expression speaks of a variable. */
+  uses(variable: string): boolean;
+  /** Throws CelError; CostExceededError past `budget`, or past what one expression may cost. */
+  evaluate(variables: CelVariables, budget?: number): { readonly value: unknown; readonly cost: number };
+}
+
+/** Longest expression: upstream's. */
+const MAX_LENGTH = 16 * 1024;
+
+export class CelEnvironment {
+  private constructor(
+    private readonly library: typeof Library,
+    readonly native: Library.Environment,
+  ) {}
+
+  static base(library: typeof Library): CelEnvironment {
+    const native = new library.Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true });
+    for (const register of LIBRARIES) register(native, library);
+    return new CelEnvironment(library, native);
+  }
+
+  /** One of its own that knows all that this one does; this one can then not be added to any more. */
+  extend(): CelEnvironment {
+    return new CelEnvironment(this.library, this.native.clone());
+  }
+
+  /** `type` is CEL's: `dyn`, `int`, `list<string>`, or the name of a type that was declared. */
+  variable(name: string, type: string): this {
+    this.native.registerVariable(name, type);
+    return this;
+  }
+
+  get optional(): typeof Library.Optional {
+    return this.library.Optional;
+  }
+
+  /** Throws CelCompileError. */
+  compile(expression: string): CelProgram {
+    if (expression.length > MAX_LENGTH) throw new CelCompileError(`expression is longer than ${MAX_LENGTH} characters`);
+    const parsed = this.#parse(expression);
+    const { valid, type = 'dyn', error } = parsed.check();
+    if (!valid) throw compileError(error!, expression);
+    const nodes = nodesOf(parsed.ast);
+    const names = new Set(nodes.filter(({ op }) => op === 'id').map(({ args }) => args as string));
+    instrument(parsed.ast);
+    return {
+      type,
+      uses: (variable) => names.has(variable),
+      evaluate: (variables, budget = MAX_COST_PER_CALL) => evaluate(parsed, variables, Math.min(budget, MAX_COST_PER_CALL)),
+    };
+  }
+
+  #parse(expression: string): Library.ParseResult {
+    try {
+      return this.native.parse(expression);
+    } catch (error) {
+      throw compileError(error as Error, expression);
+    }
+  }
+}
+
+const LIBRARIES = [registerStrings, registerLists, registerQuantities, registerUrls, registerNetwork, registerFormats, registerSemver];
+
+function evaluate(parsed: Library.ParseResult, variables: CelVariables, budget: number) {
+  try {
+    return metered(budget, () => parsed(variables as Library.Context) as unknown);
+  } catch (error) {
+    if (error instanceof CostExceededError) throw error;
+    throw new CelError(summaryOf(error as Error));
+  }
+}
+
+interface Located extends Error {
+  readonly summary?: string;
+  readonly range?: { readonly start: number };
+}
+
+/** Go's messages begin in lower case. */
+function summaryOf(error: Located): string {
+  const text = error.summary ?? error.message.split('\n')[0]!;
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** As upstream shows it: where in the expression it is. */
+function compileError(error: Located, expression: string): CelCompileError {
+  const before = expression.slice(0, error.range?.start ?? 0).split('\n');
+  const [line, column] = [before.length, before.at(-1)!.length];
+  const text = expression.split('\n')[line - 1] ?? '';
+  return new CelCompileError(
+    `compilation failed: ERROR: <input>:${line}:${column + 1}: ${summaryOf(error)}\n | ${text}\n | ${'.'.repeat(column)}^`,
+  );
+}
