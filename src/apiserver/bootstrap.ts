@@ -5,12 +5,13 @@ import type { Draft } from '../apimachinery/json.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
 import type { Client } from '../client/client.js';
+import { configMaps } from '../kinds/core/configmap.js';
 import { endpoints } from '../kinds/core/endpoints.js';
 import { namespaces } from '../kinds/core/namespace.js';
 import { services } from '../kinds/core/service.js';
 import type { Kind } from '../kinds/define.js';
 import { endpointSlices } from '../kinds/discovery/endpointslice.js';
-import type { Endpoints, Service } from '../kinds/types/core_v1.js';
+import type { ConfigMap, Endpoints, Service } from '../kinds/types/core_v1.js';
 import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
 import {
   LABEL_SERVICE_NAME,
@@ -20,7 +21,10 @@ import {
   NAMESPACE_SYSTEM,
   PORT_NODE_DNS,
 } from '../kinds/wellknown.js';
+import type { ApiServerOptions } from './options.js';
 
+/** The common name of front proxies' certificates. */
+export const FRONT_PROXY = 'front-proxy-client';
 const NAMESPACES = [NAMESPACE_SYSTEM, NAMESPACE_DEFAULT, NAMESPACE_PUBLIC, NAMESPACE_NODE_LEASE];
 const API_SERVICE = { namespace: NAMESPACE_DEFAULT, name: 'kubernetes' };
 const API_PORT_NAME = 'https';
@@ -58,6 +62,26 @@ export async function publishEndpoints(client: Client, { advertiseAddress, port 
   };
   await replace(client, endpoints, wantedEndpoints, ({ subsets }) => subsets);
   await replace(client, endpointSlices, wantedSlice, (slice) => [slice.addressType, slice.endpoints, slice.ports]);
+}
+
+/** How aggregated API servers know this one, and whom its certificates vouch for: they read it under this name. */
+export async function publishAuthentication(
+  client: Client,
+  { tls, requestHeaderCa }: Pick<ApiServerOptions, 'tls' | 'requestHeaderCa'>,
+): Promise<void> {
+  const data: { [key: string]: string } = { 'client-ca-file': tls.clientCa };
+  if (requestHeaderCa) {
+    Object.assign(data, {
+      'requestheader-allowed-names': JSON.stringify([FRONT_PROXY]),
+      'requestheader-client-ca-file': requestHeaderCa,
+      'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
+      'requestheader-group-headers': '["X-Remote-Group"]',
+      'requestheader-uid-headers': '["X-Remote-Uid"]',
+      'requestheader-username-headers': '["X-Remote-User"]',
+    });
+  }
+  const wanted: Draft<ConfigMap> = { metadata: { namespace: NAMESPACE_SYSTEM, name: 'extension-apiserver-authentication' }, data };
+  await replace(client, configMaps, wanted, (configMap) => configMap.data);
 }
 
 function apiService(clusterIP: string, targetPort: number): Draft<Service> {

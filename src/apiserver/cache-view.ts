@@ -2,10 +2,11 @@
 import type { KubeObject } from '../apimachinery/object.js';
 import type { Kind } from '../kinds/define.js';
 import type { Resources } from './resources.js';
+import { Following } from './storage/following.js';
 
 export class CacheView<K extends KubeObject, T> {
   #value: T | undefined;
-  #watching = false;
+  #following: Following<K> | undefined;
 
   constructor(
     private readonly resources: Resources,
@@ -15,26 +16,17 @@ export class CacheView<K extends KubeObject, T> {
 
   /** At once where nothing has changed; a promise only before the cache is there. */
   get(): T | Promise<T> {
-    if (!this.#watching) return this.#start();
+    const ready = this.#followed().ready();
+    if (ready) return ready.then(() => this.get());
     return (this.#value ??= this.#make());
   }
 
-  async #start(): Promise<T> {
-    const { cache, storage } = this.resources.of(this.kind);
-    await cache.ready();
-    if (!this.#watching) {
-      this.#watching = true;
-      const changed = () => {
-        this.#value = undefined;
-      };
-      const end = () => {
-        changed();
-        this.#watching = false;
-      };
-      const start = { prefix: storage.prefix, matches: undefined, bookmarks: false, initialEventsEnd: false };
-      cache.watch(start, { start: changed, event: changed, bookmark: () => {}, end });
-    }
-    return (this.#value ??= this.#make());
+  #followed(): Following<K> {
+    const forget = () => {
+      this.#value = undefined;
+    };
+    this.#following ??= new Following<K>(this.resources.of(this.kind), { reset: forget, set: forget, delete: forget });
+    return this.#following;
   }
 
   #make(): T {

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { unauthorized } from '../apimachinery/status.js';
 import { type Form, JSON_FORM } from './http/negotiate.js';
+import type { ProxyTarget } from './http/reverse-proxy.js';
 import type { KubeletTarget } from './kubelet-target.js';
 import type { UserInfo } from './options.js';
 import type { RequestInfo, ResourceRequestInfo } from './request.js';
@@ -123,6 +124,8 @@ export type Result =
       readonly headers?: { readonly [name: string]: string };
     }
   | { readonly type: 'stream'; readonly code: number; readonly contentType: string; readonly stream: Readable }
+  /** For another server to answer. */
+  | { readonly type: 'proxy'; readonly target: ProxyTarget }
   /** An upgraded connection that is to be passed on unchanged. */
   | { readonly type: 'tunnel'; readonly target: KubeletTarget };
 

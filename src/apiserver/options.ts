@@ -7,7 +7,9 @@ import type { Backend } from '../etcd/backend.js';
 /** Who makes a request: by client certificate CN is the name and each O a group. */
 export interface UserInfo {
   readonly name: string;
+  readonly uid?: string;
   readonly groups: readonly string[];
+  readonly extra?: { readonly [key: string]: readonly string[] };
 }
 
 export interface ApiServerOptions {
@@ -27,6 +29,10 @@ export interface ApiServerOptions {
   readonly advertisePort?: number;
   /** PEM: how this server presents itself to kubelets, and the CA that their serving certificates are signed by. */
   readonly kubeletClient: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** PEM: how this server presents itself to aggregated API servers, which know it by its authority. */
+  readonly proxyClient?: { readonly cert: string; readonly key: string };
+  /** PEM: the authority of front proxies, whose word on who asks is taken; absent: nobody's is. */
+  readonly requestHeaderCa?: string;
   /** `--default-not-ready-toleration-seconds`; 300 if absent. */
   readonly defaultNotReadyTolerationSeconds?: number;
   /** `--default-unreachable-toleration-seconds`; 300 if absent. */

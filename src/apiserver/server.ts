@@ -5,9 +5,10 @@ import { kinds, schemas } from '../kinds/index.js';
 import { GROUP_MASTERS, PORT_API } from '../kinds/wellknown.js';
 import { Admission, type AdmissionPlugin } from './admission/admission.js';
 import { admissionPlugins } from './admission/index.js';
+import { Aggregation } from './aggregation/index.js';
 import { Authorizer } from './authorization/authorizer.js';
 import { reconcileDefaultPolicy } from './authorization/default-policy.js';
-import { bootstrap, publishEndpoints } from './bootstrap.js';
+import { bootstrap, publishAuthentication, publishEndpoints } from './bootstrap.js';
 import type { ApiContext } from './context.js';
 import { CustomResourceDefinitions } from './customresources/definitions.js';
 import type { Exchange, Result } from './exchange.js';
@@ -19,6 +20,7 @@ import { Dispatcher } from './handlers/index.js';
 import { PathHandler } from './handlers/paths.js';
 import { Health } from './health.js';
 import { Listener } from './http/listener.js';
+import { ReverseProxy } from './http/reverse-proxy.js';
 import { inProcessTransport } from './inprocess.js';
 import { Metrics } from './metrics/index.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
@@ -38,15 +40,17 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const health = new Health({ backend: options.backend, clock: options.clock, log: context.log });
   const dispatcher = new Dispatcher(context);
   const paths = new PathHandler(context, health, metrics);
+  const proxy = new ReverseProxy(options.clock);
+  const aggregation = new Aggregation(context, proxy);
   const handle = (exchange: Exchange): Promise<Result> =>
-    exchange.info.isResource ? dispatcher.dispatch(exchange, exchange.info) : paths.handle(exchange);
+    aggregation.route(exchange) ?? (exchange.info.isResource ? dispatcher.dispatch(exchange, exchange.info) : paths.handle(exchange));
   const overNetwork = chain(filters, handle, context);
   const inProcess = chain(
     filters.filter((filter) => filter.inProcess),
     handle,
     context,
   );
-  const listener = new Listener(context, overNetwork, metrics);
+  const listener = new Listener(context, overNetwork, proxy, metrics);
   const transport: ApiServer['transport'] = (user) => inProcessTransport(inProcess, user, options.clock, options.random);
   return {
     transport,
@@ -55,7 +59,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       const { serviceCidr, advertiseAddress } = options;
       await context.definitions.start();
       await bootstrap(client, { serviceCidr, port: options.advertisePort ?? (options.bind.port || PORT_API) });
+      await publishAuthentication(client, options);
       await reconcileDefaultPolicy(client);
+      await aggregation.start(client);
       const bound = await listener.listen();
       await publishEndpoints(client, { serviceCidr, advertiseAddress, port: options.advertisePort ?? bound.port });
       health.state = 'ready';
@@ -64,9 +70,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     async close() {
       health.state = 'stopping';
       await context.definitions.close();
+      aggregation.close();
       context.resources.close();
       await listener.close();
       context.webhooks.close();
+      proxy.close();
     },
   };
 }

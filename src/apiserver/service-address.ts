@@ -1,9 +1,9 @@
 // Where a Service answers, for calls of the API server's own: one of its ready endpoints, since no kube-proxy need run beside the server.
 import type { Random } from '../apimachinery/clock.js';
-import { notFound, StatusError, serviceUnavailable } from '../apimachinery/status.js';
+import { StatusError, serviceUnavailable } from '../apimachinery/status.js';
 import { services } from '../kinds/core/service.js';
 import { endpointSlices } from '../kinds/discovery/endpointslice.js';
-import type { Service } from '../kinds/types/core_v1.js';
+import type { Service, ServicePort } from '../kinds/types/core_v1.js';
 import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
 import { LABEL_SERVICE_NAME } from '../kinds/wellknown.js';
 import type { Resources } from './resources.js';
@@ -11,7 +11,8 @@ import type { Resources } from './resources.js';
 export interface ServiceReference {
   readonly namespace: string;
   readonly name: string;
-  readonly port: number;
+  /** A number, or for proxied requests a port's name; empty: the only one. */
+  readonly port: number | string;
 }
 
 export interface Address {
@@ -19,28 +20,54 @@ export interface Address {
   readonly port: number;
 }
 
+/** What of a Service keeps it from answering, by upstream's reasons. */
+export type ServiceProblem = 'ServiceNotFound' | 'ServicePortError' | 'EndpointsNotFound' | 'MissingEndpoints';
+
+export interface ServiceState {
+  readonly problem?: ServiceProblem;
+  readonly portName: string;
+  readonly addresses: readonly Address[];
+}
+
+export async function stateOfService(resources: Resources, { namespace, name, port }: ServiceReference): Promise<ServiceState> {
+  const none = { portName: '', addresses: [] };
+  const service = await find(resources, namespace, name);
+  if (!service) return { ...none, problem: 'ServiceNotFound' };
+  if (service.spec.type === 'ExternalName') return { ...none, addresses: [{ host: service.spec.externalName!, port: Number(port) }] };
+  const servicePort = portOf(service, port);
+  if (!servicePort) return { ...none, problem: 'ServicePortError' };
+  const portName = servicePort.name ?? '';
+  const slices = await slicesOf(resources, namespace, name);
+  if (slices.length === 0) return { ...none, portName, problem: 'EndpointsNotFound' };
+  const addresses = slices.flatMap((slice) => readyAddresses(slice, portName));
+  return { portName, addresses, ...(addresses.length === 0 ? { problem: 'MissingEndpoints' as const } : {}) };
+}
+
 /** Throws StatusError, in upstream's words: 404 for the Service, 503 where no endpoint is ready. */
 export async function addressOfService(
   { resources, random }: { readonly resources: Resources; readonly random: Random },
-  { namespace, name, port }: ServiceReference,
+  reference: ServiceReference,
 ): Promise<Address> {
-  const service = await find(resources, namespace, name);
-  if (service.spec.type === 'ExternalName') return { host: service.spec.externalName!, port };
-  const servicePort = service.spec.ports?.find((each) => each.port === port);
-  if (!servicePort) throw serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(name)}`);
-  const addresses = (await slicesOf(resources, namespace, name)).flatMap((slice) => readyAddresses(slice, servicePort.name ?? ''));
-  if (addresses.length === 0) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
+  const { name, port } = reference;
+  const { problem, addresses } = await stateOfService(resources, reference);
+  if (problem === 'ServiceNotFound')
+    throw new StatusError(404, 'NotFound', `service ${JSON.stringify(name)} not found`, { name, kind: 'service' });
+  if (problem === 'ServicePortError')
+    throw serviceUnavailable(`no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`);
+  if (problem) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
   return addresses[Math.floor(random.next() * addresses.length)]!;
 }
 
-/** Throws 404. */
-export async function find(resources: Resources, namespace: string, name: string): Promise<Service> {
+async function find(resources: Resources, namespace: string, name: string): Promise<Service | undefined> {
   const { cache, storage } = resources.of(services);
   await cache.ready();
   const stored = cache.get(storage.key({ namespace, name })) ?? (await storage.get({ namespace, name }));
-  if (!stored)
-    throw new StatusError(404, 'NotFound', `service ${JSON.stringify(name)} not found`, notFound(services.groupResource, name).details);
-  return stored.object as Service;
+  return stored?.object as Service | undefined;
+}
+
+function portOf({ spec: { ports = [] } }: Service, port: number | string): ServicePort | undefined {
+  if (port === '') return ports.length === 1 ? ports[0] : undefined;
+  return ports.find((each) => each.name === port) ?? ports.find((each) => each.port === Number(port));
 }
 
 async function slicesOf(resources: Resources, namespace: string, service: string): Promise<readonly EndpointSlice[]> {
@@ -54,7 +81,6 @@ async function slicesOf(resources: Resources, namespace: string, service: string
 function readyAddresses({ endpoints, ports }: EndpointSlice, portName: string): readonly Address[] {
   const port = ports?.find(({ name }) => (name ?? '') === portName)?.port;
   if (!port) return [];
-  return (endpoints ?? [])
-    .filter(({ conditions }) => conditions?.ready !== false)
-    .flatMap(({ addresses }) => addresses.map((host) => ({ host, port })));
+  const ready = (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false);
+  return ready.flatMap(({ addresses }) => addresses.map((host) => ({ host, port })));
 }

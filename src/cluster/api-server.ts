@@ -83,6 +83,8 @@ export async function ensureClusterPki(options: ApiServerSetup): Promise<Pki> {
 export const identityOf = (pki: Pki): Identity => ({
   tls: { ...pki.apiserver, clientCa: pki.ca.cert },
   kubeletClient: { ...pki.kubeletClient, ca: pki.ca.cert },
+  proxyClient: pki.frontProxy.client,
+  requestHeaderCa: pki.frontProxy.ca.cert,
 });
 
 /** By the advertised address, unless it is only bound to loopback. */

@@ -40,6 +40,14 @@ export interface Pki {
   readonly kubeletClient: CertAndKey;
   readonly admin: CertAndKey;
   readonly etcd: EtcdPki;
+  readonly frontProxy: FrontProxyPki;
+}
+
+/** An authority of its own: who shows a certificate of it is believed whatever he says of who asks. */
+export interface FrontProxyPki {
+  readonly ca: CertAndKey;
+  /** For aggregated API servers to know this one by. */
+  readonly client: CertAndKey;
 }
 
 /** An authority of its own: who may read the store may read every Secret, so no certificate of the cluster's authority is enough. */
@@ -84,7 +92,8 @@ export async function ensurePki(options: PkiOptions): Promise<Pki> {
     usages: ['client auth'],
   });
   const etcd = await ensureEtcdPki(options);
-  return { ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, kubeletClient, admin, etcd };
+  const frontProxy = await ensureFrontProxyPki(options);
+  return { ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, kubeletClient, admin, etcd, frontProxy };
 }
 
 /** kubeadm's files and subjects. */
@@ -100,6 +109,12 @@ async function ensureEtcdPki(options: PkiOptions): Promise<EtcdPki> {
   const apiserverClient = await client('apiserver-etcd-client', 'kube-apiserver-etcd-client');
   const healthcheckClient = await client('etcd/healthcheck-client', 'kube-etcd-healthcheck-client');
   return { ca, server, apiserverClient, healthcheckClient };
+}
+
+async function ensureFrontProxyPki(options: PkiOptions): Promise<FrontProxyPki> {
+  const ca = await ensureAuthority({ file: 'front-proxy-ca', commonName: 'front-proxy-ca' }, options);
+  const subject = { commonName: 'front-proxy-client' };
+  return { ca, client: await ensureCertificate({ file: 'front-proxy-client', subject, usages: ['client auth'] }, ca, options) };
 }
 
 interface Wanted {

@@ -4,6 +4,7 @@ import { Schemas } from '../apimachinery/schema.js';
 import { mutatingWebhookConfigurations } from './admissionregistration/mutatingwebhookconfiguration.js';
 import { validatingWebhookConfigurations } from './admissionregistration/validatingwebhookconfiguration.js';
 import { customResourceDefinitions } from './apiextensions/customresourcedefinition.js';
+import { apiServices } from './apiregistration/apiservice.js';
 import { controllerRevisions } from './apps/controllerrevision.js';
 import { daemonSets } from './apps/daemonset.js';
 import { deployments } from './apps/deployment.js';
@@ -119,6 +120,7 @@ export const kinds: readonly AnyKind[] = [
   storageClasses,
   volumeAttachments,
   volumeAttributesClasses,
+  apiServices,
 ];
 
 const byResource = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));

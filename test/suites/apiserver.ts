@@ -42,6 +42,8 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
     nodePorts: { min: 30000, max: 32767 },
     advertiseAddress: '192.168.241.1',
     kubeletClient: { ...pki.kubeletClient, ca: pki.ca.cert },
+    proxyClient: pki.frontProxy.client,
+    requestHeaderCa: pki.frontProxy.ca.cert,
     // No controller makes the accounts that it looks for.
     disableAdmissionPlugins: ['ServiceAccount'],
     ...options,

@@ -7,9 +7,10 @@ import type { Filter } from './filter.js';
 export const negotiation: Filter = {
   name: 'Negotiation',
   inProcess: false,
-  apply(exchange, next, { resources }) {
+  apply(exchange, next, { resources, externalApis }) {
     const { info, query, headers } = exchange;
-    if (info.isResource && !isConnection(info)) {
+    // What another server answers is between it and the client.
+    if (info.isResource && !isConnection(info) && !externalApis.get(info)) {
       const resource = resources.find(info.group, info.version, info.resource);
       const protobuf = !resource || hasProtobuf(resource.schema);
       const { accept, userAgent } = headers;

@@ -18,6 +18,7 @@ import { CredentialReader } from './credentials.js';
 import { EventEncoder } from './encode-events.js';
 import { HttpWatch } from './http-watch.js';
 import { commonHeaders, errorReply, type Reply, replyTo } from './respond.js';
+import { type ProxyTarget, type ReverseProxy, responseHeaders } from './reverse-proxy.js';
 import { refuseUpgrade, Tunnels } from './upgrade.js';
 
 /** As upstream: no object may be as big as half of it. */
@@ -47,6 +48,7 @@ export class Listener {
   constructor(
     private readonly context: ApiContext,
     private readonly serve: Serve,
+    private readonly proxy: ReverseProxy,
     private readonly metrics: Metrics,
   ) {
     const { tls, kubeletClient } = context.options;
@@ -144,7 +146,8 @@ export class Listener {
     try {
       if (this.#closing) throw serviceUnavailable('the server is shutting down');
       const result = await this.serve(exchange);
-      await this.#answer(exchange, result, reply, begun_ms);
+      if (result.type === 'proxy') await this.#pass(exchange, result.target, request, reply);
+      else await this.#answer(exchange, result, reply, begun_ms);
     } catch (error) {
       await this.#send(exchange, errorReply(exchange, asStatus(error)), reply, begun_ms);
     } finally {
@@ -192,6 +195,20 @@ export class Listener {
     this.metrics.answered(exchange, this.#served(exchange), answer.code, duration_ms, answer.body.length);
   }
 
+  async #pass(exchange: Exchange, target: ProxyTarget, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const raw = reply.raw as unknown as RawReply;
+    const body = exchange.body.type === 'bytes' ? exchange.body.bytes : undefined;
+    const response = await this.proxy.send(request.raw as unknown as IncomingMessage, body, target);
+    reply.hijack();
+    raw.writeHead(response.statusCode!, responseHeaders(response, target) as never);
+    raw.flushHeaders();
+    response.once('error', () => raw.destroy());
+    raw.on('error', () => response.destroy());
+    raw.once('close', () => response.destroy());
+    raw.once('close', this.metrics.longRunning(exchange, this.#served(exchange), response.statusCode!));
+    response.pipe(raw);
+  }
+
   #watch(exchange: Exchange, result: WatchResult, raw: RawReply): void {
     const { clock, random } = this.context;
     const encoder = new EventEncoder(result.resource, exchange.form, () => clock.now());
@@ -217,6 +234,9 @@ export class Listener {
       const result = await this.serve(exchange);
       if (result.type === 'tunnel') {
         await this.#tunnels.open(request, socket, head, result.target);
+        socket.once('close', this.metrics.longRunning(exchange, this.#served(exchange), 101));
+      } else if (result.type === 'proxy') {
+        await this.#tunnels.around(socket, () => this.proxy.upgrade(request, socket, head, result.target));
         socket.once('close', this.metrics.longRunning(exchange, this.#served(exchange), 101));
       } else if (result.type === 'watch' || result.type === 'stream') {
         if (result.type === 'stream') result.stream.destroy();

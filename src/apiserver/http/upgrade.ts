@@ -25,16 +25,22 @@ export class Tunnels {
 
   /** Rejects with a StatusError, nothing sent yet, if the kubelet cannot be reached. */
   async open(request: IncomingMessage, client: Duplex, head: Buffer, target: KubeletTarget): Promise<void> {
-    if (this.#open.size >= MAX_TUNNELS) throw serviceUnavailable('too many connections to containers are open');
+    await this.around(client, () => {
+      const tunneled = tunneledProtocol(request);
+      return tunneled === undefined ? this.#passOn(request, client, head, target) : this.#unwrap(request, client, head, target, tunneled);
+    });
+  }
+
+  /** Counts `client` among the tunnels while it lasts. */
+  async around(client: Duplex, connect: () => Promise<void>): Promise<void> {
+    if (this.#open.size >= MAX_TUNNELS) throw serviceUnavailable('too many connections are passed on already');
     this.#open.add(client);
     this.metrics.tunnels(1);
     client.once('close', () => {
       this.#open.delete(client);
       this.metrics.tunnels(-1);
     });
-    const tunneled = tunneledProtocol(request);
-    if (tunneled === undefined) await this.#passOn(request, client, head, target);
-    else await this.#unwrap(request, client, head, target, tunneled);
+    await connect();
   }
 
   async #passOn(request: IncomingMessage, client: Duplex, head: Buffer, target: KubeletTarget): Promise<void> {
@@ -60,7 +66,7 @@ export class Tunnels {
 }
 
 /** Either end's failure or end is the other's, too. False where the client has left already. */
-function bind(client: Duplex, kubelet: Duplex): boolean {
+export function bind(client: Duplex, kubelet: Duplex): boolean {
   kubelet.on('error', () => client.destroy());
   kubelet.once('close', () => client.destroy());
   client.once('close', () => kubelet.destroy());

@@ -1,0 +1,197 @@
+// API aggregation as metrics-server and its like need it: a real server behind an APIService, met through kubectl and raw requests.
+import { once } from 'node:events';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { apiServices, availableCondition } from '../../../src/kinds/apiregistration/apiservice.js';
+import { configMaps } from '../../../src/kinds/core/configmap.js';
+import { services } from '../../../src/kinds/core/service.js';
+import { type AggregatedServer, GROUP, startAggregatedServer, VERSION } from '../../suites/aggregated-server.js';
+import { startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { Kubectl } from '../../suites/kubectl.js';
+
+const NAME = `${VERSION}.${GROUP}`;
+const WIDGETS = `/apis/${GROUP}/${VERSION}/namespaces/default/widgets`;
+let api: TestServer;
+let server: AggregatedServer;
+let kubectl: Kubectl;
+
+beforeAll(async () => {
+  api = await startTestServer();
+  server = await startAggregatedServer(api.pki.frontProxy.ca.cert);
+  kubectl = new Kubectl('1.35', api.kubeconfig, join(api.dir, 'home'));
+});
+afterAll(async () => {
+  await server?.stop();
+  await api?.stop();
+});
+
+/** Resolves once the APIService's condition is as wanted. */
+async function condition(wanted: object): Promise<void> {
+  await expect
+    .poll(async () => availableCondition(await api.client.get(apiServices, { name: NAME })), { timeout: 20_000, interval: 50 })
+    .toMatchObject(wanted);
+}
+
+const connection = () => ({ ca: api.pki.ca.cert, cert: api.pki.admin.cert, key: api.pki.admin.key, agent: false as const });
+
+async function get(path: string, headers: { [name: string]: string } = {}) {
+  const outgoing = request(`${api.url}${path}`, { ...connection(), headers });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return { code: response.statusCode, headers: response.headers, text };
+}
+
+test('this server’s own group versions are Local, and how it vouches for users is published', async () => {
+  const table = await kubectl.ok(['get', 'apiservices']);
+  expect(table).toMatch(/^NAME +SERVICE +AVAILABLE +AGE\n/);
+  expect(table).toMatch(/\nv1\. +Local +True +/);
+  expect(table).toMatch(/\nv1\.apps +Local +True +/);
+  expect((await api.client.get(apiServices, { name: 'v1.apps' })).spec).toMatchObject({
+    group: 'apps',
+    version: 'v1',
+    groupPriorityMinimum: 17800,
+  });
+  const { data } = await api.client.get(configMaps, { namespace: 'kube-system', name: 'extension-apiserver-authentication' });
+  expect(data).toMatchObject({
+    'client-ca-file': api.pki.ca.cert,
+    'requestheader-client-ca-file': api.pki.frontProxy.ca.cert,
+    'requestheader-allowed-names': '["front-proxy-client"]',
+    'requestheader-username-headers': '["X-Remote-User"]',
+  });
+});
+
+describe('an APIService with a Service', () => {
+  const spec = () => ({
+    group: GROUP,
+    version: VERSION,
+    groupPriorityMinimum: 100,
+    versionPriority: 100,
+    service: { namespace: 'default', name: 'widgets', port: server.port },
+    caBundle: server.caBundle,
+  });
+
+  test('is not available while its Service is missing', async () => {
+    await api.client.create(apiServices, { metadata: { name: NAME }, spec: spec() } as never);
+    await condition({ status: 'False', reason: 'ServiceNotFound', message: 'service/widgets in "default" is not present' });
+    expect(await get(WIDGETS)).toMatchObject({ code: 503, text: 'service unavailable\n' });
+    expect(await kubectl.ok(['get', 'apiservice', NAME])).toMatch(/default\/widgets +False \(ServiceNotFound\)/);
+  });
+
+  test('becomes available with it, and its resources are found by their short names', async () => {
+    await api.client.create(services, {
+      metadata: { name: 'widgets', namespace: 'default' },
+      spec: { type: 'ExternalName', externalName: 'localhost' },
+    } as never);
+    await condition({ status: 'True', reason: 'Passed', message: 'all checks passed' });
+    expect(await kubectl.ok(['get', 'wd', '-o', 'name'])).toBe(`widget.${GROUP}/first\n`);
+    expect(await kubectl.ok(['api-resources', '--api-group', GROUP])).toMatch(/widgets +wd +widgets.example.com\/v1beta1 +true +Widget/);
+  });
+
+  test('gets requests with who asks, from the front proxy, and nothing that the client claims to be', async () => {
+    server.asked.length = 0;
+    const answer = await get(`${WIDGETS}/first?pretty=1`, {
+      'X-Remote-User': 'root',
+      'X-Remote-Group': 'gods',
+      'X-Remote-Extra-A': 'b',
+      Authorization: 'Bearer x',
+      'X-Custom': 'kept',
+    });
+    expect(JSON.parse(answer.text)).toMatchObject({ kind: 'Widget', metadata: { name: 'first' } });
+    const [asked] = server.askedByUsers();
+    expect(asked).toMatchObject({ method: 'GET', url: `${WIDGETS}/first?pretty=1`, client: 'front-proxy-client' });
+    expect(asked!.headers).toMatchObject({
+      host: `widgets.default.svc:${server.port}`,
+      'x-remote-user': 'kubernetes-admin',
+      'x-custom': 'kept',
+    });
+    expect(asked!.headers['x-remote-group']).toContain('system:masters');
+    expect(asked!.headers['x-remote-group']).not.toContain('gods');
+    expect(asked!.headers).not.toHaveProperty('x-remote-extra-a');
+    expect(asked!.headers).not.toHaveProperty('authorization');
+  });
+
+  test('answers for itself: errors, writes, watches and upgrades pass as they are', async () => {
+    expect(await kubectl.fails(['get', 'widget', 'second'])).toContain(`no ${WIDGETS}/second here`);
+    const manifest = JSON.stringify({
+      apiVersion: `${GROUP}/${VERSION}`,
+      kind: 'Widget',
+      metadata: { name: 'new' },
+      spec: { any: 'thing' },
+    });
+    expect(await kubectl.ok(['create', '--validate=false', '-f', '-'], manifest)).toBe(`widget.${GROUP}/new created\n`);
+    expect(JSON.parse(server.askedByUsers().at(-1)!.body)).toMatchObject({ spec: { any: 'thing' } });
+
+    const watch = request(`${api.url}${WIDGETS}?watch=1`, connection());
+    watch.end();
+    const [response] = (await once(watch, 'response')) as [import('node:http').IncomingMessage];
+    const [chunk] = (await once(response, 'data')) as [Buffer];
+    expect(JSON.parse(chunk.toString())).toMatchObject({ type: 'ADDED' });
+    watch.destroy();
+
+    const upgrade = request(`${api.url}${WIDGETS}/first/connect`, { ...connection(), headers: { Connection: 'Upgrade', Upgrade: 'echo' } });
+    upgrade.end();
+    const [, socket] = (await once(upgrade, 'upgrade')) as [unknown, import('node:stream').Duplex];
+    socket.write('hello');
+    let text = '';
+    for await (const data of socket) {
+      text += data;
+      if (text.endsWith('hello')) break;
+    }
+    expect(text).toBe(`kubernetes-admin at ${WIDGETS}/first/connect:hello`);
+  });
+
+  test('falls away when its server fails, and comes back with what it tells of itself by then', async () => {
+    server.healthy = false;
+    const touch = () => kubectl.ok(['annotate', 'service', 'widgets', `touched=${server.asked.length}`, '--overwrite']);
+    await touch();
+    await condition({
+      status: 'False',
+      reason: 'FailedDiscoveryCheck',
+      message: expect.stringMatching(/^failing or missing response from .*: bad status from .*: 500$/),
+    });
+    expect(await kubectl.fails(['get', '--raw', WIDGETS])).toContain('the server is currently unable to handle the request');
+    Object.assign(server, { healthy: true, modern: true });
+    await touch();
+    await condition({ status: 'True' });
+    expect(await kubectl.ok(['explain', 'widgets', '--api-version', `${GROUP}/${VERSION}`])).toContain('A widget from elsewhere');
+  });
+
+  test('a server whose certificate is not of the bundle is not trusted, unless that is asked for', async () => {
+    const current = await api.client.get(apiServices, { name: NAME });
+    const strangers = Buffer.from(api.pki.ca.cert).toString('base64');
+    await api.client.update(apiServices, { ...current, spec: { ...current.spec, caBundle: strangers } });
+    await condition({ status: 'False', message: expect.stringContaining('x509: certificate signed by unknown authority') });
+    const { caBundle: _, ...without } = current.spec;
+    const again = await api.client.get(apiServices, { name: NAME });
+    await api.client.update(apiServices, { ...again, spec: { ...without, insecureSkipTLSVerify: true } });
+    await condition({ status: 'True' });
+    expect((await get(`${WIDGETS}/first`)).code).toBe(200);
+  });
+
+  test('when it is deleted, so is its group', async () => {
+    await api.client.delete(apiServices, { name: NAME });
+    await expect.poll(async () => (await get(`/apis/${GROUP}`)).code, { timeout: 10_000 }).toBe(404);
+    expect((await get(WIDGETS)).code).toBe(404);
+  });
+});
+
+test('what is wrong with an APIService is told in upstream’s words', async () => {
+  const manifest = {
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name: 'other' },
+    spec: { group: 'g.example.com', version: 'v1', groupPriorityMinimum: 0, versionPriority: 2000, insecureSkipTLSVerify: true },
+  };
+  const error = await kubectl.fails(['create', '-f', '-'], JSON.stringify(manifest));
+  for (const part of [
+    'metadata.name: Invalid value: "other": must be `spec.version+"."+spec.group`: "v1.g.example.com"',
+    'spec.groupPriorityMinimum: Invalid value: 0: must be positive and less than 20000',
+    'spec.versionPriority: Invalid value: 2000: must be positive and less than 1000',
+    'spec.insecureSkipTLSVerify: Invalid value: true: local APIServices may not have insecureSkipTLSVerify',
+  ]) {
+    expect(error).toContain(part);
+  }
+});
