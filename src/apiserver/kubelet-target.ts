@@ -40,7 +40,8 @@ export async function kubeletTarget(
   return { node, path, ...(await kubeletAddress(context, node)) };
 }
 
-async function kubeletAddress(context: ApiContext, name: string): Promise<{ host: string; port: number }> {
+/** Throws StatusError. */
+export async function kubeletAddress(context: ApiContext, name: string): Promise<{ host: string; port: number }> {
   const stored = await context.resources.of(nodes).storage.get({ name });
   if (!stored) throw notFound(nodes.groupResource, name);
   const { status } = stored.object as Node;

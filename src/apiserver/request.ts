@@ -14,6 +14,8 @@ export interface ResourceRequestInfo {
   readonly resource: string;
   readonly name: string | undefined;
   readonly subresource: string | undefined;
+  /** What follows the proxy subresource, as it came: empty, or from a slash on. */
+  readonly proxyPath?: string;
 }
 
 /** Any other path: discovery, health, OpenAPI. */
@@ -27,13 +29,17 @@ export type RequestInfo = ResourceRequestInfo | PathRequestInfo;
 
 /** Subresources of a Namespace itself: anything else after its name is a resource inside it. */
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize']);
+export const PROXY = 'proxy';
+/** The resource and its proxy subresource, and the path that is the business of what is behind it. */
+const PROXIED = /^(\/api\/[^/]+\/(?:namespaces\/[^/]+\/)?(?:pods|services|nodes)\/[^/]+\/proxy)(\/.*)?$/;
 /** Longest path that is looked at: no resource path comes near, a longer one is an attack or an accident. */
 const MAX_PATH_LENGTH = 4096;
 
 /** `path` as it stands in the URL, percent-encoded and without its query. */
 export function requestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
   if (path.length > MAX_PATH_LENGTH) throw badRequest(`the path is longer than ${MAX_PATH_LENGTH} characters`);
-  const parts = path.split('/').slice(1);
+  const [, resourcePath = path, proxyPath] = PROXIED.exec(path) ?? [];
+  const parts = resourcePath.split('/').slice(1);
   if (parts.at(-1) === '') parts.pop();
   const rest = resourcePart(parts);
   const prefix = parts.length - (rest?.length ?? 0);
@@ -41,7 +47,9 @@ export function requestInfo(method: string, path: string, query: URLSearchParams
   const [group, version] = prefix === 2 ? ['', parts[1]!] : [parts[1]!, parts[2]!];
   const target = resourceTarget(rest.map(decode));
   if (!target) return { isResource: false, verb: method.toLowerCase(), path };
-  return { isResource: true, verb: verbOf(method, target.name !== undefined, query), path, group, version, ...target };
+  const verb = verbOf(method, target.name !== undefined, query);
+  const proxied = target.subresource === PROXY ? { proxyPath: proxyPath ?? '' } : {};
+  return { isResource: true, verb, path, group, version, ...target, ...proxied };
 }
 
 /** What follows `/api/<version>` or `/apis/<group>/<version>`. */
@@ -93,8 +101,8 @@ function verbOf(method: string, named: boolean, query: URLSearchParams): Verb {
   }
 }
 
-/** Subresources that a kubelet answers, with streams of its own form, for as long as the client likes. */
-const CONNECTIONS: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward']);
+/** Subresources that a kubelet or another server answers, in forms of its own, for as long as the client likes. */
+const CONNECTIONS: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'portforward', PROXY]);
 
 export const isConnection = (info: RequestInfo): boolean => info.isResource && CONNECTIONS.has(info.subresource ?? '');
 

@@ -52,8 +52,8 @@ export async function addressOfService(
   const { problem, addresses } = await stateOfService(resources, reference);
   if (problem === 'ServiceNotFound')
     throw new StatusError(404, 'NotFound', `service ${JSON.stringify(name)} not found`, { name, kind: 'service' });
-  if (problem === 'ServicePortError')
-    throw serviceUnavailable(`no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`);
+  if (problem === 'ServicePortError' && Number(port))
+    throw serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(name)}`);
   if (problem) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
   return addresses[Math.floor(random.next() * addresses.length)]!;
 }

@@ -10,14 +10,15 @@ const NAMES: { readonly [subresource: string]: string } = { exec: 'Exec', attach
 
 export function connectOptions(
   { resources }: ApiContext,
-  { exchange: { query }, resource, info }: ResourceRequest,
+  { exchange, resource, info }: ResourceRequest,
 ): { readonly kind: BodyKind; readonly object: Draft } {
   const name = `${resource.kind.kind}${NAMES[info.subresource!]}Options`;
   const kind = bodyKind(resources.schemas, 'v1', name, `core.v1.${name}`);
   const { schema, apiVersion } = kind;
   const fields: { [field: string]: JsonObject[string] } = {};
   for (const field of schema.fields.values()) {
-    const values = query.getAll(field.name);
+    // What is proxied is named by the path; its query is the business of what is behind.
+    const values = info.proxyPath === undefined ? exchange.query.getAll(field.name) : [info.proxyPath];
     const parse = (text: string) => (field.type === 'bool' ? isTrue(text) : field.type === 'int32' ? Number(text) : text);
     if (values.length > 0) fields[field.name] = field.of === 'list' ? values.map(parse) : parse(values[0]!);
   }

@@ -1,9 +1,10 @@
-// The subresources that a kubelet answers: logs are passed on as they come, exec, attach and port-forward as tunnels.
+// The subresources that others answer: logs are passed on as they come, exec, attach and port-forward as tunnels, proxied requests whole.
 import { methodNotAllowed } from '../../apimachinery/status.js';
 import type { ApiContext } from '../context.js';
-import type { Handler, ResourceRequest } from '../exchange.js';
+import type { Handler, ResourceRequest, Result } from '../exchange.js';
 import { getFromKubelet } from '../http/kubelet-client.js';
 import { kubeletTarget } from '../kubelet-target.js';
+import { proxyTarget } from '../proxy-target.js';
 import { connectOptions } from './connect-options.js';
 
 export function connectHandler(context: ApiContext): Handler {
@@ -20,7 +21,25 @@ export function connectHandler(context: ApiContext): Handler {
   };
 }
 
-export async function admitConnection(context: ApiContext, request: ResourceRequest): Promise<void> {
+export function proxyHandler(context: ApiContext): Handler {
+  return async (request) => {
+    const { exchange, info } = request;
+    await admitConnection(context, request);
+    // Relative links in a page need the path to end in a slash.
+    if (info.proxyPath === '') return redirect(`${exchange.path}/${exchange.query.size > 0 ? `?${exchange.query}` : ''}`);
+    return { type: 'proxy', target: await proxyTarget(context, request) };
+  };
+}
+
+const redirect = (location: string): Result => ({
+  type: 'bytes',
+  code: 301,
+  contentType: 'text/plain',
+  bytes: Buffer.alloc(0),
+  headers: { location },
+});
+
+async function admitConnection(context: ApiContext, request: ResourceRequest): Promise<void> {
   const { exchange, resource, info } = request;
   const { namespace, subresource, name } = info;
   const { kind, object } = connectOptions(context, request);

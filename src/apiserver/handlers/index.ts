@@ -3,10 +3,10 @@ import { methodNotAllowed, noSuchPath } from '../../apimachinery/status.js';
 import { pods } from '../../kinds/core/pod.js';
 import type { ApiContext } from '../context.js';
 import type { Exchange, Handler, Result } from '../exchange.js';
-import type { ResourceRequestInfo, Verb } from '../request.js';
+import { PROXY, type ResourceRequestInfo, type Verb } from '../request.js';
 import { type Resource, verbsOf } from '../resources.js';
 import { actionHandler, createBinding } from './action.js';
-import { connectHandler } from './connect.js';
+import { connectHandler, proxyHandler } from './connect.js';
 import { createHandler } from './create.js';
 import { deleteCollectionHandler, deleteHandler } from './delete.js';
 import { EVICTION, evictionHandler } from './eviction.js';
@@ -26,6 +26,7 @@ export class Dispatcher {
   readonly #scale: Handlers;
   readonly #actions: Handlers;
   readonly #connect: Handlers;
+  readonly #proxy: Handlers;
   readonly #eviction: Handlers;
 
   constructor(private readonly context: ApiContext) {
@@ -45,6 +46,8 @@ export class Dispatcher {
     this.#actions = { create: actionHandler(context) };
     const connect = connectHandler(context);
     this.#connect = { get: connect, create: connect };
+    const proxy = proxyHandler(context);
+    this.#proxy = { get: proxy, create: proxy, update: proxy, patch: proxy, delete: proxy };
     this.#eviction = { create: evictionHandler(context) };
   }
 
@@ -82,7 +85,7 @@ export class Dispatcher {
     if (writable && Object.hasOwn(writable, name)) return this.#views;
     if (scale && name === 'scale') return this.#scale;
     if (actions && Object.hasOwn(actions, name)) return this.#actions;
-    if (connect?.includes(name)) return this.#connect;
+    if (connect?.includes(name)) return name === PROXY ? this.#proxy : this.#connect;
     if (kind === pods && name === EVICTION) return this.#eviction;
     return undefined;
   }

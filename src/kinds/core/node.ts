@@ -58,7 +58,7 @@ export const nodes = defineKind<Node>({
   },
   validate: (node, old) => [...validateNode(node), ...(old ? validateUpdate(node, old) : [])],
   selectableFields: { 'spec.unschedulable': ({ spec }) => String(spec.unschedulable ?? false) },
-  subresources: { status: true },
+  subresources: { status: true, connect: ['proxy'] },
 });
 
 function statusOf({ spec, status }: Node): string {

@@ -41,7 +41,7 @@ export const pods = defineKind<Pod>({
   subresources: {
     status: true,
     actions: { binding: podBinding },
-    connect: ['log', 'exec', 'attach', 'portforward'],
+    connect: ['log', 'exec', 'attach', 'portforward', 'proxy'],
   },
 });
 

@@ -42,7 +42,7 @@ export const services = defineKind<Service>({
     dropTypeDependent(service, old);
   },
   selectableFields: { 'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '', 'spec.type': ({ spec }) => spec.type ?? '' },
-  subresources: { status: true },
+  subresources: { status: true, connect: ['proxy'] },
 });
 
 function defaults({ spec }: Mutable<Service>): void {

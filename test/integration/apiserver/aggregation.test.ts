@@ -133,9 +133,9 @@ describe('an APIService with a Service', () => {
 
     const upgrade = request(`${api.url}${WIDGETS}/first/connect`, { ...connection(), headers: { Connection: 'Upgrade', Upgrade: 'echo' } });
     upgrade.end();
-    const [, socket] = (await once(upgrade, 'upgrade')) as [unknown, import('node:stream').Duplex];
+    const [, socket, head] = (await once(upgrade, 'upgrade')) as [unknown, import('node:stream').Duplex, Buffer];
     socket.write('hello');
-    let text = '';
+    let text = head.toString();
     for await (const data of socket) {
       text += data;
       if (text.endsWith('hello')) break;
