@@ -65,6 +65,7 @@ export async function createObject(context: ApiContext, { resource, draft, excha
 async function admit(context: ApiContext, request: AdmissionRequest, draft: Draft): Promise<void> {
   const { managedFields } = draft.metadata;
   await context.admission.admit(request, draft, context);
+  await request.resource.extension?.load?.(draft as KubeObject);
   if (draft.metadata.managedFields === managedFields) return;
   try {
     checkEntries(draft.metadata.managedFields);

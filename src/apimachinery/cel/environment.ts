@@ -1,5 +1,6 @@
 // CelEnvironment: CEL as Kubernetes has it: types, variables, and expressions that are checked before they are run.
 import type * as Library from '@marcbachmann/cel-js';
+import { celEquals } from './equals.js';
 import { registerFormats } from './libraries/formats.js';
 import { registerLists } from './libraries/lists.js';
 import { registerNetwork } from './libraries/network.js';
@@ -58,8 +59,23 @@ export class CelEnvironment {
     return this;
   }
 
-  get optional(): typeof Library.Optional {
-    return this.library.Optional;
+  /** A type of objects with these fields, by the names of their types. Returns what makes one, to be filled in. */
+  message(name: string, fields: { readonly [field: string]: string }): () => { [field: string]: unknown } {
+    const Message = class {
+      [field: string]: unknown;
+    };
+    this.native.registerType(name, { ctor: Message, fields });
+    this.native.registerOperator(`${name} == ${name}`, celEquals);
+    return () => new Message();
+  }
+
+  optional(value: unknown): unknown {
+    return value === undefined ? this.library.Optional.none() : this.library.Optional.of(value);
+  }
+
+  /** Of a text such as `1h30m`. */
+  duration(text: string): unknown {
+    return this.native.evaluate(`duration(${JSON.stringify(text)})`);
   }
 
   /** Throws CelCompileError. */
@@ -109,12 +125,29 @@ function summaryOf(error: Located): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** As upstream shows it: where in the expression it is. */
+/** What the checker says, by what cel-go says in its place. */
+const CHECKS: readonly (readonly [RegExp, (...parts: string[]) => string])[] = [
+  [/^No such key: (.*)$/, (name) => `undefined field '${name}'`],
+  [/^Unknown variable: (.*)$/, (name) => `undeclared reference to '${name}' (in container '')`],
+  [/^no such overload: (.+) ([^ ]+) (.+)$/, (a, operator, b) => `found no matching overload for '_${operator}_' applied to '(${a}, ${b})'`],
+];
+
+function checkText(error: Located): string {
+  const text = error.summary ?? error.message.split('\n')[0]!;
+  for (const [pattern, say] of CHECKS) {
+    const found = pattern.exec(text);
+    if (found) return say(...found.slice(1));
+  }
+  return summaryOf(error);
+}
+
+/** As upstream shows it: where in the expression it is. A field that is not there is told at its dot. */
 function compileError(error: Located, expression: string): CelCompileError {
-  const before = expression.slice(0, error.range?.start ?? 0).split('\n');
+  const start = error.range?.start ?? 0;
+  const before = expression.slice(0, expression[start - 1] === '.' ? start - 1 : start).split('\n');
   const [line, column] = [before.length, before.at(-1)!.length];
   const text = expression.split('\n')[line - 1] ?? '';
   return new CelCompileError(
-    `compilation failed: ERROR: <input>:${line}:${column + 1}: ${summaryOf(error)}\n | ${text}\n | ${'.'.repeat(column)}^`,
+    `compilation failed: ERROR: <input>:${line}:${column + 1}: ${checkText(error)}\n | ${text}\n | ${'.'.repeat(column)}^`,
   );
 }

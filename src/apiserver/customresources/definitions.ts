@@ -1,5 +1,6 @@
 // CustomResourceDefinitions: serves the custom resources that are defined in the store, from the moment that they are to the one they are not.
 import { isDeepStrictEqual } from 'node:util';
+import { isCelLoaded, loadCel } from '../../apimachinery/cel/library.js';
 import type { Clock, Timer } from '../../apimachinery/clock.js';
 import type { JsonObject } from '../../apimachinery/json.js';
 import type { Logger } from '../../apimachinery/logger.js';
@@ -15,7 +16,7 @@ import type { EventView } from '../storage/cache-event.js';
 import type { WatchSink } from '../storage/watch-cache.js';
 import { Cleanup } from './cleanup.js';
 import { customConversion, renameVersion } from './conversion.js';
-import { customKind, schemaOf } from './kind.js';
+import { customKind, hasVersionRules, schemaOf } from './kind.js';
 import { isConditionTrue, reconcileStatus, takenNames } from './names.js';
 
 /** Before the definitions are read again after the store could not be read. */
@@ -42,6 +43,8 @@ export class CustomResourceDefinitions {
   #retry: Timer | undefined;
   #worker: Promise<void> | undefined;
   #closed = false;
+  /** Set while the library of rules is being loaded, for definitions that have some. */
+  #loading: Promise<void> | undefined;
 
   constructor(private readonly parts: DefinitionsParts) {
     this.#queue = new WorkQueue(parts.clock);
@@ -51,12 +54,14 @@ export class CustomResourceDefinitions {
   /** Resolves once all that is defined in the store is served. */
   async start(): Promise<void> {
     await this.#follow();
+    await this.#loading;
     this.#worker = this.#work();
   }
 
   /** Resolves once all is served that was established before the call, by whichever server. */
   async settle(): Promise<void> {
     if (this.#watch) await this.#resource.cache.fresh();
+    await this.#loading;
   }
 
   async close(): Promise<void> {
@@ -136,12 +141,25 @@ export class CustomResourceDefinitions {
       this.#served.set(name, { ...before, definition });
       return;
     }
+    if (!isCelLoaded() && definition.spec.versions.some(hasVersionRules)) {
+      this.#serveLater(name);
+      return;
+    }
     const remove = before?.resources ?? [];
     const add = definition.spec.versions
       .filter((version) => version.served && this.#isFree(definition, version, remove))
       .map((version) => this.#resourceOf(definition, version));
     this.parts.resources.change({ remove, add });
     this.#served.set(name, { definition, resources: add.map(({ kind }) => this.parts.resources.of(kind)) });
+  }
+
+  /** Rules that this process has not validated itself: those stored before it started, or through another server. */
+  #serveLater(name: string): void {
+    const loading = (this.#loading ?? Promise.resolve()).then(loadCel).then(() => {
+      const definition = this.#known.get(name);
+      if (definition && !this.#closed) this.#serve(definition);
+    });
+    this.#loading = loading.catch((error: Error) => this.parts.log.error({ error: error.message }, 'cel: the library cannot be loaded'));
   }
 
   #stop(name: string): void {

@@ -1,11 +1,14 @@
 // customKind: one version of a custom resource as a kind like any other: names, columns, subresources, validation.
 
+import { loadedCel } from '../../apimachinery/cel/library.js';
 import type { MutableJsonObject } from '../../apimachinery/clone.js';
-import type { FieldError } from '../../apimachinery/field.js';
+import { type FieldError, invalid } from '../../apimachinery/field.js';
 import { isJsonObject, type Json } from '../../apimachinery/json.js';
 import { type JsonPath, JsonPathError, parseJsonPath, simplePathSteps } from '../../apimachinery/jsonpath.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { validateListTypes } from '../../apimachinery/structural/list-types.js';
+import { checkRules } from '../../apimachinery/structural/rules/check.js';
+import { compileRules, hasRules, type RuleNode } from '../../apimachinery/structural/rules/compile.js';
 import type { JsonSchema } from '../../apimachinery/structural/schema.js';
 import { validateValue } from '../../apimachinery/structural/validate.js';
 import { fieldPathSteps } from '../../apimachinery/structural/well-formed.js';
@@ -28,7 +31,7 @@ export function customKind(definition: CustomResourceDefinition, version: Custom
   const { group, scope } = definition.spec;
   const { plural, singular, kind, listKind, shortNames, categories } = definition.status.acceptedNames;
   const { status, scale } = version.subresources ?? {};
-  const schema = schemaOf(version);
+  const validate = validator(schemaOf(version));
   return defineKind<KubeObject>({
     group,
     version: version.name,
@@ -41,8 +44,8 @@ export function customKind(definition: CustomResourceDefinition, version: Custom
     namespaced: scope === 'Namespaced',
     schema: `${group}.${version.name}.${kind}`,
     ...(version.additionalPrinterColumns?.length && { columns: columnsOf(version.additionalPrinterColumns) }),
-    validate: (object, old) => validate(object, old, schema),
-    validateStatus: (object, old) => validate(object, old, schema),
+    validate,
+    validateStatus: validate,
     generation: true,
     ...(status && {
       prepareForCreate(object) {
@@ -57,9 +60,30 @@ export function customKind(definition: CustomResourceDefinition, version: Custom
   });
 }
 
-function validate(object: KubeObject, old: KubeObject | undefined, schema: JsonSchema): readonly FieldError[] {
-  const value = object as unknown as Json;
-  return [...validateValue(value, schema, old as unknown as Json | undefined), ...validateListTypes(value, schema)];
+export const hasVersionRules = (version: CustomResourceDefinitionVersion): boolean => hasRules(schemaOf(version));
+
+/** Errors past which rules about the values would only confuse. */
+const BLOCKING: ReadonlySet<FieldError['reason']> = new Set([
+  'FieldValueTypeInvalid',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+]);
+const NOT_CHECKED =
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+
+/** Rules are compiled when the first object is checked. Where there are any, CEL is loaded before the kind is served. */
+function validator(schema: JsonSchema): (object: KubeObject, old: KubeObject | undefined) => readonly FieldError[] {
+  const withRules = hasRules(schema);
+  let root: RuleNode | undefined;
+  return (object, old) => {
+    const [value, before] = [object as unknown as Json, old as unknown as Json | undefined];
+    const errors = [...validateValue(value, schema, before), ...validateListTypes(value, schema)];
+    if (!withRules) return errors;
+    if (errors.some(({ reason }) => BLOCKING.has(reason))) return [...errors, invalid('<nil>', undefined, NOT_CHECKED)];
+    root ??= compileRules(schema, loadedCel(), '').root;
+    return root ? [...errors, ...checkRules(root, value, before)] : errors;
+  };
 }
 
 /** As upstream: by default it says which version to use instead, if there is a better one. */

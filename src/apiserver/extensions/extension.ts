@@ -22,6 +22,8 @@ export interface ResourceExtension<T extends KubeObject = KubeObject> {
   prepareForCreate?(draft: Mutable<T>, user: UserInfo): void;
   /** Refuses with a StatusError what this user may not write though they may write the resource. `draft` has its defaults. */
   checkRights?(draft: T, old: T | undefined, user: UserInfo, context: ApiContext): void;
+  /** Loads what validating `draft` needs and few clusters do. */
+  load?(draft: T): Promise<unknown> | undefined;
   /** Chooses values for what the client left open, avoiding the claim keys in `taken`. Throws StatusError when none is left. */
   allocate?(draft: Mutable<T>, old: T | undefined, taken: () => ReadonlySet<string>): void;
   /** All that is wrong with what `draft` asks to claim. */

@@ -167,8 +167,9 @@ export class Storage {
     wanted: { object: KubeObject; claims?: ClaimChange },
   ): Promise<Changed | undefined> {
     const value = await this.#encode(wanted.object);
-    // As upstream: a write that changes nothing is no write, so no revision and no event.
-    if (isSame(value, kv.value, wanted.object, current.object)) return { object: current, deleted: false };
+    // As upstream: a write that changes nothing is no write, so no revision and no event, unless it moves the object to the version that is stored now.
+    if (this.#codec.isCurrent(kv.value) && isSame(value, kv.value, wanted.object, current.object))
+      return { object: current, deleted: false };
     const { take: taken, release } = wanted.claims ?? { take: [], release: [] };
     const { succeeded, revision, results } = await this.backend.txn({
       compare: [unchanged(kv), ...taken.map((claim) => absent(claim.key))],

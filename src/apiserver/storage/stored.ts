@@ -51,10 +51,16 @@ export class ObjectCodec {
     return new StoredObject(this, value, revision, withRevision(object, revision));
   }
 
+  /** Whether `value` is of the version in which objects are kept now. */
+  isCurrent(value: Uint8Array): boolean {
+    const head = this.#prefix;
+    return value.length >= head.length && head.compare(value, 0, head.length) === 0;
+  }
+
   /** JSON with the resourceVersion in its place. */
   splice(value: Uint8Array, revision: number): Buffer {
     const head = this.#prefix;
-    if (head.compare(value, 0, head.length) !== 0) return inOrder(withRevision(this.parse(value), revision));
+    if (!this.isCurrent(value)) return inOrder(withRevision(this.parse(value), revision));
     return Buffer.concat([head, Buffer.from(`"resourceVersion":"${revision}",`), value.subarray(head.length)]);
   }
 }

@@ -1,6 +1,9 @@
 // Validation of one version of a CustomResourceDefinition: its schema, subresources, columns and selectable fields.
+
+import { loadedCel } from '../../apimachinery/cel/library.js';
 import { duplicate, type FieldError, forbidden, invalid, required, tooMany } from '../../apimachinery/field.js';
 import { isSimplePath } from '../../apimachinery/jsonpath.js';
+import { compileRules, hasRules } from '../../apimachinery/structural/rules/compile.js';
 import type { JsonSchema } from '../../apimachinery/structural/schema.js';
 import { checkStructural } from '../../apimachinery/structural/structurality.js';
 import { checkWellFormed, fieldPathSteps, schemaAt } from '../../apimachinery/structural/well-formed.js';
@@ -80,7 +83,10 @@ function validateSchema(schema: JsonSchema, at: string, hasStatus: boolean): rea
     }
   }
   if (schema.nullable) errors.push(forbidden(`${at}.nullable`, 'nullable cannot be true at the root'));
-  return [...errors, ...checkStructural(schema, at), ...checkWellFormed(schema, at)];
+  errors.push(...checkStructural(schema, at), ...checkWellFormed(schema, at));
+  // As upstream: about types that make no sense rules could only be misunderstood.
+  if (errors.length === 0 && hasRules(schema)) errors.push(...compileRules(schema, loadedCel(), at).errors);
+  return errors;
 }
 
 function validateSubresources(subresources: CustomResourceSubresources | undefined, at: string): readonly FieldError[] {

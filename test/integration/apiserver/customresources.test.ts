@@ -1,5 +1,6 @@
 // Custom resources over the wire: defined, used and removed.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../../src/apimachinery/json.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
 import { CRONTAB_SCHEMA, CRONTAB_VERSION, crontab, crontabs } from '../../suites/custom-resources.js';
 import { type Answer, json, streamFrom, type Wire, wireTo } from '../../suites/wire.js';
@@ -244,6 +245,51 @@ describe('objects', () => {
     expect((await http('GET', '/apis/stable.example.com')).code).toBe(404);
     await define(crontabs());
     expect(json(await http('GET', OBJECTS)).items).toEqual([]);
+  });
+});
+
+describe('rules', () => {
+  const RULED = '/apis/rules.example.com/v1/namespaces/default/ruleds';
+  const ruled = (rule: JsonObject) => {
+    const spec = {
+      type: 'object',
+      properties: { min: { type: 'integer' }, max: { type: 'integer' }, kept: { type: 'string', 'x-kubernetes-validations': [KEPT] } },
+      'x-kubernetes-validations': [rule],
+    };
+    const openAPIV3Schema = { type: 'object', properties: { spec } };
+    const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } };
+    const names = { plural: 'ruleds', singular: 'ruled', kind: 'Ruled', shortNames: [], categories: [] };
+    return crontabs({ group: 'rules.example.com', versions: [version] }, names);
+  };
+  const KEPT = { rule: 'self == oldSelf', message: 'kept is immutable' };
+  const object = (name: string, spec: object) => ({ apiVersion: 'rules.example.com/v1', kind: 'Ruled', metadata: { name }, spec });
+  afterAll(() => undefine('ruleds.rules.example.com'));
+
+  it('that make no sense are refused with their definition', async () => {
+    const answer = await post(DEFINITIONS, ruled({ rule: 'self.nope > 1' }));
+    expect(json(answer).message).toContain("compilation failed: ERROR: <input>:1:5: undefined field 'nope'");
+  });
+
+  it('are asked of new objects and of changes', async () => {
+    await define(ruled({ rule: 'self.min <= self.max', message: 'min is more than max' }));
+    expect(json(await post(RULED, object('bad', { min: 2, max: 1 }))).message).toBe(
+      'Ruled.rules.example.com "bad" is invalid: spec: Invalid value: min is more than max',
+    );
+    expect((await post(RULED, object('good', { min: 1, max: 2, kept: 'x' }))).code).toBe(201);
+    expect(json(await merge(`${RULED}/good`, { spec: { kept: 'y' } })).message).toContain(
+      'spec.kept: Invalid value: "y": kept is immutable',
+    );
+    expect((await merge(`${RULED}/good`, { spec: { max: 3 } })).code).toBe(200);
+    const wrongType = await post(RULED, object('types', { min: 'a', max: 1 }));
+    expect(json(wrongType).message).toContain('some validation rules were not checked because the object was invalid');
+  });
+
+  it('hold after the definition has changed, but not for what was there before', async () => {
+    const path = `${DEFINITIONS}/ruleds.rules.example.com`;
+    const { spec } = ruled({ rule: 'self.max < 2', message: 'max is too much' });
+    await merge(path, { spec });
+    expect((await merge(`${RULED}/good`, { metadata: { labels: { a: 'b' } } })).code).toBe(200);
+    expect(json(await merge(`${RULED}/good`, { spec: { max: 5 } })).message).toContain('max is too much');
   });
 });
 

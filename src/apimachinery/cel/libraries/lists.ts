@@ -1,5 +1,5 @@
 // Functions on lists and sets: isSorted, sum, min, max, indexOf, lastIndexOf; sets.contains, sets.equivalent, sets.intersects.
-import { isDeepStrictEqual } from 'node:util';
+import { celEquals } from '../equals.js';
 import { spend } from '../meter.js';
 import { int, type Register } from './library.js';
 
@@ -18,10 +18,10 @@ export const registerLists: Register = (environment) => {
     .registerFunction('list.min(): dyn', (list: readonly Comparable[]) => extreme('min', list, (a, b) => a < b))
     .registerFunction('list.max(): dyn', (list: readonly Comparable[]) => extreme('max', list, (a, b) => a > b))
     .registerFunction('list.indexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
-      int(list.findIndex((each) => equal(each, item))),
+      int(list.findIndex((each) => celEquals(each, item))),
     )
     .registerFunction('list.lastIndexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
-      int(list.findLastIndex((each) => equal(each, item))),
+      int(list.findLastIndex((each) => celEquals(each, item))),
     )
     .registerType('Sets', { ctor: Sets })
     .registerConstant('sets', 'Sets', new Sets())
@@ -31,7 +31,7 @@ export const registerLists: Register = (environment) => {
       (_: Sets, a: readonly unknown[], b: readonly unknown[]) => contains(a, b) && contains(b, a),
     )
     .registerFunction('Sets.intersects(list, list): bool', (_: Sets, a: readonly unknown[], b: readonly unknown[]) =>
-      a.some((item) => b.some((other) => equal(item, other))),
+      a.some((item) => b.some((other) => celEquals(item, other))),
     );
 };
 
@@ -49,12 +49,5 @@ function extreme(name: string, list: readonly Comparable[], better: (a: Comparab
   return list.reduce((best, item) => (better(item, best) ? item : best));
 }
 
-/** A comparison is a step of its own: these go through lists of lists. */
-function equal(a: unknown, b: unknown): boolean {
-  spend(1);
-  if (typeof a === 'bigint' && typeof b === 'number') return Number(a) === b;
-  if (typeof a === 'number' && typeof b === 'bigint') return a === Number(b);
-  return isDeepStrictEqual(a, b);
-}
-
-const contains = (list: readonly unknown[], wanted: readonly unknown[]) => wanted.every((item) => list.some((other) => equal(other, item)));
+const contains = (list: readonly unknown[], wanted: readonly unknown[]) =>
+  wanted.every((item) => list.some((other) => celEquals(other, item)));

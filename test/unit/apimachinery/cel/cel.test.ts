@@ -59,7 +59,7 @@ test.each<[string, unknown]>([
 test('what is wrong is told, and where', () => {
   expect(() => cel.compile('object.x ==')).toThrow('compilation failed: ERROR: <input>:1:');
   expect(() => cel.compile('object.x == nope')).toThrow(
-    'compilation failed: ERROR: <input>:1:13: unknown variable: nope\n | object.x == nope\n | ............^',
+    "compilation failed: ERROR: <input>:1:13: undeclared reference to 'nope' (in container '')\n | object.x == nope\n | ............^",
   );
   expect(() => run('object.nope == 1')).toThrow('no such key: nope');
   expect(cel.compile('names.size() > 1').type).toBe('bool');

@@ -1,0 +1,131 @@
+// compileRules: the x-kubernetes-validations of a schema as programs, each where it stands in the schema.
+import { CelCompileError, type CelEnvironment, type CelProgram } from '../../cel/environment.js';
+import type { FieldError } from '../../field.js';
+import { invalid } from '../../field.js';
+import type { Json } from '../../json.js';
+import { itemsOf, type JsonSchema, someSchema, type ValidationRule, valuesOf } from '../schema.js';
+import { fieldPathSteps } from '../well-formed.js';
+import { type CelType, CelTypes } from './types.js';
+
+export interface Rule {
+  readonly source: ValidationRule;
+  readonly program: CelProgram;
+  readonly message: CelProgram | undefined;
+  /** About a change, not about a state. */
+  readonly usesOldSelf: boolean;
+  /** The field that is to blame, below the one that the rule stands at: `.a.b`. */
+  readonly fieldPath: string;
+}
+
+/** A place in a schema at which, or below which, there are rules. */
+export interface RuleNode {
+  readonly schema: JsonSchema;
+  /** Of the value; set where there are rules. */
+  readonly type: (CelType & { optional(value: unknown): unknown }) | undefined;
+  readonly rules: readonly Rule[];
+  readonly properties: ReadonlyMap<string, RuleNode>;
+  readonly items: RuleNode | undefined;
+  readonly values: RuleNode | undefined;
+}
+
+export interface CompiledRules {
+  /** Undefined where there are none. */
+  readonly root: RuleNode | undefined;
+  /** What is wrong with the rules themselves. */
+  readonly errors: readonly FieldError[];
+}
+
+export const hasRules = (schema: JsonSchema): boolean => someSchema(schema, (each) => Boolean(each['x-kubernetes-validations']?.length));
+
+/** `at` is the schema's path; `base` is the environment without variables. */
+export function compileRules(schema: JsonSchema, base: CelEnvironment, at: string): CompiledRules {
+  const compiler = new Compiler(base.extend());
+  compiler.declare(schema, true);
+  return { root: compiler.node(schema, at, undefined), errors: compiler.errors };
+}
+
+class Compiler {
+  readonly errors: FieldError[] = [];
+  readonly #types: CelTypes;
+
+  constructor(private readonly environment: CelEnvironment) {
+    this.#types = new CelTypes(environment);
+  }
+
+  /** All types first: an environment that others extend cannot be added to. */
+  declare(schema: JsonSchema, whole = false): void {
+    if (!hasRules(schema)) return;
+    if (schema['x-kubernetes-validations']?.length) this.#types.of(schema, whole);
+    for (const inner of [itemsOf(schema), valuesOf(schema), ...Object.values(schema.properties ?? {})]) if (inner) this.declare(inner);
+  }
+
+  /** `uncorrelated` is the first path above at which old and new cannot be told apart. */
+  node(schema: JsonSchema, at: string, uncorrelated: string | undefined): RuleNode | undefined {
+    if (!hasRules(schema)) return undefined;
+    const ownRules = schema['x-kubernetes-validations'] ?? [];
+    const type = ownRules.length > 0 ? this.#types.of(schema) : undefined;
+    const rules = type ? ownRules.flatMap((rule, i) => this.#rule(rule, type, `${at}.x-kubernetes-validations[${i}]`, uncorrelated)) : [];
+    const inMap = uncorrelated ?? (schema['x-kubernetes-map-type'] === 'atomic' ? at : undefined);
+    const inList = uncorrelated ?? (schema['x-kubernetes-list-type'] === 'map' ? undefined : at);
+    const [items, values] = [itemsOf(schema), valuesOf(schema)];
+    const properties = new Map<string, RuleNode>();
+    for (const [name, property] of Object.entries(schema.properties ?? {})) {
+      const node = this.node(property, `${at}.properties[${name}]`, inMap);
+      if (node) properties.set(name, node);
+    }
+    return {
+      schema,
+      type: type && { ...type, optional: (value) => this.environment.optional(value) },
+      rules,
+      properties,
+      items: items && this.node(items, `${at}.items`, inList),
+      values: values && this.node(values, `${at}.additionalProperties`, inMap),
+    };
+  }
+
+  #rule(source: ValidationRule, type: CelType, at: string, uncorrelated: string | undefined): readonly Rule[] {
+    const optional = source.optionalOldSelf === true;
+    const environment = this.environment
+      .extend()
+      .variable('self', type.name)
+      .variable('oldSelf', optional ? `optional<${type.name}>` : type.name);
+    const program = this.#compile(environment, source.rule, 'bool', `${at}.rule`, source);
+    const { messageExpression } = source;
+    const message = messageExpression
+      ? this.#compile(environment, messageExpression, 'string', `${at}.messageExpression`, source)
+      : undefined;
+    if (!program) return [];
+    const usesOldSelf = program.uses('oldSelf');
+    if (usesOldSelf && uncorrelated !== undefined) {
+      const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`;
+      this.errors.push(invalid(`${at}.rule`, source.rule, why));
+    }
+    if (!usesOldSelf && source.optionalOldSelf !== undefined) {
+      this.errors.push(invalid(`${at}.optionalOldSelf`, source.optionalOldSelf, 'may not be set if oldSelf is not used in rule'));
+    }
+    const steps = source.fieldPath ? (fieldPathSteps(source.fieldPath) ?? []) : [];
+    return [{ source, program, message, usesOldSelf, fieldPath: steps.map((step) => `.${step}`).join('') }];
+  }
+
+  #compile(
+    environment: CelEnvironment,
+    expression: string,
+    type: 'bool' | 'string',
+    at: string,
+    source: ValidationRule,
+  ): CelProgram | undefined {
+    const what = type === 'bool' ? '' : 'messageExpression ';
+    const fail = (why: string) => {
+      this.errors.push(invalid(at, { ...source } as Json, why));
+      return undefined;
+    };
+    try {
+      const program = environment.compile(expression);
+      if (program.type === type || (type === 'string' && program.type === 'dyn')) return program;
+      return fail(type === 'bool' ? 'cel expression must evaluate to a bool' : 'messageExpression must evaluate to a string');
+    } catch (error) {
+      if (!(error instanceof CelCompileError)) throw error;
+      return fail(`${what}${error.message}`);
+    }
+  }
+}
