@@ -38,10 +38,26 @@ export function keepAlive(): Timer {
   return { cancel: () => clearInterval(timer) };
 }
 
+/** A call into the kernel for each uid would cost more than all else about it. */
+const POOL_BYTES = 4096;
+
 export const systemRandom: Random = {
   next: () => Math.random(),
-  bytes: (length) => randomBytes(length),
+  bytes: pooledBytes(),
 };
+
+function pooledBytes(): Random['bytes'] {
+  let pool = Buffer.alloc(0);
+  return (length) => {
+    if (length > POOL_BYTES / 16) return randomBytes(length);
+    if (pool.length < length) pool = randomBytes(POOL_BYTES);
+    const out = Uint8Array.from(pool.subarray(0, length));
+    // What was given out is nowhere else.
+    pool.fill(0, 0, length);
+    pool = pool.subarray(length);
+    return out;
+  };
+}
 
 /** Resolves after `delay_ms`, or rejects with the signal's reason as soon as it aborts. */
 export function sleep(clock: Clock, delay_ms: number, signal?: AbortSignal): Promise<void> {

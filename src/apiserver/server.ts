@@ -28,6 +28,7 @@ import { Resources } from './resources.js';
 import { storedKind } from './storage/conversion.js';
 import { EventLeases } from './storage/event-leases.js';
 import { Storage } from './storage/storage.js';
+import { Turns } from './storage/turns.js';
 import { WatchCache } from './storage/watch-cache.js';
 import { Webhooks } from './webhooks/index.js';
 
@@ -89,6 +90,7 @@ function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {
   const { backend, clock, random } = options;
   const log = options.log.child({ component: 'apiserver' });
   const leases = new EventLeases(backend, clock);
+  const turns = new Turns(clock);
   const resources = new Resources({
     kinds,
     schemas,
@@ -97,6 +99,7 @@ function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {
       new Storage(
         kind,
         metrics.store.timed(backend, storedKind(kind).plural),
+        turns,
         storedKind(kind) === events ? leases : undefined,
         conversion,
       ),

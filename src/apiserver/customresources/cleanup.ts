@@ -6,6 +6,7 @@ import { customResourceDefinitions, FINALIZER_CLEANUP } from '../../kinds/apiext
 import type { CustomResourceDefinition } from '../../kinds/types/apiextensions_v1.js';
 import { decideDeletion, isDeletionComplete } from '../deletion.js';
 import { Storage } from '../storage/storage.js';
+import { Turns } from '../storage/turns.js';
 import { customConversion, renameVersion } from './conversion.js';
 import type { DefinitionsParts } from './definitions.js';
 import { customKind } from './kind.js';
@@ -64,7 +65,13 @@ export class Cleanup {
   #storageOf(definition: CustomResourceDefinition): Storage {
     const version = definition.spec.versions.find(({ storage }) => storage)!;
     const kind = customKind(definition, version);
-    return new Storage(kind, this.parts.backend, undefined, customConversion(definition, version, renameVersion));
+    return new Storage(
+      kind,
+      this.parts.backend,
+      new Turns(this.parts.clock),
+      undefined,
+      customConversion(definition, version, renameVersion),
+    );
   }
 
   /** Whether it is gone. */

@@ -17,6 +17,7 @@ import type { Claim } from '../extensions/extension.js';
 import { type Awaitable, type Conversion, conversionOf, storedKind } from './conversion.js';
 import type { EventLeases } from './event-leases.js';
 import { ObjectCodec, type StoredObject } from './stored.js';
+import type { Turns } from './turns.js';
 
 /** A write loses its race only to a write that won; a caller that lost this often is told to come back. */
 const MAX_WRITE_ATTEMPTS = 64;
@@ -34,6 +35,8 @@ export type Change =
   | { readonly type: 'keep' }
   | { readonly type: 'put'; readonly object: KubeObject; readonly claims?: ClaimChange }
   | { readonly type: 'delete'; readonly release?: readonly Claim[] };
+
+type MakeChange = (current: StoredObject) => Change | Promise<Change>;
 
 export interface ClaimChange {
   readonly take: readonly Claim[];
@@ -53,6 +56,7 @@ export class Storage {
   constructor(
     readonly kind: AnyKind,
     private readonly backend: Pick<Backend, 'range' | 'txn'>,
+    private readonly turns: Turns,
     /** For kinds whose objects expire by themselves. */
     private readonly leases: EventLeases | undefined,
     /** Absent: objects are kept as they are served. */
@@ -144,20 +148,32 @@ export class Storage {
    * Reads, asks `change` what to make of it, and writes if nobody wrote in between; else all again. `change` may throw.
    * 404 NotFound; 409 Conflict after too many lost races; ClaimTakenError.
    */
-  async change(name: ObjectName, change: (current: StoredObject) => Change | Promise<Change>): Promise<Changed> {
+  async change(name: ObjectName, change: MakeChange): Promise<Changed> {
     const key = this.key(name);
-    for (let attempt = 0; attempt < MAX_WRITE_ATTEMPTS; attempt++) {
-      const { kvs } = await this.backend.range({ key });
-      const kv = kvs[0];
-      if (!kv) throw notFound(this.groupResource, name.name);
-      const current = await this.#decode(kv.value, kv.modRevision);
-      const wanted = await change(current);
-      if (wanted.type === 'keep') return { object: current, deleted: false };
-      const changed =
-        wanted.type === 'put' ? await this.#put(key, kv, current, wanted) : await this.#delete(key, kv, current, wanted.release ?? []);
-      if (changed) return changed;
+    // Who comes alone need not wait for anybody, not even for one who waits for what this changes.
+    const alone = this.turns.busy(key) ? undefined : await this.#attempt(name, key, change);
+    if (alone) return alone;
+    const end = await this.turns.take(key);
+    try {
+      for (let attempt = 0; attempt < MAX_WRITE_ATTEMPTS; attempt++) {
+        const changed = await this.#attempt(name, key, change);
+        if (changed) return changed;
+      }
+    } finally {
+      end();
     }
     throw conflict(this.groupResource, name.name);
+  }
+
+  /** Undefined where another write came between. */
+  async #attempt(name: ObjectName, key: string, change: MakeChange): Promise<Changed | undefined> {
+    const { kvs } = await this.backend.range({ key });
+    const kv = kvs[0];
+    if (!kv) throw notFound(this.groupResource, name.name);
+    const current = await this.#decode(kv.value, kv.modRevision);
+    const wanted = await change(current);
+    if (wanted.type === 'keep') return { object: current, deleted: false };
+    return wanted.type === 'put' ? this.#put(key, kv, current, wanted) : this.#delete(key, kv, current, wanted.release ?? []);
   }
 
   async #put(

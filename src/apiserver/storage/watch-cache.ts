@@ -64,6 +64,10 @@ export class WatchCache {
   readonly #waiters = new Set<Waiter>();
   #bookmarkTimer: Timer | undefined;
   #bookmarksDue = false;
+  /** Set by every batch. */
+  #told = false;
+  /** It did not answer at once when it was asked how far it is, and is not asked for every read. */
+  #storeIsRemote = false;
 
   constructor(
     private readonly storage: Storage,
@@ -100,9 +104,22 @@ export class WatchCache {
     return this.#starting;
   }
 
+  /**
+   * Whether the cache holds every write acknowledged so far, as far as can be told without waiting: an embedded store tells its
+   * watches how far it is at once.
+   */
+  get current(): boolean {
+    if (!this.#watch || this.#waitingBatches || this.#storeIsRemote) return false;
+    this.#told = false;
+    this.#watch.requestProgress();
+    this.#storeIsRemote = !this.#told;
+    return this.#told;
+  }
+
   /** Resolves once the cache holds every write acknowledged before the call. */
   async fresh(): Promise<void> {
     await this.ready();
+    if (this.current) return;
     const { revision } = await this.backend.range({ key: this.storage.prefix, keysOnly: true });
     await this.caughtUp(revision);
   }
@@ -185,6 +202,7 @@ export class WatchCache {
     }
     this.#ring = new EventRing(revision);
     this.#revision = revision;
+    this.#storeIsRemote = false;
     const watch: Watch = this.backend.watch(
       { key: prefix, rangeEnd: prefixEnd(prefix), startRevision: revision + 1 },
       {
@@ -214,6 +232,7 @@ export class WatchCache {
 
   /** In order, also where a conversion takes its time. */
   #onBatch(batch: WatchBatch, watch: Watch): void {
+    this.#told = true;
     if (this.#waitingBatches) {
       if (this.#waitingBatches.push(batch) <= MAX_WAITING_BATCHES) return;
       this.#lost('the conversion is too slow to follow; clients list again', new Error(`${MAX_WAITING_BATCHES} batches wait`));

@@ -9,6 +9,7 @@ import { ExternalApis } from '../../../src/apiserver/external-apis.js';
 import { type Resource, Resources } from '../../../src/apiserver/resources.js';
 import type { Conversion } from '../../../src/apiserver/storage/conversion.js';
 import { Storage } from '../../../src/apiserver/storage/storage.js';
+import { Turns } from '../../../src/apiserver/storage/turns.js';
 import { WatchCache } from '../../../src/apiserver/storage/watch-cache.js';
 import type { Backend } from '../../../src/etcd/backend.js';
 import { createMemoryBackend } from '../../../src/etcd/memory.js';
@@ -43,7 +44,7 @@ beforeEach(async () => {
     kinds: [],
     schemas: new Schemas({ 'g.v1': { Knob: {} } }),
     extensions: [],
-    storage: (kind, conversion) => new Storage(kind, backend, undefined, conversion),
+    storage: (kind, conversion) => new Storage(kind, backend, new Turns(systemClock), undefined, conversion),
     cache: (storage) => new WatchCache(storage, backend, systemClock, silentLogger),
   });
 });
