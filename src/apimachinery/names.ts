@@ -147,6 +147,21 @@ export const isEnvVarName = checker(
   ),
 );
 
+const C_IDENTIFIER = '[A-Za-z_][A-Za-z0-9_]*';
+
+/** Names of attributes, and of what else programs refer to. */
+export const isCIdentifier = checker(
+  C_IDENTIFIER,
+  Number.POSITIVE_INFINITY,
+  patternMessage(
+    "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
+    C_IDENTIFIER,
+    'my_name',
+    'MY_NAME',
+    'MyName',
+  ),
+);
+
 /** Names of container and Service ports that are referred to by name. */
 export function isPortName(value: string): string[] {
   const errors: string[] = [];

@@ -21,7 +21,7 @@ const SETTLE_ms = 1_000;
 
 /** Anything in a namespace that can be listed; events are too many and too short-lived to be worth counting. */
 const counted: readonly AnyKind[] = kinds.filter(
-  (kind) => kind.namespaced && kind !== events && kind !== resourceQuotas && (!kind.verbs || kind.verbs.includes('watch')),
+  (kind) => kind.namespaced && !kind.storage && kind !== events && kind !== resourceQuotas && (!kind.verbs || kind.verbs.includes('watch')),
 );
 
 /** Since when a quota's state, an object of the cache, has been seen with more used than there is. */

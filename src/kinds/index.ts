@@ -10,6 +10,8 @@ import { daemonSets } from './apps/daemonset.js';
 import { deployments } from './apps/deployment.js';
 import { replicaSets } from './apps/replicaset.js';
 import { statefulSets } from './apps/statefulset.js';
+import { horizontalPodAutoscalers } from './autoscaling/horizontalpodautoscaler.js';
+import { horizontalPodAutoscalersV1 } from './autoscaling/horizontalpodautoscaler-v1.js';
 import { cronJobs } from './batch/cronjob.js';
 import { jobs } from './batch/job.js';
 import { certificateSigningRequests } from './certificates/certificatesigningrequest.js';
@@ -31,6 +33,9 @@ import { services } from './core/service.js';
 import { serviceAccounts } from './core/serviceaccount.js';
 import type { AnyKind } from './define.js';
 import { endpointSlices } from './discovery/endpointslice.js';
+import { eventsV1 } from './events/event.js';
+import { flowSchemas } from './flowcontrol/flowschema.js';
+import { priorityLevelConfigurations } from './flowcontrol/prioritylevelconfiguration.js';
 import { ingresses } from './networking/ingress.js';
 import { ingressClasses } from './networking/ingressclass.js';
 import { ipAddresses } from './networking/ipaddress.js';
@@ -42,6 +47,10 @@ import { clusterRoles } from './rbac/clusterrole.js';
 import { clusterRoleBindings } from './rbac/clusterrolebinding.js';
 import { roles } from './rbac/role.js';
 import { roleBindings } from './rbac/rolebinding.js';
+import { deviceClasses } from './resource/deviceclass.js';
+import { resourceClaims } from './resource/resourceclaim.js';
+import { resourceClaimTemplates } from './resource/resourceclaimtemplate.js';
+import { resourceSlices } from './resource/resourceslice.js';
 import { priorityClasses } from './scheduling/priorityclass.js';
 import admission_v1 from './schema/admission_v1.js';
 import admissionregistration_v1 from './schema/admissionregistration_v1.js';
@@ -94,6 +103,8 @@ export const kinds: readonly AnyKind[] = [
   daemonSets,
   statefulSets,
   controllerRevisions,
+  horizontalPodAutoscalers,
+  horizontalPodAutoscalersV1,
   cronJobs,
   jobs,
   endpointSlices,
@@ -106,6 +117,13 @@ export const kinds: readonly AnyKind[] = [
   clusterRoleBindings,
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
+  eventsV1,
+  flowSchemas,
+  priorityLevelConfigurations,
+  deviceClasses,
+  resourceClaims,
+  resourceClaimTemplates,
+  resourceSlices,
   ingresses,
   ingressClasses,
   networkPolicies,

@@ -25,7 +25,7 @@ function source({ source, reportingComponent, reportingInstance }: Event): strin
   return host ? `${component}, ${host}` : component;
 }
 
-const columns: readonly Column<Event>[] = [
+export const eventColumns: readonly Column<Event>[] = [
   {
     name: 'Last Seen',
     type: 'string',
@@ -62,6 +62,21 @@ const columns: readonly Column<Event>[] = [
   { ...nameColumn, priority: 1 },
 ];
 
+/** For field selectors. */
+export const eventFields = {
+  'involvedObject.kind': ({ involvedObject }: Event) => involvedObject.kind ?? '',
+  'involvedObject.namespace': ({ involvedObject }: Event) => involvedObject.namespace ?? '',
+  'involvedObject.name': ({ involvedObject }: Event) => involvedObject.name ?? '',
+  'involvedObject.uid': ({ involvedObject }: Event) => involvedObject.uid ?? '',
+  'involvedObject.apiVersion': ({ involvedObject }: Event) => involvedObject.apiVersion ?? '',
+  'involvedObject.resourceVersion': ({ involvedObject }: Event) => involvedObject.resourceVersion ?? '',
+  'involvedObject.fieldPath': ({ involvedObject }: Event) => involvedObject.fieldPath ?? '',
+  reason: ({ reason }: Event) => reason ?? '',
+  reportingComponent: ({ reportingComponent }: Event) => reportingComponent ?? '',
+  source: ({ source, reportingComponent }: Event) => source?.component || reportingComponent || '',
+  type: ({ type }: Event) => type ?? '',
+} satisfies { [path: string]: (event: Event) => string };
+
 export const events = defineKind<Event>({
   group: '',
   version: 'v1',
@@ -70,22 +85,15 @@ export const events = defineKind<Event>({
   shortNames: ['ev'],
   namespaced: true,
   schema: 'core.v1.Event',
-  columns,
-  validate: (event) => [...validateNamespace(event), ...(event.eventTime ? validateReport(event) : [])],
-  selectableFields: {
-    'involvedObject.kind': ({ involvedObject }) => involvedObject.kind ?? '',
-    'involvedObject.namespace': ({ involvedObject }) => involvedObject.namespace ?? '',
-    'involvedObject.name': ({ involvedObject }) => involvedObject.name ?? '',
-    'involvedObject.uid': ({ involvedObject }) => involvedObject.uid ?? '',
-    'involvedObject.apiVersion': ({ involvedObject }) => involvedObject.apiVersion ?? '',
-    'involvedObject.resourceVersion': ({ involvedObject }) => involvedObject.resourceVersion ?? '',
-    'involvedObject.fieldPath': ({ involvedObject }) => involvedObject.fieldPath ?? '',
-    reason: ({ reason }) => reason ?? '',
-    reportingComponent: ({ reportingComponent }) => reportingComponent ?? '',
-    source: ({ source, reportingComponent }) => source?.component || reportingComponent || '',
-    type: ({ type }) => type ?? '',
-  },
+  columns: eventColumns,
+  validate: (event) => validateEvent(event, 'reportingComponent', 'message'),
+  selectableFields: eventFields,
 });
+
+/** Its fields by the names of the group that it is written in. */
+export function validateEvent(event: Event, reporter: string, message: string): FieldError[] {
+  return [...validateNamespace(event), ...(event.eventTime ? validateReport(event, reporter, message) : [])];
+}
 
 /** An event lives beside what it is about; those about cluster-scoped objects in `default` (or kube-system). */
 function validateNamespace({ metadata, involvedObject, eventTime }: Event): FieldError[] {
@@ -96,14 +104,15 @@ function validateNamespace({ metadata, involvedObject, eventTime }: Event): Fiel
 }
 
 /** Events in the newer form, which eventTime marks, say who reports them and what was done. */
-function validateReport({ reportingComponent, reportingInstance, action, reason, message = '' }: Event): FieldError[] {
+function validateReport(event: Event, reporterField: string, messageField: string): FieldError[] {
+  const { reportingComponent, reportingInstance, action, reason, message = '' } = event;
   const errors: FieldError[] = [];
-  if (!reportingComponent) errors.push(required('reportingComponent'));
-  else errors.push(...invalids('reportingComponent', reportingComponent, isQualifiedName(reportingComponent)));
+  if (!reportingComponent) errors.push(required(reporterField));
+  else errors.push(...invalids(reporterField, reportingComponent, isQualifiedName(reportingComponent)));
   for (const [field, value] of Object.entries({ reportingInstance, action, reason })) {
     if (!value) errors.push(required(field));
     else if (value.length > MAX_FIELD_chars) errors.push(invalid(field, '', `can have at most ${MAX_FIELD_chars} characters`));
   }
-  if (message.length > MAX_MESSAGE_chars) errors.push(invalid('message', '', `can have at most ${MAX_MESSAGE_chars} characters`));
+  if (message.length > MAX_MESSAGE_chars) errors.push(invalid(messageField, '', `can have at most ${MAX_MESSAGE_chars} characters`));
   return errors;
 }
