@@ -33,6 +33,22 @@ export class WireWriter {
     this.#uint(id * 8 + VARINT);
   }
 
+  /** 64 bits from decimal digits, signed or not. */
+  long(id: number, digits: string): void {
+    const value = Number(digits);
+    if (Number.isSafeInteger(value)) {
+      this.varint(id, value);
+      return;
+    }
+    const bytes: number[] = [];
+    let rest = BigInt.asUintN(64, BigInt(digits));
+    for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+    bytes.push(Number(rest));
+    this.#at = this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#uint(id * 8 + VARINT);
+  }
+
   double(id: number, value: number): void {
     this.#at = this.#room(8);
     this.#bytes.writeDoubleLE(value, this.#at);

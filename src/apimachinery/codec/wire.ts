@@ -48,6 +48,15 @@ export class WireReader {
     return (high | 0) * 2 ** 32 + low;
   }
 
+  /** 64 bits as decimal digits, which hold all of them. */
+  long(isSigned: boolean): string {
+    if (this.#at < this.#end && this.#bytes[this.#at]! < 0x80) return String(this.#bytes[this.#at++]!);
+    const { low, high } = this.#varint();
+    if (high < 2 ** 21) return String(high * 2 ** 32 + low);
+    const bits = (BigInt(high) << 32n) | BigInt(low);
+    return (isSigned ? BigInt.asIntN(64, bits) : bits).toString();
+  }
+
   double(): number {
     return this.#bytes.readDoubleLE(this.#take(8));
   }

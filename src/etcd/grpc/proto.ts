@@ -1,27 +1,45 @@
-// The etcd v3 API's services, from the .proto files that the package etcd3 ships; read by the server and by the client of a real etcd.
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import type { ServiceDefinition } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-
-const SERVICES = ['KV', 'Watch', 'Lease', 'Maintenance', 'Cluster', 'Auth'] as const;
+// The etcd v3 API's services as gRPC is given them: paths, and what turns their messages into bytes and back. Of the server and of the client.
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import { type MessageCodec, messageCodecs, type Values } from './message-codec.js';
+import { ENUMS, MESSAGES, SERVICES } from './schema.js';
 
 /** Messages have etcd's field names, bytes as Buffers, 64-bit numbers as decimal strings, enums by name. */
-export type EtcdProto = { readonly [service in (typeof SERVICES)[number]]: ServiceDefinition };
+export type EtcdProto = { readonly [service in keyof typeof SERVICES]: ServiceDefinition };
 
-let loaded: EtcdProto | undefined;
+let made: EtcdProto | undefined;
 
-/** Reads the files at the first call: they and their reader are needed only where gRPC is spoken. */
+/** Made at the first call: they are needed only where gRPC is spoken. */
 export function loadEtcdProto(): EtcdProto {
-  loaded ??= load();
-  return loaded;
+  made ??= make();
+  return made;
 }
 
-function load(): EtcdProto {
-  const dir = join(dirname(createRequire(import.meta.url).resolve('etcd3/package.json')), 'proto');
-  // Without `defaults` an absent field is no field, and etcdctl fails on what etcd always sends.
-  const options = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true, includeDirs: [dir] };
-  const definitions = loadSync('rpc.proto', options);
-  const service = (name: string) => [name, definitions[`etcdserverpb.${name}`] as ServiceDefinition] as const;
-  return Object.fromEntries(SERVICES.map(service)) as EtcdProto;
+function make(): EtcdProto {
+  const codecs = messageCodecs(MESSAGES, ENUMS);
+  const services = Object.entries(SERVICES).map(([service, methods]) => {
+    const definitions = methods.map(([name, messages, streams]) => {
+      const codec = (kind: string) => codecs.get(messages + kind) ?? codecs.get(messages)!;
+      const path = `/etcdserverpb.${service}/${name}`;
+      return [name, definitionOf(path, codec('Request'), codec('Response'), streams)] as const;
+    });
+    return [service, Object.fromEntries(definitions)] as const;
+  });
+  return Object.fromEntries(services) as unknown as EtcdProto;
+}
+
+function definitionOf(
+  path: string,
+  request: MessageCodec,
+  response: MessageCodec,
+  streams: 'both' | 'responses' | undefined,
+): MethodDefinition<object, object> {
+  return {
+    path,
+    requestStream: streams === 'both',
+    responseStream: streams !== undefined,
+    requestSerialize: (message) => request.encode(message as Values),
+    requestDeserialize: (bytes) => request.decode(bytes),
+    responseSerialize: (message) => response.encode(message as Values),
+    responseDeserialize: (bytes) => response.decode(bytes),
+  };
 }
