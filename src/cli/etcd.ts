@@ -1,5 +1,5 @@
 // `porthole etcd`: serves the store alone, with etcd's flags; its subcommands save and restore it, show its history and move it.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { systemClock } from '../apimachinery/clock.js';
 import type { AutoCompaction } from '../etcd/auto-compaction.js';
 import type { ListenUrl } from '../etcd/grpc/server.js';
@@ -8,7 +8,7 @@ import { etcdFailure, fileText } from './etcd-common.js';
 import { etcdCopyCommand } from './etcd-copy.js';
 import { etcdLogCommand } from './etcd-log.js';
 import { etcdSnapshotCommand } from './etcd-snapshot.js';
-import { duration_ms, list, listenUrls, verbosity } from './flags.js';
+import { bool, duration_ms, list, listenUrls, positiveDuration_ms, verbosity } from './flags.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
 interface Flags {
@@ -21,10 +21,17 @@ interface Flags {
   readonly keyFile?: string;
   readonly trustedCaFile?: string;
   readonly clientCertAuth?: boolean;
+  readonly listenMetricsUrls?: readonly ListenUrl[];
+  readonly experimentalWatchProgressNotifyInterval?: number;
   readonly autoCompactionMode: string;
   readonly autoCompactionRetention: string;
   readonly v: number;
 }
+
+/** So that etcd's command lines, kubeadm's among them, can be used as they are. */
+const NOTES = `
+Flags about peers, and --snapshot-count, are taken and have no effect: a single member has no peers and no log to share with them.
+The database is always checked at start, with or without --experimental-initial-corrupt-check.`;
 
 export const etcdCommand = new Command('etcd')
   .description("Serve the store alone over etcd's v3 API, with etcd's flags; or save, restore, show and move a store")
@@ -37,10 +44,23 @@ export const etcdCommand = new Command('etcd')
   .option('--cert-file <file>', 'certificate for https URLs')
   .option('--key-file <file>', 'its key')
   .option('--trusted-ca-file <file>', "authority of the clients' certificates")
-  .option('--client-cert-auth', 'only serve clients with a certificate of that authority')
+  .option('--client-cert-auth [bool]', 'only serve clients with a certificate of that authority', bool)
+  .option('--listen-metrics-urls <urls>', 'http URLs to serve /metrics and /health on, besides', listenUrls)
+  .option('--experimental-watch-progress-notify-interval <duration>', 'how often idle watches are told of progress', positiveDuration_ms)
   .option('--auto-compaction-mode <mode>', 'periodic or revision', 'periodic')
   .option('--auto-compaction-retention <length>', 'history to keep: hours or a duration, or revisions; 0: all', '0')
   .option('-v, --v <level>', 'verbosity of the log, 0 to 10', verbosity, 0)
+  .addOption(new Option('--listen-peer-urls <urls>').hideHelp())
+  .addOption(new Option('--initial-advertise-peer-urls <urls>').hideHelp())
+  .addOption(new Option('--initial-cluster-state <state>').hideHelp())
+  .addOption(new Option('--initial-cluster-token <token>').hideHelp())
+  .addOption(new Option('--peer-cert-file <file>').hideHelp())
+  .addOption(new Option('--peer-key-file <file>').hideHelp())
+  .addOption(new Option('--peer-trusted-ca-file <file>').hideHelp())
+  .addOption(new Option('--peer-client-cert-auth [bool]').hideHelp())
+  .addOption(new Option('--snapshot-count <n>').hideHelp())
+  .addOption(new Option('--experimental-initial-corrupt-check [bool]').hideHelp())
+  .addHelpText('after', NOTES)
   .action(serve)
   .addCommand(etcdSnapshotCommand)
   .addCommand(etcdLogCommand)
@@ -60,11 +80,13 @@ async function serve(flags: Flags): Promise<void> {
     const clock = systemClock;
     const log = createLogger('etcd', flags.v);
     const backend = await openLevelBackend({ dir: flags.dataDir ?? `${flags.name}.etcd`, clock, log });
-    const { advertiseClientUrls } = flags;
+    const { advertiseClientUrls, experimentalWatchProgressNotifyInterval: interval_ms } = flags;
     const serving = serveEtcd({
       backend,
       name: flags.name,
       listen: flags.listenClientUrls,
+      ...(flags.listenMetricsUrls && { listenMetrics: flags.listenMetricsUrls }),
+      ...(interval_ms !== undefined && { progressNotifyInterval_ms: interval_ms }),
       ...(advertiseClientUrls && { advertiseClientUrls }),
       ...(tls && { tls }),
       clock,

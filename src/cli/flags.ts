@@ -28,6 +28,13 @@ const integer = (text: string, min: number, max: number): number => {
   return value;
 };
 
+/** Go's boolean flags: alone, or with a value behind an equals sign. */
+export function bool(text: string): boolean {
+  if (/^(1|t|true|yes|on)$/i.test(text)) return true;
+  if (/^(0|f|false|no|off)$/i.test(text)) return false;
+  throw new InvalidArgumentError('it must be true or false.');
+}
+
 export const port = (text: string) => integer(text, 1, 65535);
 export const seconds = (text: string) => integer(text, 0, Number.MAX_SAFE_INTEGER);
 export const verbosity = (text: string) => integer(text, 0, 10);

@@ -1,6 +1,7 @@
 // The Auth service, all of it refused: who may connect is decided by client certificates.
 import { EtcdError } from '../backend.js';
-import { type Unary, UnsupportedError } from './context.js';
+import { UnsupportedError } from './context.js';
+import type { Unary } from './grpc-server.js';
 
 const METHODS = [
   ...['AuthEnable', 'AuthDisable', 'AuthStatus', 'UserAdd', 'UserGet', 'UserList', 'UserDelete', 'UserChangePassword', 'UserGrantRole'],

@@ -1,6 +1,7 @@
 // The Cluster service: one member, and what to do where one is not enough.
 import { EtcdError } from '../backend.js';
-import { currentRevision, headers, memberId, type ServiceContext, type Unary, USE_A_CLUSTER } from './context.js';
+import { currentRevision, headers, memberId, type ServiceContext, USE_A_CLUSTER } from './context.js';
+import type { Unary } from './grpc-server.js';
 
 export function clusterService(context: ServiceContext): { readonly [method: string]: Unary } {
   const header = headers(context.member);

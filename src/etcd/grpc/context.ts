@@ -1,11 +1,11 @@
 // What every etcd service is given, and what they share: the member's identity, response headers, errors, and the shape of a call.
 import { createHash } from 'node:crypto';
-import { type handleUnaryCall, type ServiceError, status, type UntypedHandleCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Clock } from '../../apimachinery/clock.js';
 import type { Logger } from '../../apimachinery/logger.js';
 import { type EtcdCode, EtcdError, type Key, type KeyValue, type Revision } from '../backend.js';
 import type { EmbeddedBackend } from '../embedded.js';
 import type { HeaderMessage, KeyValueMessage } from './messages.js';
+import { type GrpcFailure, STATUS } from './status.js';
 
 export interface EtcdMember {
   readonly name: string;
@@ -15,6 +15,8 @@ export interface EtcdMember {
 export interface ServiceContext {
   readonly backend: EmbeddedBackend;
   readonly member: EtcdMember;
+  /** How often watches that ask for it hear how far the store is while nothing happens to them; etcd's 10 minutes if absent. */
+  readonly progressNotifyInterval_ms?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -65,26 +67,9 @@ export const USE_A_CLUSTER =
   'and start `porthole apiserver --etcd-servers URL,URL,URL`';
 
 /** As gRPC sends it. What is neither etcd's nor ours is a defect: told, and logged with its stack. */
-export function serviceError(error: unknown, log: Logger): Partial<ServiceError> {
-  if (error instanceof EtcdError) return { code: status[error.code satisfies EtcdCode], details: error.message };
-  if (error instanceof UnsupportedError) return { code: status.UNIMPLEMENTED, details: `etcdserver: ${error.message}` };
+export function serviceError(error: unknown, log: Logger): GrpcFailure {
+  if (error instanceof EtcdError) return { code: STATUS[error.code satisfies EtcdCode], details: error.message };
+  if (error instanceof UnsupportedError) return { code: STATUS.UNIMPLEMENTED, details: `etcdserver: ${error.message}` };
   log.error({ err: error }, 'an etcd request failed');
-  return { code: status.INTERNAL, details: `etcdserver: ${error instanceof Error ? error.message : String(error)}` };
-}
-
-export type Unary = (request: never) => Promise<object>;
-
-/** Turns promise-returning functions into the callback style that gRPC calls. */
-export function unaryHandlers(methods: { readonly [name: string]: Unary }, log: Logger): UntypedServiceImplementation {
-  const handlers: UntypedServiceImplementation = {};
-  for (const [name, method] of Object.entries(methods)) {
-    const handle: handleUnaryCall<never, object> = (call, callback) => {
-      method(call.request).then(
-        (response) => callback(null, response),
-        (error: unknown) => callback(serviceError(error, log)),
-      );
-    };
-    handlers[name] = handle as UntypedHandleCall;
-  }
-  return handlers;
+  return { code: STATUS.INTERNAL, details: `etcdserver: ${error instanceof Error ? error.message : String(error)}` };
 }

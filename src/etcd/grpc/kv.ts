@@ -1,5 +1,6 @@
 // The KV service: range, put, delete, transactions and compaction.
-import { headers, keyOf, rangeEndOf, type ServiceContext, type Unary } from './context.js';
+import { headers, keyOf, rangeEndOf, type ServiceContext } from './context.js';
+import type { Unary } from './grpc-server.js';
 import { needsReading, txnWithReading } from './ignored.js';
 import type { CompactionMessage, DeleteRangeMessage, PutMessage, RangeMessage, TxnMessage } from './messages.js';
 import { checkRange, rangeAnswer, rangeRequest } from './ranges.js';

@@ -1,8 +1,9 @@
 // The Lease service: grant, revoke, time to live, list, and the streams that keep leases alive.
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { LeaseNotFoundError, type LeaseStatus } from '../backend.js';
-import { currentRevision, headers, keyBytes, type ServiceContext, serviceError, type Unary } from './context.js';
+import { currentRevision, headers, keyBytes, type ServiceContext, serviceError } from './context.js';
+import type { Unary } from './grpc-server.js';
 import type { LeaseMessage } from './messages.js';
+import type { ServerStream } from './server-stream.js';
 
 export function leaseService(context: ServiceContext): { readonly [method: string]: Unary } {
   const { backend, member } = context;
@@ -35,7 +36,7 @@ export function leaseService(context: ServiceContext): { readonly [method: strin
 }
 
 /** Answers each request of the stream in its order. A lease that has ended is answered with a TTL of 0, as etcd does. */
-export function leaseKeepAlive(context: ServiceContext): (call: ServerDuplexStream<LeaseMessage, object>) => void {
+export function leaseKeepAlive(context: ServiceContext): (call: ServerStream<LeaseMessage, object>) => void {
   const header = headers(context.member);
   const renew = async ({ ID }: LeaseMessage) => {
     const { ttl_s } = await context.backend.leaseKeepAlive(BigInt(ID)).catch(ended);
@@ -51,7 +52,7 @@ export function leaseKeepAlive(context: ServiceContext): (call: ServerDuplexStre
           call.write(await renew(message));
         } catch (error) {
           failed = true;
-          call.emit('error', serviceError(error, context.log));
+          call.fail(serviceError(error, context.log));
         }
       });
     });

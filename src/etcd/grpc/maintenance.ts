@@ -1,18 +1,10 @@
 // The Maintenance service: status, alarms (there are none), defragmentation, hashes and the snapshot stream.
-import type { ServerWritableStream } from '@grpc/grpc-js';
 import { EtcdError } from '../backend.js';
 import { hashDatabase, hashKv } from '../hash.js';
 import { snapshotOf } from '../snapshot.js';
-import {
-  currentRevision,
-  headers,
-  memberId,
-  type ServiceContext,
-  serviceError,
-  type Unary,
-  UnsupportedError,
-  USE_A_CLUSTER,
-} from './context.js';
+import { currentRevision, headers, memberId, type ServiceContext, serviceError, UnsupportedError, USE_A_CLUSTER } from './context.js';
+import type { Unary } from './grpc-server.js';
+import type { ServerStream } from './server-stream.js';
 
 export function maintenanceService(context: ServiceContext): { readonly [method: string]: Unary } {
   const { backend, member } = context;
@@ -59,7 +51,7 @@ export function maintenanceService(context: ServiceContext): { readonly [method:
 }
 
 /** Sends the snapshot as fast as the client takes it. */
-export function snapshotHandler(context: ServiceContext): (call: ServerWritableStream<object, object>) => void {
+export function snapshotHandler(context: ServiceContext): (call: ServerStream<object, object>) => void {
   const header = headers(context.member);
   return (call) => {
     const send = async () => {
@@ -67,17 +59,19 @@ export function snapshotHandler(context: ServiceContext): (call: ServerWritableS
       await context.backend.verify();
       const first = header(await currentRevision(context));
       for await (const blob of snapshotOf(context.backend.database, context.clock.now())) {
-        if (call.cancelled) return;
+        if (call.isOver) return;
         // How much is to come is not known before it has been read; no client depends on it.
         if (!call.write({ header: first, remaining_bytes: '0', blob })) await drained(call);
       }
       call.end();
     };
-    send().catch((error: unknown) => call.emit('error', serviceError(error, context.log)));
+    call.once('data', () => {
+      send().catch((error: unknown) => call.fail(serviceError(error, context.log)));
+    });
   };
 }
 
-function drained(call: ServerWritableStream<object, object>): Promise<void> {
+function drained(call: ServerStream<object, object>): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       for (const event of EVENTS) call.off(event, done);
@@ -87,4 +81,4 @@ function drained(call: ServerWritableStream<object, object>): Promise<void> {
   });
 }
 
-const EVENTS = ['drain', 'cancelled', 'close'] as const;
+const EVENTS = ['drain', 'close'] as const;

@@ -1,5 +1,5 @@
 // Outbox: what a stream has yet to send. It knows how much that is, so that a slow client costs a bounded amount of memory.
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { ServerStream } from './server-stream.js';
 
 /** More than this waiting, and the sender should rather read it again from the store when the client has caught up. */
 const FULL_BYTES = 4 << 20;
@@ -10,7 +10,7 @@ export class Outbox<Message> {
   #blocked = false;
 
   constructor(
-    private readonly call: ServerDuplexStream<never, Message>,
+    private readonly call: ServerStream<never, Message>,
     /** The client has taken everything. */
     private readonly onEmpty: () => void,
   ) {

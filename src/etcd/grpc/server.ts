@@ -1,7 +1,7 @@
 // serveEtcd: listens for etcd clients. gRPC is loaded with the first connection: a store that nobody asks costs no memory for it.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { EtcdMember, ServiceContext } from './context.js';
-import type { EtcdServices, EtcdTls } from './services.js';
+import type { ConnectionKind, EtcdServices, EtcdTls } from './services.js';
 
 export interface ListenUrl {
   readonly secure: boolean;
@@ -12,6 +12,8 @@ export interface ListenUrl {
 export interface EtcdServerOptions extends Omit<ServiceContext, 'member'> {
   readonly name: string;
   readonly listen: readonly ListenUrl[];
+  /** Where there are only health and metrics, for whoever asks. */
+  readonly listenMetrics?: readonly ListenUrl[];
   /** What clients are told to connect to; as it listens by default. */
   readonly advertiseClientUrls?: readonly string[];
   /** Needed where a URL is secure. */
@@ -21,6 +23,7 @@ export interface EtcdServerOptions extends Omit<ServiceContext, 'member'> {
 export interface EtcdServer {
   /** As it listens: with the port that was chosen for port 0. */
   readonly urls: readonly string[];
+  readonly metricsUrls: readonly string[];
   /** Ends all calls and frees the ports. The store stays open. */
   close(): Promise<void>;
 }
@@ -53,9 +56,13 @@ export const urlText = ({ secure, host, port }: ListenUrl): string =>
 /** Resolves once all addresses are listened on; rejects with ListenError, with none left open. */
 export async function serveEtcd(options: EtcdServerOptions): Promise<EtcdServer> {
   const { listen, tls, log } = options;
+  const { listenMetrics = [] } = options;
+  if (listenMetrics.some(({ secure }) => secure))
+    throw new Error('metrics are served without TLS: give http URLs in --listen-metrics-urls');
   if (!tls && listen.some(({ secure }) => secure)) throw new Error('an https URL needs a certificate: give --cert-file and --key-file');
   const sockets = new Set<Socket>();
-  const opened: { readonly server: Server; readonly url: string }[] = [];
+  const opened: Listening[] = [];
+  const metrics: Listening[] = [];
   let services: Promise<EtcdServices> | undefined;
   let closed = false;
   const member = (): EtcdMember => ({
@@ -63,37 +70,44 @@ export async function serveEtcd(options: EtcdServerOptions): Promise<EtcdServer>
     clientUrls: options.advertiseClientUrls ?? opened.map(({ url }) => url),
   });
   const load = async () => new (await import('./services.js')).EtcdServices({ ...options, member: member() }, tls);
-  const accept = (socket: Socket, secure: boolean) => {
+  const accept = (socket: Socket, kind: ConnectionKind) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     // A client that goes away before it is served is no error of ours; from then on gRPC looks after it.
     socket.on('error', () => socket.destroy());
     services ??= load();
     services.then((ready) => {
-      if (!closed && !socket.destroyed) ready.accept(socket, secure);
+      if (!closed && !socket.destroyed) ready.accept(socket, kind);
     });
   };
   const close = async () => {
     closed = true;
-    const ends = opened.map(({ server }) => new Promise<void>((resolve) => server.close(() => resolve())));
+    const ends = [...opened, ...metrics].map(({ server }) => new Promise<void>((resolve) => server.close(() => resolve())));
     (await services)?.close();
     for (const socket of sockets) socket.destroy();
     await Promise.all(ends);
   };
   try {
-    for (const url of listen) opened.push(await listenOn(url, accept));
+    for (const url of listen) opened.push(await listenOn(url, (socket) => accept(socket, url.secure ? 'secure' : 'plain')));
+    for (const url of listenMetrics) metrics.push(await listenOn(url, (socket) => accept(socket, 'metrics')));
   } catch (error) {
     await close();
     throw error;
   }
-  const urls = opened.map(({ url }) => url);
-  log.info({ urls }, 'serving etcd clients');
-  return { urls, close };
+  const urlsOf = (all: readonly Listening[]) => all.map(({ url }) => url);
+  const [urls, metricsUrls] = [urlsOf(opened), urlsOf(metrics)];
+  log.info({ urls, ...(metricsUrls.length > 0 && { metricsUrls }) }, 'serving etcd clients');
+  return { urls, metricsUrls, close };
 }
 
-function listenOn(url: ListenUrl, accept: (socket: Socket, secure: boolean) => void) {
-  return new Promise<{ server: Server; url: string }>((resolve, reject) => {
-    const server = createServer({ noDelay: true }, (socket) => accept(socket, url.secure));
+interface Listening {
+  readonly server: Server;
+  readonly url: string;
+}
+
+function listenOn(url: ListenUrl, accept: (socket: Socket) => void) {
+  return new Promise<Listening>((resolve, reject) => {
+    const server = createServer({ noDelay: true }, accept);
     server.once('error', (error: NodeJS.ErrnoException) => reject(new ListenError(whyNot(url, error), error.code, { cause: error })));
     server.listen(url.port, url.host, () => {
       const { port } = server.address() as { port: number };

@@ -1,11 +1,15 @@
-// EtcdServices: the gRPC server of the store's services, fed with connections by whoever listens. Loaded with the first of them.
-import type { Duplex } from 'node:stream';
-import { type ConnectionInjector, Server, ServerCredentials, type UntypedHandleCall } from '@grpc/grpc-js';
+// EtcdServices: the store's gRPC services and HTTP endpoints, fed with connections by whoever listens. Loaded with the first of them.
+import { createServer as createHttpServer } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { EtcdError } from '../backend.js';
 import { REQUEST_BYTES_MAX } from '../transaction-check.js';
 import { authService } from './auth.js';
 import { clusterService } from './cluster.js';
-import { type ServiceContext, unaryHandlers } from './context.js';
+import { type ServiceContext, serviceError } from './context.js';
+import { GrpcServer } from './grpc-server.js';
+import { type HttpAnswer, HttpEndpoints } from './http-endpoints.js';
 import { kvService } from './kv.js';
 import { leaseKeepAlive, leaseService } from './lease.js';
 import { maintenanceService, snapshotHandler } from './maintenance.js';
@@ -14,11 +18,10 @@ import { type WatchStream, watchHandler } from './watch.js';
 
 /** etcd's allowance for what is around a request of the largest size. */
 const OVERHEAD_BYTES = 512 << 10;
-/** etcd's --grpc-keepalive-min-time, interval and time-out. */
-const KEEPALIVE = {
-  'grpc.keepalive_time_ms': 2 * 3600_000,
-  'grpc.keepalive_timeout_ms': 20_000,
-} as const;
+/** A dead client says nothing: its machine is asked, as often as etcd's --grpc-keepalive-interval has it. */
+const KEEPALIVE_MS = 2 * 3600_000;
+/** What an HTTP/2 connection begins with. */
+const HTTP2_PREFACE = 'PRI * HTTP/2.0';
 
 /** PEM, all three. */
 export interface EtcdTls {
@@ -28,46 +31,94 @@ export interface EtcdTls {
   readonly clientCa?: string;
 }
 
+/** How a connection begins: `metrics` is HTTP without TLS and without the store behind it. */
+export type ConnectionKind = 'plain' | 'secure' | 'metrics';
+
 export class EtcdServices {
-  readonly #server: Server;
+  readonly #grpc: GrpcServer;
+  readonly #endpoints: HttpEndpoints;
+  readonly #http;
+  readonly #tls: TlsServer | undefined;
   readonly #streams = new Set<WatchStream>();
-  readonly #secure: ConnectionInjector | undefined;
-  #plain: ConnectionInjector | undefined;
 
   constructor(context: ServiceContext, tls: EtcdTls | undefined) {
-    this.#server = new Server({ 'grpc.max_receive_message_length': REQUEST_BYTES_MAX + OVERHEAD_BYTES, ...KEEPALIVE });
+    this.#endpoints = new HttpEndpoints(context, () => this.#grpc);
+    this.#http = createHttpServer(async (request, response) => {
+      const { status, type, body } = await this.#answer(request.method!, request.url!);
+      response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
+    });
+    this.#grpc = new GrpcServer({
+      maxMessageBytes: REQUEST_BYTES_MAX + OVERHEAD_BYTES,
+      failure: (error) => serviceError(error, context.log),
+      other: (stream, headers) => void this.#answerHttp2(stream, headers[':method']!, headers[':path']!),
+    });
     const proto = loadEtcdProto();
-    const { log } = context;
-    const stream = (handle: unknown) => handle as UntypedHandleCall;
-    this.#server.addService(proto.KV, unaryHandlers(kvService(context), log));
-    this.#server.addService(proto.Lease, {
-      ...unaryHandlers(leaseService(context), log),
-      LeaseKeepAlive: stream(leaseKeepAlive(context)),
-    });
-    this.#server.addService(proto.Watch, { Watch: stream(watchHandler(context, this.#streams)) });
-    this.#server.addService(proto.Maintenance, {
-      ...unaryHandlers(maintenanceService(context), log),
-      Snapshot: stream(snapshotHandler(context)),
-    });
-    this.#server.addService(proto.Cluster, unaryHandlers(clusterService(context), log));
-    this.#server.addService(proto.Auth, unaryHandlers(authService(), log));
-    this.#secure = tls && this.#server.createConnectionInjector(credentialsOf(tls));
+    const add = (...[service, unary, streaming]: [keyof typeof proto, Parameters<GrpcServer['add']>[2], { [name: string]: unknown }?]) =>
+      this.#grpc.add(`etcdserverpb.${service}`, proto[service], unary, streaming);
+    add('KV', kvService(context));
+    add('Lease', leaseService(context), { LeaseKeepAlive: leaseKeepAlive(context) });
+    add('Watch', {}, { Watch: watchHandler(context, this.#streams) });
+    add('Maintenance', maintenanceService(context), { Snapshot: snapshotHandler(context) });
+    add('Cluster', clusterService(context));
+    add('Auth', authService());
+    this.#tls = tls && this.#tlsServer(tls);
   }
 
-  /** Takes over a connection that has been accepted, `secure`: it begins with a TLS handshake. */
-  accept(connection: Duplex, secure: boolean): void {
-    if (secure) this.#secure!.injectConnection(connection);
-    else (this.#plain ??= this.#server.createConnectionInjector(ServerCredentials.createInsecure())).injectConnection(connection);
+  /** Takes over a connection that has been accepted. */
+  accept(socket: Socket, kind: ConnectionKind): void {
+    socket.setKeepAlive(true, KEEPALIVE_MS);
+    if (kind === 'metrics') this.#http.emit('connection', socket);
+    else if (kind === 'secure') this.#tls!.emit('connection', socket);
+    else this.#tellApart(socket);
   }
 
   /** Ends all watches with a word, and every other call without. */
   close(): void {
     for (const stream of [...this.#streams]) stream.end(new EtcdError('UNAVAILABLE', 'etcdserver: server stopped'));
-    this.#server.forceShutdown();
+    this.#grpc.close();
+    this.#http.closeAllConnections();
   }
-}
 
-function credentialsOf({ cert, key, clientCa }: EtcdTls): ServerCredentials {
-  const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) };
-  return ServerCredentials.createSsl(clientCa ? Buffer.from(clientCa) : null, [pair], clientCa !== undefined);
+  /** Both kinds of clients speak first. */
+  #tellApart(socket: Socket): void {
+    socket.once('data', (first) => {
+      socket.pause();
+      socket.unshift(first);
+      if (first.toString('latin1', 0, HTTP2_PREFACE.length) === HTTP2_PREFACE.slice(0, first.length)) {
+        this.#grpc.accept(socket);
+        return;
+      }
+      this.#http.emit('connection', socket);
+      socket.resume();
+    });
+  }
+
+  #tlsServer({ cert, key, clientCa }: EtcdTls): TlsServer {
+    const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
+    const server = createTlsServer({ cert, key, ...clients, ALPNProtocols: ['h2', 'http/1.1'] });
+    server.on('secureConnection', (socket: TLSSocket) => {
+      // Whoever it was: from here on its end is noticed by what speaks with it.
+      socket.on('error', () => socket.destroy());
+      if (socket.alpnProtocol === 'http/1.1') this.#http.emit('connection', socket);
+      else if (socket.alpnProtocol === 'h2') this.#grpc.accept(socket);
+      else this.#tellApart(socket);
+    });
+    return server;
+  }
+
+  async #answer(method: string, url: string): Promise<HttpAnswer> {
+    try {
+      return await this.#endpoints.answer(method, url);
+    } catch (error) {
+      return { status: 500, type: 'text/plain; charset=utf-8', body: `${(error as Error).message}\n` };
+    }
+  }
+
+  async #answerHttp2(stream: ServerHttp2Stream, method: string, url: string): Promise<void> {
+    stream.on('error', () => {});
+    const { status, type, body } = await this.#answer(method, url);
+    if (stream.destroyed) return;
+    stream.respond({ ':status': status, 'content-type': type, 'content-length': Buffer.byteLength(body) });
+    stream.end(method === 'HEAD' ? undefined : body);
+  }
 }

@@ -1,18 +1,18 @@
 // The Watch service: streams of many watches each, made and cancelled by requests on the stream.
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Timer } from '../../apimachinery/clock.js';
 import type { Revision } from '../backend.js';
 import { currentRevision, headers, type ServiceContext, serviceError } from './context.js';
 import type { WatchCreateMessage, WatchMessage, WatchResponseMessage } from './messages.js';
 import { Outbox } from './outbox.js';
 import { ServedWatch } from './served-watch.js';
+import type { ServerStream } from './server-stream.js';
 
-/** How often watches that ask for it hear how far the store is while nothing happens to them: etcd's own interval. */
+/** etcd's own. */
 const PROGRESS_NOTIFY_INTERVAL_MS = 10 * 60_000;
 /** The id of responses that are about all watches of a stream, or none. */
 const ALL_WATCHES = '-1';
 
-type WatchCall = ServerDuplexStream<WatchMessage, WatchResponseMessage>;
+type WatchCall = ServerStream<WatchMessage, WatchResponseMessage>;
 
 /** Keeps the streams that are open in `streams`, so that they can be ended. */
 export function watchHandler(context: ServiceContext, streams: Set<WatchStream>): (call: WatchCall) => void {
@@ -40,19 +40,17 @@ export class WatchStream {
     private readonly call: WatchCall,
   ) {
     this.#header = headers(context.member);
-    this.#outbox = new Outbox(call as ServerDuplexStream<never, WatchResponseMessage>, () => this.#resumeAll());
+    this.#outbox = new Outbox(call as ServerStream<never, WatchResponseMessage>, () => this.#resumeAll());
     call.on('data', (message: WatchMessage) => {
       this.#last = this.#last.then(() => this.#handle(message)).catch((error: Error) => this.end(error));
     });
     call.on('end', () => void this.#last.then(() => this.#close() && call.end()));
-    call.on('cancelled', () => this.#close());
     call.on('close', () => this.#close());
-    call.on('error', () => this.#close());
   }
 
   /** Ends the stream with an error: the store is closed, or failed. */
   end(error: Error): void {
-    if (this.#close()) this.call.emit('error', serviceError(error, this.context.log));
+    if (this.#close()) this.call.fail(serviceError(error, this.context.log));
   }
 
   /** False when it was closed before. */
@@ -136,7 +134,8 @@ export class WatchStream {
   }
 
   #armNotify(): void {
-    this.#notifyTimer = this.context.clock.after(PROGRESS_NOTIFY_INTERVAL_MS, () => {
+    const { clock, progressNotifyInterval_ms: interval_ms = PROGRESS_NOTIFY_INTERVAL_MS } = this.context;
+    this.#notifyTimer = clock.after(interval_ms, () => {
       for (const watch of this.#watches.values()) if (watch.takeIdle()) watch.requestProgress();
       this.#armNotify();
     });
