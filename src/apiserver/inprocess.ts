@@ -2,7 +2,7 @@
 
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { KubeObject } from '../apimachinery/object.js';
-import { StatusError } from '../apimachinery/status.js';
+import { expired, StatusError } from '../apimachinery/status.js';
 import type { ApiRequest, Transport, WatchEvent } from '../client/client.js';
 import { GROUP_AUTHENTICATED } from '../kinds/wellknown.js';
 import { Exchange, type RequestBody, type Result } from './exchange.js';
@@ -121,6 +121,6 @@ class WatchQueue implements WatchSink {
     if (this.#events.length < this.#limit) {
       this.#events.push(event);
       this.#wake?.();
-    } else this.end();
+    } else this.end(expired('the watch fell too far behind: list again'));
   }
 }

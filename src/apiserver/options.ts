@@ -46,6 +46,8 @@ export interface ApiServer {
   listen(): Promise<{ readonly address: string; readonly port: number }>;
   /** Requests of `user` without sockets or encoding, through the same authorization, admission and storage. Usable before `listen`. */
   transport(user: UserInfo): Transport;
+  /** What its watch caches hold otherwise than the store, as of the same revision: a line a resource, none where all is well. */
+  inconsistencies(): Promise<readonly string[]>;
   /** Stops accepting, ends watches, lets requests under way finish (bounded), and frees the port. The backend stays open. */
   close(): Promise<void>;
 }

@@ -25,6 +25,7 @@ import { inProcessTransport } from './inprocess.js';
 import { Metrics } from './metrics/index.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
 import { Resources } from './resources.js';
+import { inconsistencyOf } from './storage/consistency.js';
 import { storedKind } from './storage/conversion.js';
 import { EventLeases } from './storage/event-leases.js';
 import { Storage } from './storage/storage.js';
@@ -68,12 +69,18 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       health.state = 'ready';
       return bound;
     },
+    async inconsistencies() {
+      const started = [...context.resources.all()].filter(({ cache }) => cache.started);
+      const found = await Promise.all(started.map(({ storage, cache }) => inconsistencyOf(storage, cache)));
+      return found.filter((each) => each !== undefined);
+    },
     async close() {
       health.state = 'stopping';
+      // Requests under way need all the rest until they are done.
+      await listener.close();
       await context.definitions.close();
       aggregation.close();
       context.resources.close();
-      await listener.close();
       context.webhooks.close();
       proxy.close();
     },

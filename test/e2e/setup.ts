@@ -1,8 +1,12 @@
 // Brings the shared cluster up with the command a person would use, and after the tests removes it and looks for what it left.
+// All the while, watches of every resource are held to what watches promise.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { httpsTransport } from '../../src/client/https.js';
+import { readKubeconfig } from '../../src/cluster/kubeconfig.js';
+import { WatchChecker } from '../suites/watch-checker.js';
 import { CLUSTER_FLAGS, layout, run, setup, UP_FLAGS } from './lab.js';
 
 declare module 'vitest' {
@@ -63,15 +67,35 @@ export default async function start(project: TestProject): Promise<() => Promise
   const up = await setup('up', ...UP_FLAGS, ...CLUSTER_FLAGS);
   // Without the cluster its addresses would lead out of this machine, so nothing may be sent to them.
   if (up.code !== 0) throw new Error(`bin/setup up failed:\n${up.stdout}${up.stderr}`);
+  const watches = await followWatches();
   project.provide('up', up);
   project.provide('home', home);
   return async () => {
+    const broken = await watches.stop();
     const end = await setup('clean', '--cluster', layout.name);
     const after = await traces();
     rmSync(home, { recursive: true, force: true });
     if (end.code !== 0) throw new Error(`clean failed: ${end.stderr}`);
     const left = after.filter((line) => !before.includes(line));
     if (left.length > 0) throw new Error(`clean left traces:\n${left.join('\n')}`);
+    if (broken.length > 0) throw new Error(`watches broke their promises:\n${broken.join('\n')}`);
+  };
+}
+
+/** Watches of every resource, for as long as the tests run. */
+async function followWatches(): Promise<{ stop(): Promise<readonly string[]> }> {
+  const { server, ca, cert, key } = await readKubeconfig(layout.kubeconfig);
+  const transport = httpsTransport({ server, ca, cert, key });
+  const checker = await WatchChecker.start(transport);
+  return {
+    async stop() {
+      const problems = await checker.stop();
+      console.log(
+        `followed ${checker.events} events of all resources: ${problems.length === 0 ? 'in order, none missing, none twice' : 'broken'}`,
+      );
+      transport.close();
+      return problems;
+    },
   };
 }
 

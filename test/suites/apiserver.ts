@@ -64,9 +64,11 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
     dir,
     client: new ApiClient(server.transport(ADMIN)),
     async stop() {
+      const inconsistent = await server.inconsistencies();
       await server.close();
       await backend.close();
       rmSync(dir, { recursive: true, force: true });
+      if (inconsistent.length > 0) throw new Error(`watch caches are not what the store is:\n${inconsistent.join('\n')}`);
     },
   };
 }

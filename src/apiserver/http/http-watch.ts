@@ -1,5 +1,6 @@
 // HttpWatch: one watch on its way to one HTTP client, which may be slower than the events come.
-import type { StatusError } from '../../apimachinery/status.js';
+import type { Clock } from '../../apimachinery/clock.js';
+import { expired, type StatusError } from '../../apimachinery/status.js';
 import type { EventView } from '../storage/cache-event.js';
 import type { WatchSink } from '../storage/watch-cache.js';
 import type { EventEncoder } from './encode-events.js';
@@ -12,8 +13,10 @@ export interface ByteSink {
   destroy(): unknown;
 }
 
-/** Events that wait for a slow client; one that falls behind further is cut off and starts again from what it has seen. */
+/** Events that wait for a slow client; one that falls behind further is cut off with 410, and lists again. */
 const MAX_QUEUED_EVENTS = 10_000;
+/** How long a client that was cut off may take to read that it was. */
+const CUT_OFF_MS = 30_000;
 /** The state that a watch starts with is written in pieces of about this size. */
 const CHUNK_BYTES = 64 * 1024;
 
@@ -28,6 +31,7 @@ export class HttpWatch implements WatchSink {
   constructor(
     private readonly out: ByteSink,
     private readonly encoder: EventEncoder,
+    private readonly clock: Clock,
     private readonly counter: { events: number; bytes: number } = { events: 0, bytes: 0 },
   ) {}
 
@@ -66,13 +70,20 @@ export class HttpWatch implements WatchSink {
 
   #push(frame: Buffer): void {
     if (this.#closed || this.#ending) return;
-    if (this.#queue.length >= MAX_QUEUED_EVENTS) {
-      this.close();
-      this.out.destroy();
-      return;
+    if (this.#queue.length >= MAX_QUEUED_EVENTS) this.#cutOff();
+    else {
+      this.#queue.push(frame);
+      this.#pump();
     }
-    this.#queue.push(frame);
-    this.#pump();
+  }
+
+  /** What waits is let go of; the client learns why the stream ends if it ever reads on. */
+  #cutOff(): void {
+    this.#initial = [];
+    this.#nextInitial = 0;
+    this.#queue = [];
+    this.clock.after(CUT_OFF_MS, () => this.out.destroy());
+    this.end(expired('the watch fell too far behind: list again'));
   }
 
   #pump(): void {

@@ -30,6 +30,8 @@ const MAX_STREAMS = 1000;
 const IDLE_SESSION_MS = 180_000;
 /** How long requests under way may take to finish when the server stops. */
 const DRAIN_TIMEOUT_MS = 5000;
+/** How long its last bytes may take to leave. */
+const LINGER_MS = 500;
 
 type RawRequest = Http2ServerRequest;
 /** Both versions' answers have it; the types only know HTTP/1.1's. */
@@ -41,6 +43,7 @@ export class Listener {
   readonly #tunnels: Tunnels;
   readonly #sockets = new Set<TLSSocket>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #watches = new Set<HttpWatch>();
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
   #closing = false;
@@ -115,19 +118,32 @@ export class Listener {
     return { address, port: bound };
   }
 
-  /** Stops accepting, lets requests under way finish within a bound, then ends every connection. */
+  /** Refuses new requests, ends watches, lets requests under way finish within a bound, then ends every connection. */
   async close(): Promise<void> {
     this.#closing = true;
-    const closed = this.#app.close();
     this.#tunnels.close();
+    for (const watch of this.#watches) watch.end();
     for (const session of this.#sessions) session.close();
     await this.#idle();
-    for (const socket of this.#sockets) socket.destroy();
+    // Not before: it cuts connections of HTTP/1.1 whose last bytes are still on their way.
+    const closed = this.#app.close();
+    // A session of HTTP/2 ends its socket itself once its last frame is out.
+    for (const socket of this.#sockets) if (socket.alpnProtocol !== 'h2') socket.destroySoon();
+    // A client that does not take what is written is not waited for.
+    const linger = this.context.clock.after(LINGER_MS, () => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
     await closed;
+    linger.cancel();
   }
 
+  get #busy(): boolean {
+    return this.#inFlight > 0 || this.#watches.size > 0;
+  }
+
+  /** When every request is answered and every watch's last byte is on its way. */
   #idle(): Promise<void> {
-    if (this.#inFlight === 0) return Promise.resolve();
+    if (!this.#busy) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.context.clock.after(DRAIN_TIMEOUT_MS, resolve);
       this.#onIdle = () => {
@@ -135,6 +151,10 @@ export class Listener {
         resolve();
       };
     });
+  }
+
+  #finished(): void {
+    if (!this.#busy) this.#onIdle?.();
   }
 
   async #handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -153,7 +173,7 @@ export class Listener {
     } finally {
       done();
       this.#inFlight--;
-      if (this.#inFlight === 0) this.#onIdle?.();
+      this.#finished();
     }
   }
 
@@ -216,14 +236,18 @@ export class Listener {
     raw.flushHeaders();
     const { kind } = result.resource;
     const ended = this.metrics.longRunning(exchange, kind, 200);
-    const sink = new HttpWatch(raw, encoder, this.metrics.watchEvents(kind));
+    const sink = new HttpWatch(raw, encoder, clock, this.metrics.watchEvents(kind));
     const stop = openWatch(result, sink, clock, random.next());
+    this.#watches.add(sink);
     raw.on('error', () => raw.destroy());
     raw.once('close', () => {
       ended();
       stop();
       sink.close();
+      this.#watches.delete(sink);
+      this.#finished();
     });
+    if (this.#closing) sink.end();
   }
 
   async #upgrade(request: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {

@@ -86,6 +86,11 @@ export class WatchCache {
     return this.#watch && this.#objects.size;
   }
 
+  /** Whether it follows the store. */
+  get started(): boolean {
+    return this.#watch !== undefined;
+  }
+
   get watcherCount(): number {
     return this.#watchers.size;
   }

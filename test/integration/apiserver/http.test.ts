@@ -1,6 +1,6 @@
 // The API server on the wire: users, limits, HTTP/1.1 and HTTP/2, watches as streams, and tunnels to a kubelet.
 import { createHash } from 'node:crypto';
-import { connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import { createServer, type RequestOptions, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
 import { makeAuthority, makeCertificate, makeKey, publicKeyOf } from '../../../src/client/certificates.js';
+import { createMemoryBackend } from '../../../src/etcd/memory.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
@@ -314,6 +315,46 @@ describe('a kubelet', () => {
 const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 describe('stopping', () => {
+  it('lets requests in flight finish and watches end in good order, over HTTP/1.1 and HTTP/2', async () => {
+    const backend = await createMemoryBackend({ clock: systemClock });
+    const txn = backend.txn.bind(backend);
+    const waiting: (() => void)[] = [];
+    const [held, release] = [new Held(2), new Held(1)];
+    backend.txn = async (request) => {
+      if (!request.success.some((operation) => operation.type === 'put' && operation.key.startsWith('/registry/configmaps/default/slow')))
+        return txn(request);
+      held.count();
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return txn(request);
+    };
+    const other = await startTestServer({ backend });
+    const { ca, admin } = other.pki;
+    const tls = { ca: ca.cert, ...admin };
+    const body = (name: string) => JSON.stringify({ metadata: { name } });
+    const path = '/api/v1/namespaces/default/configmaps';
+
+    const watch1 = endOfHttp1(request(`${other.url}${path}?watch=1`, { ...tls, agent: false }), () => release.count());
+    const create1 = endOfHttp1(
+      request(`${other.url}${path}`, { ...tls, method: 'POST', agent: false, headers: { 'content-type': 'application/json' } }),
+      undefined,
+      body('slow-1'),
+    );
+    const session = connectHttp2(other.url, tls);
+    const watch2 = session.request({ ':path': `${path}?watch=1` });
+    const watched2 = endOfHttp2(watch2);
+    const create2 = endOfHttp2(session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/json' }), body('slow-2'));
+    await Promise.all([held.reached, release.reached, new Promise((resolve) => watch2.once('response', resolve))]);
+
+    const stopped = other.stop();
+    expect(await watched2).toEqual({ status: 200, clean: true });
+    expect(await watch1).toEqual({ status: 200, clean: true });
+    for (const go of waiting) go();
+    expect(await create1).toEqual({ status: 201, clean: true });
+    expect(await create2).toEqual({ status: 201, clean: true });
+    await stopped;
+    session.destroy();
+  });
+
   it('ends watches, finishes requests, and frees the port for the next', async () => {
     const other = await startTestServer();
     const port = Number(new URL(other.url).port);
@@ -332,3 +373,52 @@ describe('stopping', () => {
     await next.stop();
   });
 });
+
+/** Resolves when it has been counted so often. */
+class Held {
+  readonly reached: Promise<void>;
+  #resolve!: () => void;
+  constructor(private left: number) {
+    this.reached = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+  count(): void {
+    if (--this.left === 0) this.#resolve();
+  }
+}
+
+interface End {
+  readonly status: number;
+  /** The last byte came, not a reset. */
+  readonly clean: boolean;
+}
+
+function endOfHttp1(outgoing: ReturnType<typeof request>, onResponse?: () => void, body?: string): Promise<End> {
+  return new Promise((resolve, reject) => {
+    outgoing.on('error', reject);
+    outgoing.on('response', (response) => {
+      onResponse?.();
+      response.resume();
+      response.on('error', () => {});
+      response.on('close', () => resolve({ status: response.statusCode!, clean: response.complete }));
+    });
+    outgoing.end(body);
+  });
+}
+
+function endOfHttp2(stream: ClientHttp2Stream, body?: string): Promise<End> {
+  return new Promise((resolve) => {
+    let [status, ended] = [0, false];
+    stream.on('response', (headers) => {
+      status = Number(headers[':status']);
+    });
+    stream.on('end', () => {
+      ended = true;
+    });
+    stream.on('error', () => {});
+    stream.on('close', () => resolve({ status, clean: ended && stream.rstCode === 0 }));
+    stream.resume();
+    stream.end(body);
+  });
+}

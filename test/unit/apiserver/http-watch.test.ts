@@ -9,6 +9,7 @@ import type { Resource } from '../../../src/apiserver/resources.js';
 import { EventView } from '../../../src/apiserver/storage/cache-event.js';
 import { ObjectCodec } from '../../../src/apiserver/storage/stored.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
+import { ManualClock } from '../client/fakes.js';
 
 class Client implements ByteSink {
   text = '';
@@ -45,8 +46,8 @@ class Client implements ByteSink {
 const codec = new ObjectCodec(configMaps);
 const view = (name: string, revision: number) =>
   new EventView('ADDED', codec.decode(codec.encode({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } } as KubeObject), revision));
-const watchOf = (client: Client, form: ConstructorParameters<typeof EventEncoder>[1] = JSON_FORM) =>
-  new HttpWatch(client, new EventEncoder({ kind: configMaps } as unknown as Resource, form, () => 0));
+const watchOf = (client: Client, form: ConstructorParameters<typeof EventEncoder>[1] = JSON_FORM, clock = new ManualClock()) =>
+  new HttpWatch(client, new EventEncoder({ kind: configMaps } as unknown as Resource, form, () => 0), clock);
 
 describe('a watch over HTTP', () => {
   it('sends the state it starts from, then bookmark, events and end, in order', () => {
@@ -79,13 +80,28 @@ describe('a watch over HTTP', () => {
     expect(client.events.map(({ object }) => object.metadata.name)).toEqual(Array.from({ length: 100 }, (_, i) => `x${i + 1}`));
   });
 
-  it('cuts off a client that falls too far behind', () => {
+  it('cuts off a client that falls too far behind, and tells it why if it reads on', () => {
     const client = new Client();
     client.slow = true;
     const watch = watchOf(client);
     watch.start([]);
     const event = view('x', 1);
     for (let i = 0; i < 10_002; i++) watch.event(event);
+    client.slow = false;
+    client.drain();
+    expect(client.events).toMatchObject([{ type: 'ADDED' }, { type: 'ERROR', object: { code: 410, reason: 'Expired' } }]);
+    expect(client.ended).toBe(true);
+  });
+
+  it('does not keep a client for ever that was cut off and does not read', async () => {
+    const client = new Client();
+    client.slow = true;
+    const clock = new ManualClock();
+    const watch = watchOf(client, JSON_FORM, clock);
+    watch.start([]);
+    const event = view('x', 1);
+    for (let i = 0; i < 10_002; i++) watch.event(event);
+    await clock.advance(30_000);
     expect(client.destroyed).toBe(true);
   });
 
