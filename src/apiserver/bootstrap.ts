@@ -11,6 +11,7 @@ import { namespaces } from '../kinds/core/namespace.js';
 import { services } from '../kinds/core/service.js';
 import type { Kind } from '../kinds/define.js';
 import { endpointSlices } from '../kinds/discovery/endpointslice.js';
+import { priorityClasses, SYSTEM_PRIORITIES } from '../kinds/scheduling/priorityclass.js';
 import type { ConfigMap, Endpoints, Service } from '../kinds/types/core_v1.js';
 import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
 import {
@@ -26,6 +27,10 @@ import type { ApiServerOptions } from './options.js';
 /** The common name of front proxies' certificates. */
 export const FRONT_PROXY = 'front-proxy-client';
 const NAMESPACES = [NAMESPACE_SYSTEM, NAMESPACE_DEFAULT, NAMESPACE_PUBLIC, NAMESPACE_NODE_LEASE];
+const PRIORITY_TEXTS: { readonly [name: string]: string } = {
+  'system-cluster-critical': 'For pods that the cluster cannot do without, on whichever node they are.',
+  'system-node-critical': 'For pods that their node cannot do without.',
+};
 const API_SERVICE = { namespace: NAMESPACE_DEFAULT, name: 'kubernetes' };
 const API_PORT_NAME = 'https';
 /** Where in the service range the two well-known addresses are. */
@@ -42,6 +47,9 @@ export interface BootstrapOptions {
 /** Makes what is missing; before requests are served, so that nobody else takes the well-known addresses. */
 export async function bootstrap(client: Client, { serviceCidr, port }: Omit<BootstrapOptions, 'advertiseAddress'>): Promise<void> {
   for (const name of NAMESPACES) await ensure(client, namespaces, { metadata: { name } });
+  for (const [name, value] of Object.entries(SYSTEM_PRIORITIES)) {
+    await ensure(client, priorityClasses, { metadata: { name }, value, description: PRIORITY_TEXTS[name] ?? '' });
+  }
   const { base } = requireCidr(serviceCidr);
   await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
   await ensure(client, services, dnsService(ipv4(base + DNS_OFFSET)));

@@ -37,6 +37,8 @@ export interface ApiServerOptions {
   readonly defaultNotReadyTolerationSeconds?: number;
   /** `--default-unreachable-toleration-seconds`; 300 if absent. */
   readonly defaultUnreachableTolerationSeconds?: number;
+  /** `--enable-admission-plugins`: names of plugins that are not on by default. */
+  readonly enableAdmissionPlugins?: readonly string[];
   /** `--disable-admission-plugins`: names of plugins that are on by default. */
   readonly disableAdmissionPlugins?: readonly string[];
 }

@@ -4,7 +4,7 @@ import { events } from '../kinds/core/event.js';
 import { kinds, schemas } from '../kinds/index.js';
 import { GROUP_MASTERS, PORT_API } from '../kinds/wellknown.js';
 import { Admission, type AdmissionPlugin } from './admission/admission.js';
-import { admissionPlugins } from './admission/index.js';
+import { admissionPlugins, optionalPlugins } from './admission/index.js';
 import { Aggregation } from './aggregation/index.js';
 import { Authorizer } from './authorization/authorizer.js';
 import { reconcileDefaultPolicy } from './authorization/default-policy.js';
@@ -87,10 +87,20 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
 }
 
-function enabledPlugins({ disableAdmissionPlugins: disabled = [] }: ApiServerOptions): readonly AdmissionPlugin[] {
-  const unknown = disabled.filter((name) => !admissionPlugins.some((plugin) => plugin.name === name));
-  if (unknown.length > 0) throw new Error(`--disable-admission-plugins: there is no plugin ${unknown.join(', ')}`);
-  return admissionPlugins.filter(({ name }) => !disabled.includes(name));
+function enabledPlugins({
+  enableAdmissionPlugins: enabled = [],
+  disableAdmissionPlugins: disabled = [],
+}: ApiServerOptions): readonly AdmissionPlugin[] {
+  for (const [flag, names] of [
+    ['enable', enabled],
+    ['disable', disabled],
+  ] as const) {
+    const unknown = names.filter((name) => !admissionPlugins.some((plugin) => plugin.name === name));
+    if (unknown.length > 0) throw new Error(`--${flag}-admission-plugins: there is no plugin ${unknown.join(', ')}`);
+  }
+  return admissionPlugins.filter(
+    (plugin) => !disabled.includes(plugin.name) && (!optionalPlugins.includes(plugin) || enabled.includes(plugin.name)),
+  );
 }
 
 function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {

@@ -22,6 +22,7 @@ export interface ApiServerFlags {
   readonly etcdKeyfile?: string;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
+  readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
   readonly v: number;
 }
@@ -41,6 +42,7 @@ export function withApiServerFlags(command: Command): Command {
     .option('--etcd-keyfile <file>', 'key of that certificate')
     .option('--default-not-ready-toleration-seconds <n>', 'how long pods stay on a node that is not ready', seconds, 300)
     .option('--default-unreachable-toleration-seconds <n>', 'how long pods stay on a node that cannot be reached', seconds, 300)
+    .option('--enable-admission-plugins <names>', 'admission plugins to have besides the usual ones, with commas between', list, [])
     .option('--disable-admission-plugins <names>', 'admission plugins to leave out, with commas between', list, [])
     .option('-v, --v <level>', 'verbosity of the log, 0 to 10', verbosity, 0);
 }
@@ -63,6 +65,7 @@ export function apiServerSetup(flags: ApiServerFlags): Omit<ApiServerSetup, 'adv
     nodePorts: flags.serviceNodePortRange,
     defaultNotReadyTolerationSeconds: flags.defaultNotReadyTolerationSeconds,
     defaultUnreachableTolerationSeconds: flags.defaultUnreachableTolerationSeconds,
+    enableAdmissionPlugins: flags.enableAdmissionPlugins,
     disableAdmissionPlugins: flags.disableAdmissionPlugins,
     clock: systemClock,
     random: systemRandom,

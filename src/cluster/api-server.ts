@@ -25,6 +25,7 @@ export interface ApiServerSetup {
   readonly nodePorts: { readonly min: number; readonly max: number };
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
+  readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
@@ -107,6 +108,7 @@ export function makeApiServer(options: ApiServerSetup, backend: Backend, identit
     advertiseAddress,
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
     defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
+    enableAdmissionPlugins: options.enableAdmissionPlugins,
     disableAdmissionPlugins: options.disableAdmissionPlugins,
   });
 }

@@ -8,6 +8,7 @@ import type { NamedRuleWithOperations } from '../../kinds/types/admissionregistr
 import type { ApiContext } from '../context.js';
 import type { Resource } from '../resources.js';
 import type { AdmissionRequest } from './admission.js';
+import { lookUp } from './lookup.js';
 
 export interface MatchCriteria {
   readonly rules: readonly NamedRuleWithOperations[];
@@ -64,14 +65,8 @@ function selectsEither(selector: Selector, object: KubeObject | undefined, old: 
   return [object, old].some((each) => each?.metadata && selector.matches(each.metadata.labels));
 }
 
-export async function findNamespace({ resources }: ApiContext, name: string): Promise<KubeObject | undefined> {
-  const { cache, storage } = resources.of(namespaces);
-  await cache.ready();
-  return (cache.get(storage.key({ name })) ?? (await storage.get({ name })))?.object;
-}
-
 async function namespaceLabels(context: ApiContext, name: string): Promise<Labels | undefined> {
-  const namespace = await findNamespace(context, name);
+  const namespace = await lookUp(context, namespaces, { name });
   if (!namespace) throw notFound(namespaces.groupResource, name);
   return namespace.metadata.labels;
 }

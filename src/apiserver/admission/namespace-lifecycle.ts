@@ -2,10 +2,9 @@
 import type { KubeObject } from '../../apimachinery/object.js';
 import { forbiddenRequest, notFound, StatusError } from '../../apimachinery/status.js';
 import { namespaces } from '../../kinds/core/namespace.js';
-import type { Namespace } from '../../kinds/types/core_v1.js';
 import { NAMESPACE_DEFAULT, NAMESPACE_PUBLIC, NAMESPACE_SYSTEM } from '../../kinds/wellknown.js';
-import type { ApiContext } from '../context.js';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from './admission.js';
+import { lookUp } from './lookup.js';
 
 const IMMORTAL: readonly string[] = [NAMESPACE_DEFAULT, NAMESPACE_SYSTEM, NAMESPACE_PUBLIC];
 
@@ -15,7 +14,7 @@ export const namespaceLifecycle: AdmissionPlugin = {
   async admit(request, object, context) {
     if (request.operation === 'DELETE') return refuseImmortal(request);
     if (request.namespace === undefined || !request.resource.kind.namespaced || isReview(request)) return;
-    const namespace = await find(context, request.namespace);
+    const namespace = await lookUp(context, namespaces, { name: request.namespace });
     if (!namespace) throw notFound(namespaces.groupResource, request.namespace);
     if (namespace.metadata.deletionTimestamp === undefined) return;
     throw terminating(request, object, request.namespace);
@@ -29,14 +28,6 @@ function refuseImmortal({ resource, name }: AdmissionRequest): void {
   if (resource.kind === namespaces && IMMORTAL.includes(name)) {
     throw forbiddenRequest(namespaces.groupResource, name, 'this namespace may not be deleted');
   }
-}
-
-/** The cache may not have seen a namespace that was made a moment ago: then the store is asked. */
-async function find(context: ApiContext, name: string): Promise<Namespace | undefined> {
-  const { cache, storage } = context.resources.of(namespaces);
-  await cache.ready();
-  const stored = cache.get(storage.key({ name })) ?? (await storage.get({ name }));
-  return stored?.object as Namespace | undefined;
 }
 
 function terminating(request: AdmissionRequest, object: KubeObject | undefined, namespace: string): StatusError {

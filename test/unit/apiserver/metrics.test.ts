@@ -126,7 +126,10 @@ it('tells of the store, the objects and the process', async () => {
   const samples = await scrape();
   expect(samples.get('apiserver_storage_objects{resource="configmaps"}')).toBe((await api.client.list(configMaps)).items.length);
   expect(samples.get('apiserver_storage_objects{resource="deployments.apps"}')).toBe(0);
-  expect(samples.get('etcd_request_duration_seconds_count{operation="create",type="configmaps"}'), 'one of them refused').toBe(2);
+  expect(
+    samples.get('etcd_request_duration_seconds_count{operation="create",type="configmaps"}'),
+    'two, one of them refused, and how users are vouched for',
+  ).toBe(3);
   expect(samples.get('process_resident_memory_bytes{}')).toBeGreaterThan(10e6);
   expect(samples.get('process_open_fds{}')).toBeGreaterThan(3);
   expect(samples.get('process_start_time_seconds{}')! * 1000).toBeLessThan(Date.now());
