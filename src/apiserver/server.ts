@@ -28,7 +28,7 @@ import { Resources } from './resources.js';
 import { inconsistencyOf } from './storage/consistency.js';
 import { storedKind } from './storage/conversion.js';
 import { EventLeases } from './storage/event-leases.js';
-import { Storage } from './storage/storage.js';
+import { type KeyState, Storage } from './storage/storage.js';
 import { Turns } from './storage/turns.js';
 import { WatchCache } from './storage/watch-cache.js';
 import { Webhooks } from './webhooks/index.js';
@@ -107,7 +107,7 @@ function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {
   const { backend, clock, random } = options;
   const log = options.log.child({ component: 'apiserver' });
   const leases = new EventLeases(backend, clock);
-  const turns = new Turns(clock);
+  const turns = new Turns<KeyState>(clock);
   const resources = new Resources({
     kinds,
     schemas,

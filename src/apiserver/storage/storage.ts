@@ -17,7 +17,7 @@ import type { Claim } from '../extensions/extension.js';
 import { type Awaitable, type Conversion, conversionOf, storedKind } from './conversion.js';
 import type { EventLeases } from './event-leases.js';
 import { ObjectCodec, type StoredObject } from './stored.js';
-import type { Turns } from './turns.js';
+import type { Turn, Turns } from './turns.js';
 
 /** A write loses its race only to a write that won; a caller that lost this often is told to come back. */
 const MAX_WRITE_ATTEMPTS = 64;
@@ -56,7 +56,7 @@ export class Storage {
   constructor(
     readonly kind: AnyKind,
     private readonly backend: Pick<Backend, 'range' | 'txn'>,
-    private readonly turns: Turns,
+    private readonly turns: Turns<KeyState>,
     /** For kinds whose objects expire by themselves. */
     private readonly leases: EventLeases | undefined,
     /** Absent: objects are kept as they are served. */
@@ -151,60 +151,92 @@ export class Storage {
   async change(name: ObjectName, change: MakeChange): Promise<Changed> {
     const key = this.key(name);
     // Who comes alone need not wait for anybody, not even for one who waits for what this changes.
-    const alone = this.turns.busy(key) ? undefined : await this.#attempt(name, key, change);
-    if (alone) return alone;
-    const end = await this.turns.take(key);
-    try {
-      for (let attempt = 0; attempt < MAX_WRITE_ATTEMPTS; attempt++) {
-        const changed = await this.#attempt(name, key, change);
+    let turn = this.turns.busy(key) ? this.turns.enter(key) : undefined;
+    for (let attempt = 0; attempt < MAX_WRITE_ATTEMPTS; attempt++) {
+      try {
+        const before = await turn?.before;
+        // Who has lost a race looks at what is stored: what the one before builds on may never have got there.
+        if (attempt > 0) await before?.written;
+        const state = before && attempt === 0 ? before : await this.#stored(name, key);
+        const changed = await this.#attempt(key, state, change, turn);
         if (changed) return changed;
+      } finally {
+        turn?.leave();
       }
-    } finally {
-      end();
+      turn = this.turns.enter(key);
     }
     throw conflict(this.groupResource, name.name);
   }
 
-  /** Undefined where another write came between. */
-  async #attempt(name: ObjectName, key: string, change: MakeChange): Promise<Changed | undefined> {
+  async #stored({ name }: ObjectName, key: string): Promise<KeyState> {
     const { kvs } = await this.backend.range({ key });
     const kv = kvs[0];
-    if (!kv) throw notFound(this.groupResource, name.name);
-    const current = await this.#decode(kv.value, kv.modRevision);
-    const wanted = await change(current);
-    if (wanted.type === 'keep') return { object: current, deleted: false };
-    return wanted.type === 'put' ? this.#put(key, kv, current, wanted) : this.#delete(key, kv, current, wanted.release ?? []);
+    if (!kv) throw notFound(this.groupResource, name);
+    return { object: await this.#decode(kv.value, kv.modRevision), value: kv.value, lease: kv.lease, unchanged: unchanged(kv) };
   }
 
-  async #put(
-    key: string,
-    kv: KeyValue,
-    current: StoredObject,
-    wanted: { object: KubeObject; claims?: ClaimChange },
-  ): Promise<Changed | undefined> {
+  /** Undefined where another write came between, or the one that this builds on failed. */
+  async #attempt(key: string, state: KeyState, change: MakeChange, turn: Turn<KeyState> | undefined): Promise<Changed | undefined> {
+    const wanted = await change(state.object);
+    if (wanted.type === 'keep') return kept(state);
+    if (wanted.type === 'delete') return this.#delete(key, state, wanted.release ?? []);
     const value = await this.#encode(wanted.object);
     // As upstream: a write that changes nothing is no write, so no revision and no event, unless it moves the object to the version that is stored now.
-    if (this.#codec.isCurrent(kv.value) && isSame(value, kv.value, wanted.object, current.object))
-      return { object: current, deleted: false };
-    const { take: taken, release } = wanted.claims ?? { take: [], release: [] };
+    if (this.#codec.isCurrent(state.value) && isSame(value, state.value, wanted.object, state.object.object)) return kept(state);
+    const mine = turn ?? (this.turns.busy(key) ? undefined : this.turns.enter(key));
+    try {
+      const writing = this.#put(key, state, value, wanted.claims ?? NO_CLAIMS);
+      mine?.pass({
+        object: this.#codec.pending(wanted.object),
+        value,
+        lease: state.lease,
+        unchanged: { key, target: 'value', result: '=', value },
+        written: writing.catch(() => undefined),
+      });
+      const object = await writing;
+      return object && { object, deleted: false };
+    } finally {
+      if (mine !== turn) mine?.leave();
+    }
+  }
+
+  async #put(key: string, state: KeyState, value: Uint8Array, { take: taken, release }: ClaimChange): Promise<StoredObject | undefined> {
     const { succeeded, revision, results } = await this.backend.txn({
-      compare: [unchanged(kv), ...taken.map((claim) => absent(claim.key))],
-      success: [{ type: 'put', key, value, lease: kv.lease }, ...taken.map((claim) => take(claim, key)), ...release.map(drop)],
+      compare: [state.unchanged, ...taken.map((claim) => absent(claim.key))],
+      success: [{ type: 'put', key, value, lease: state.lease }, ...taken.map((claim) => take(claim, key)), ...release.map(drop)],
       failure: taken.map((claim) => existence(claim.key)),
     });
-    if (succeeded) return { object: await this.#decode(value, revision), deleted: false };
+    if (succeeded) return this.#decode(value, revision);
     if (results.some((result) => countOf(result) > 0)) throw new ClaimTakenError(takenClaim(taken, results));
     return undefined;
   }
 
-  async #delete(key: string, kv: KeyValue, current: StoredObject, release: readonly Claim[]): Promise<Changed | undefined> {
+  async #delete(key: string, state: KeyState, release: readonly Claim[]): Promise<Changed | undefined> {
     const { succeeded } = await this.backend.txn({
-      compare: [unchanged(kv)],
+      compare: [state.unchanged],
       success: [{ type: 'delete', key }, ...release.map(drop)],
       failure: [],
     });
-    return succeeded ? { object: current, deleted: true } : undefined;
+    return succeeded ? { object: (await state.written) ?? state.object, deleted: true } : undefined;
   }
+}
+
+/** What a change begins with. */
+export interface KeyState {
+  readonly object: StoredObject;
+  readonly value: Uint8Array;
+  readonly lease: bigint;
+  /** Holds as long as nobody else has written. */
+  readonly unchanged: Compare;
+  /** Of a state that is on its way to the store: what becomes of it; undefined if it does not get there. */
+  readonly written?: Promise<StoredObject | undefined>;
+}
+
+const NO_CLAIMS: ClaimChange = { take: [], release: [] };
+
+async function kept({ object, written }: KeyState): Promise<Changed | undefined> {
+  const known = written ? await written : object;
+  return known && { object: known, deleted: false };
 }
 
 /** Also where only the order of fields is another: then both are as long. */

@@ -57,6 +57,11 @@ export class ObjectCodec {
     return value.length >= head.length && head.compare(value, 0, head.length) === 0;
   }
 
+  /** An object that is on its way to the store: what its revision will be is not known, and no client has seen it yet. */
+  pending(object: KubeObject): StoredObject {
+    return new StoredObject(this, undefined, 0, withRevision(object, 0));
+  }
+
   /** JSON with the resourceVersion in its place. */
   splice(value: Uint8Array, revision: number): Buffer {
     const head = this.#prefix;

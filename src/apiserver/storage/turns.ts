@@ -1,4 +1,5 @@
-// Turns: who wants to change the same key waits for the one before, rather than losing a race to it again and again.
+// Turns: who wants to change the same key comes after the one before, and starts from what that one makes of it, rather than losing a race
+// to it again and again.
 import type { Clock } from '../../apimachinery/clock.js';
 
 /**
@@ -7,9 +8,18 @@ import type { Clock } from '../../apimachinery/clock.js';
  */
 const MAX_WAIT_MS = 1000;
 
-export class Turns {
-  /** Of each key that somebody is at: resolves when the last who came is through. */
-  readonly #last = new Map<string, Promise<void>>();
+export interface Turn<State> {
+  /** Resolves when it is this one's turn, to what the one before passed on, if anything. */
+  readonly before: Promise<State | undefined>;
+  /** Lets the next one begin from `state`. */
+  pass(state: State): void;
+  /** The key is free again, unless another one has come. To be called in any case. */
+  leave(): void;
+}
+
+export class Turns<State> {
+  /** Of the last who came for each key: what it passes on. */
+  readonly #last = new Map<string, Promise<State | undefined>>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -18,27 +28,29 @@ export class Turns {
     return this.#last.has(key);
   }
 
-  /** Resolves when it is the caller's turn, to the function that ends it. */
-  async take(key: string): Promise<() => void> {
+  enter(key: string): Turn<State> {
     const before = this.#last.get(key);
-    let end = () => {};
-    const mine = new Promise<void>((resolve) => {
-      end = resolve;
+    let pass: (state: State | undefined) => void = () => {};
+    const mine = new Promise<State | undefined>((resolve) => {
+      pass = resolve;
     });
     this.#last.set(key, mine);
-    if (before) await this.#atMost(before);
-    return () => {
-      if (this.#last.get(key) === mine) this.#last.delete(key);
-      end();
+    return {
+      before: before ? this.#soon(before) : Promise.resolve(undefined),
+      pass,
+      leave: () => {
+        pass(undefined);
+        if (this.#last.get(key) === mine) this.#last.delete(key);
+      },
     };
   }
 
-  #atMost(before: Promise<void>): Promise<void> {
+  #soon(before: Promise<State | undefined>): Promise<State | undefined> {
     return new Promise((resolve) => {
-      const timer = this.clock.after(MAX_WAIT_MS, resolve);
-      void before.then(() => {
+      const timer = this.clock.after(MAX_WAIT_MS, () => resolve(undefined));
+      void before.then((state) => {
         timer.cancel();
-        resolve();
+        resolve(state);
       });
     });
   }
