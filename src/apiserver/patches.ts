@@ -17,6 +17,8 @@ export const MERGE_PATCH = 'application/merge-patch+json';
 export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
 export const APPLY_PATCH = 'application/apply-patch+yaml';
 export const PATCH_TYPES: readonly string[] = [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH];
+/** Of custom resources: without Go's types nothing says how to merge. */
+export const CUSTOM_PATCH_TYPES: readonly string[] = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH];
 
 export type Patch = (schema: ObjectSchema, document: JsonObject) => JsonObject;
 
@@ -64,8 +66,7 @@ export function readPatch(body: RequestBody): Patch {
   if (!isJsonObject(patch)) throw badRequest('the patch must be an object');
   if (type === MERGE_PATCH) return (_schema, document) => applyMergePatch(document, patch);
   return (schema, document) => {
-    // Without Go's types nothing says how to merge.
-    if (schema.custom) throw unsupportedMediaType([JSON_PATCH, MERGE_PATCH]);
+    if (schema.custom) throw unsupportedMediaType(CUSTOM_PATCH_TYPES);
     return applyStrategicMergePatch(schema, document, patch);
   };
 }

@@ -122,9 +122,9 @@ function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {
       ),
     cache: (storage) => new WatchCache(storage, backend, clock, log),
   });
-  const definitions = new CustomResourceDefinitions({ resources, backend, clock, log });
   const authorizer = new Authorizer(resources);
   const admission = new Admission(enabledPlugins(options));
   const webhooks = new Webhooks({ resources, clock, random });
+  const definitions = new CustomResourceDefinitions({ resources, backend, clock, random, log, client: webhooks.client });
   return { options, clock, random, log, resources, definitions, externalApis: new ExternalApis(), authorizer, admission, webhooks };
 }

@@ -7,7 +7,7 @@ import type { CustomResourceDefinition } from '../../kinds/types/apiextensions_v
 import { decideDeletion, isDeletionComplete } from '../deletion.js';
 import { Storage } from '../storage/storage.js';
 import { Turns } from '../storage/turns.js';
-import { customConversion, renameVersion } from './conversion.js';
+import { converterOf, customConversion } from './conversion.js';
 import type { DefinitionsParts } from './definitions.js';
 import { customKind } from './kind.js';
 import { isConditionTrue, withCondition } from './names.js';
@@ -65,13 +65,8 @@ export class Cleanup {
   #storageOf(definition: CustomResourceDefinition): Storage {
     const version = definition.spec.versions.find(({ storage }) => storage)!;
     const kind = customKind(definition, version);
-    return new Storage(
-      kind,
-      this.parts.backend,
-      new Turns(this.parts.clock),
-      undefined,
-      customConversion(definition, version, renameVersion),
-    );
+    const conversion = customConversion(definition, version, converterOf(definition, this.parts));
+    return new Storage(kind, this.parts.backend, new Turns(this.parts.clock), undefined, conversion);
   }
 
   /** Whether it is gone. */

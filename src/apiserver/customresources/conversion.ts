@@ -7,6 +7,7 @@ import type { JsonSchema } from '../../apimachinery/structural/schema.js';
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../../kinds/types/apiextensions_v1.js';
 import type { Awaitable, Conversion } from '../storage/conversion.js';
 import { schemaOf } from './kind.js';
+import { type WebhookConverterParts, webhookConverter } from './webhook-converter.js';
 
 /** Objects of the same resource as those of `apiVersion`, in the same order; they are the converter's to change. */
 export type Converter = (objects: readonly KubeObject[], apiVersion: string) => Awaitable<readonly KubeObject[]>;
@@ -14,6 +15,10 @@ export type Converter = (objects: readonly KubeObject[], apiVersion: string) => 
 /** Strategy None: versions differ in name only. */
 export const renameVersion: Converter = (objects, apiVersion) =>
   objects.map((object) => (object.apiVersion === apiVersion ? object : { ...object, apiVersion }));
+
+export function converterOf({ spec: { conversion } }: CustomResourceDefinition, parts: WebhookConverterParts): Converter {
+  return conversion?.strategy === 'Webhook' ? webhookConverter(parts, conversion.webhook!) : renameVersion;
+}
 
 /** Between the storage version and `version`. What is read is pruned and has its defaults, whenever it was written. */
 export function customConversion(

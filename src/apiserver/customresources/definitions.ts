@@ -15,14 +15,15 @@ import type { NewResource, Resource, Resources } from '../resources.js';
 import type { EventView } from '../storage/cache-event.js';
 import type { WatchSink } from '../storage/watch-cache.js';
 import { Cleanup } from './cleanup.js';
-import { customConversion, renameVersion } from './conversion.js';
+import { converterOf, customConversion } from './conversion.js';
 import { customKind, hasVersionRules, schemaOf } from './kind.js';
 import { isConditionTrue, reconcileStatus, takenNames } from './names.js';
+import type { WebhookConverterParts } from './webhook-converter.js';
 
 /** Before the definitions are read again after the store could not be read. */
 const RETRY_MS = 1000;
 
-export interface DefinitionsParts {
+export interface DefinitionsParts extends WebhookConverterParts {
   readonly resources: Resources;
   readonly backend: Backend;
   readonly clock: Clock;
@@ -188,7 +189,7 @@ export class CustomResourceDefinitions {
     return {
       kind,
       schema: customSchema(kind.schema, schema, this.parts.resources.schemas.get('meta.v1.ObjectMeta')),
-      conversion: customConversion(definition, version, renameVersion),
+      conversion: customConversion(definition, version, converterOf(definition, this.parts)),
       extension,
       openApi: schema as JsonObject,
     };

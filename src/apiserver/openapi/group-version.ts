@@ -1,5 +1,6 @@
 // What OpenAPI documents say of one group version: its paths, and the schemas of its kinds and of all that these refer to.
 import type { ObjectSchema, Schemas } from '../../apimachinery/schema.js';
+import { CUSTOM_PATCH_TYPES, PATCH_TYPES } from '../patches.js';
 import type { Resource } from '../resources.js';
 import { scaleSchema } from '../scale-schema.js';
 import type { SubresourceInfo } from '../subresources.js';
@@ -29,7 +30,10 @@ export function apiOf(resources: readonly Resource[], schemas: Schemas, descript
       const own = subresourceSchema(info, schemas);
       return own && components.ref(own, gvkOf(info.group, info.version, info.kind));
     };
-    Object.assign(paths, pathsOf(kind, { object, list, deleteOptions, status, subresource }));
+    Object.assign(
+      paths,
+      pathsOf(kind, { object, list, deleteOptions, status, subresource, patchTypes: openApi ? CUSTOM_PATCH_TYPES : PATCH_TYPES }),
+    );
   }
   return { paths, schemas: components.schemas };
 }

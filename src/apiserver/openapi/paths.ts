@@ -1,6 +1,5 @@
 // OpenAPI v3 paths: the operations of a resource, with their parameters, bodies and answers.
 import type { AnyKind } from '../../kinds/define.js';
-import { PATCH_TYPES } from '../patches.js';
 import { verbsOf } from '../resources.js';
 import { type SubresourceInfo, subresourcesOf } from '../subresources.js';
 import type { OpenApiSchema } from './schema.js';
@@ -11,6 +10,7 @@ export interface References {
   readonly list: OpenApiSchema;
   readonly deleteOptions: OpenApiSchema;
   readonly status: OpenApiSchema;
+  readonly patchTypes: readonly string[];
   /** Of the body and the answer of a subresource; undefined where it has none that documents know. */
   subresource(info: SubresourceInfo): OpenApiSchema | undefined;
 }
@@ -183,7 +183,7 @@ class Operations {
   }
 
   #write(verb: keyof typeof WRITE_CODES, action: string, schema: OpenApiSchema | undefined): Operation {
-    const patch = () => Object.fromEntries(PATCH_TYPES.map((type) => [type, { type: 'object' }]));
+    const patch = () => Object.fromEntries(this.references.patchTypes.map((type) => [type, { type: 'object' }]));
     const name = verb === 'update' ? 'replace' : verb;
     const body = verb === 'patch' ? patch() : schema && { '*/*': schema };
     const parameters = verb === 'patch' ? [...WRITE_PARAMETERS, FORCE] : WRITE_PARAMETERS;
