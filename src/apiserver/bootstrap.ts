@@ -22,6 +22,7 @@ import {
   NAMESPACE_SYSTEM,
   PORT_NODE_DNS,
 } from '../kinds/wellknown.js';
+import { bootstrapObjects } from './bootstrap-objects.js';
 import type { ApiServerOptions } from './options.js';
 
 /** The common name of front proxies' certificates. */
@@ -50,9 +51,10 @@ export async function bootstrap(client: Client, { serviceCidr, port }: Omit<Boot
   for (const [name, value] of Object.entries(SYSTEM_PRIORITIES)) {
     await ensure(client, priorityClasses, { metadata: { name }, value, description: PRIORITY_TEXTS[name] ?? '' });
   }
-  const { base } = requireCidr(serviceCidr);
+  const { base, text } = requireCidr(serviceCidr);
   await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
   await ensure(client, services, dnsService(ipv4(base + DNS_OFFSET)));
+  for (const { kind, object } of bootstrapObjects(text)) await ensure(client, kind, object);
 }
 
 /** Publishes where this server is, which may have changed since it last ran. */

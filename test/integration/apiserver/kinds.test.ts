@@ -1,0 +1,181 @@
+// Every kind that upstream serves, as kubectl lists it; and the kinds that kubectl can make, made and shown by it.
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { Kubectl } from '../../suites/kubectl.js';
+
+let api: TestServer;
+let kubectl: Kubectl;
+beforeAll(async () => {
+  api = await startTestServer();
+  kubectl = new Kubectl('1.35', api.kubeconfig, join(api.dir, 'home'));
+});
+afterAll(() => api?.stop());
+
+/** Name, short names, group and version, whether namespaced, kind, categories: as kubectl 1.35 lists them of upstream 1.35. */
+const RESOURCES = `
+bindings | | v1 | true | Binding |
+configmaps | cm | v1 | true | ConfigMap |
+endpoints | ep | v1 | true | Endpoints |
+events | ev | v1 | true | Event |
+limitranges | limits | v1 | true | LimitRange |
+namespaces | ns | v1 | false | Namespace |
+nodes | no | v1 | false | Node |
+persistentvolumeclaims | pvc | v1 | true | PersistentVolumeClaim |
+persistentvolumes | pv | v1 | false | PersistentVolume |
+pods | po | v1 | true | Pod | all
+podtemplates | | v1 | true | PodTemplate |
+replicationcontrollers | rc | v1 | true | ReplicationController | all
+resourcequotas | quota | v1 | true | ResourceQuota |
+secrets | | v1 | true | Secret |
+serviceaccounts | sa | v1 | true | ServiceAccount |
+services | svc | v1 | true | Service | all
+mutatingwebhookconfigurations | | admissionregistration.k8s.io/v1 | false | MutatingWebhookConfiguration | api-extensions
+validatingwebhookconfigurations | | admissionregistration.k8s.io/v1 | false | ValidatingWebhookConfiguration | api-extensions
+customresourcedefinitions | crd,crds | apiextensions.k8s.io/v1 | false | CustomResourceDefinition | api-extensions
+apiservices | | apiregistration.k8s.io/v1 | false | APIService | api-extensions
+controllerrevisions | | apps/v1 | true | ControllerRevision |
+daemonsets | ds | apps/v1 | true | DaemonSet | all
+deployments | deploy | apps/v1 | true | Deployment | all
+replicasets | rs | apps/v1 | true | ReplicaSet | all
+statefulsets | sts | apps/v1 | true | StatefulSet | all
+horizontalpodautoscalers | hpa | autoscaling/v2 | true | HorizontalPodAutoscaler | all
+cronjobs | cj | batch/v1 | true | CronJob | all
+jobs | | batch/v1 | true | Job | all
+certificatesigningrequests | csr | certificates.k8s.io/v1 | false | CertificateSigningRequest |
+leases | | coordination.k8s.io/v1 | true | Lease |
+endpointslices | | discovery.k8s.io/v1 | true | EndpointSlice |
+events | ev | events.k8s.io/v1 | true | Event |
+flowschemas | | flowcontrol.apiserver.k8s.io/v1 | false | FlowSchema |
+prioritylevelconfigurations | | flowcontrol.apiserver.k8s.io/v1 | false | PriorityLevelConfiguration |
+ingressclasses | | networking.k8s.io/v1 | false | IngressClass |
+ingresses | ing | networking.k8s.io/v1 | true | Ingress |
+ipaddresses | ip | networking.k8s.io/v1 | false | IPAddress |
+networkpolicies | netpol | networking.k8s.io/v1 | true | NetworkPolicy |
+servicecidrs | | networking.k8s.io/v1 | false | ServiceCIDR |
+runtimeclasses | | node.k8s.io/v1 | false | RuntimeClass |
+poddisruptionbudgets | pdb | policy/v1 | true | PodDisruptionBudget |
+clusterrolebindings | | rbac.authorization.k8s.io/v1 | false | ClusterRoleBinding |
+clusterroles | | rbac.authorization.k8s.io/v1 | false | ClusterRole |
+rolebindings | | rbac.authorization.k8s.io/v1 | true | RoleBinding |
+roles | | rbac.authorization.k8s.io/v1 | true | Role |
+deviceclasses | | resource.k8s.io/v1 | false | DeviceClass |
+resourceclaims | | resource.k8s.io/v1 | true | ResourceClaim |
+resourceclaimtemplates | | resource.k8s.io/v1 | true | ResourceClaimTemplate |
+resourceslices | | resource.k8s.io/v1 | false | ResourceSlice |
+priorityclasses | pc | scheduling.k8s.io/v1 | false | PriorityClass |
+csidrivers | | storage.k8s.io/v1 | false | CSIDriver |
+csinodes | | storage.k8s.io/v1 | false | CSINode |
+csistoragecapacities | | storage.k8s.io/v1 | true | CSIStorageCapacity |
+storageclasses | sc | storage.k8s.io/v1 | false | StorageClass |
+volumeattachments | | storage.k8s.io/v1 | false | VolumeAttachment |
+volumeattributesclasses | vac | storage.k8s.io/v1 | false | VolumeAttributesClass |`;
+
+const EVERY_VERB = 'create,delete,deletecollection,get,list,patch,update,watch';
+const CREATE_ONLY = ['bindings'];
+
+it('kubectl api-resources lists what upstream serves', async () => {
+  const rows = (await kubectl.ok(['api-resources', '-o', 'wide', '--no-headers', '--sort-by', 'name']))
+    .split('\n')
+    .map((line) => line.trimEnd().split(/\s+/).join(' '));
+  for (const row of RESOURCES.trim().split('\n')) {
+    const [name = '', shortNames, ...rest] = row.split('|').map((cell) => cell.trim());
+    const categories = rest.pop();
+    const verbs = CREATE_ONLY.includes(name) ? 'create' : EVERY_VERB;
+    expect(rows).toContain([name, shortNames, ...rest, verbs, categories].filter(Boolean).join(' '));
+  }
+});
+
+it('every cluster has the system’s priorities, flow schemas and range of addresses', async () => {
+  const rows = async (what: string) =>
+    (await kubectl.ok(['get', what, '--no-headers']))
+      .trim()
+      .split('\n')
+      .map((row) => row.split(/\s+/));
+  expect((await rows('pc')).map(([name, value]) => [name, value])).toEqual([
+    ['system-cluster-critical', '2000000000'],
+    ['system-node-critical', '2000001000'],
+  ]);
+  expect((await rows('flowschemas')).map(([name, level]) => [name, level])).toEqual([
+    ['catch-all', 'catch-all'],
+    ['exempt', 'exempt'],
+  ]);
+  expect((await rows('prioritylevelconfigurations')).map(([name, type, shares]) => [name, type, shares])).toEqual([
+    ['catch-all', 'Limited', '5'],
+    ['exempt', 'Exempt', '0'],
+  ]);
+  expect((await rows('servicecidrs'))[0]?.slice(0, 2)).toEqual(['kubernetes', '10.96.0.0/12']);
+});
+
+describe('kubectl makes and shows', () => {
+  it.each([
+    [
+      'job.batch/pi created',
+      ['create', 'job', 'pi', '--image=perl'],
+      ['get', 'job', 'pi'],
+      /^NAME +STATUS +COMPLETIONS +DURATION +AGE\npi +Running +0\/1 +\d+s\n$/,
+    ],
+    [
+      'cronjob.batch/nightly created',
+      ['create', 'cronjob', 'nightly', '--image=busybox', '--schedule=0 3 * * *'],
+      ['get', 'cj', 'nightly'],
+      /^NAME +SCHEDULE +TIMEZONE +SUSPEND +ACTIVE +LAST SCHEDULE +AGE\nnightly +0 3 \* \* \* +<none> +False +0 +<none> +\d+s\n$/,
+    ],
+    [
+      'job.batch/now created',
+      ['create', 'job', 'now', '--from=cronjob/nightly'],
+      ['describe', 'job', 'now'],
+      /Controlled By: +CronJob\/nightly/,
+    ],
+    [
+      'ingress.networking.k8s.io/web created',
+      ['create', 'ingress', 'web', '--class=nginx', '--rule=a.example.com/*=web:80,tls=cert'],
+      ['get', 'ing', 'web'],
+      /^NAME +CLASS +HOSTS +ADDRESS +PORTS +AGE\nweb +nginx +a\.example\.com +80, 443 +\d+s\n$/,
+    ],
+    [
+      'poddisruptionbudget.policy/web created',
+      ['create', 'pdb', 'web', '--selector=app=web', '--min-available=50%'],
+      ['get', 'pdb', 'web'],
+      /^NAME +MIN AVAILABLE +MAX UNAVAILABLE +ALLOWED DISRUPTIONS +AGE\nweb +50% +N\/A +0 +\d+s\n$/,
+    ],
+    [
+      'priorityclass.scheduling.k8s.io/high created',
+      ['create', 'priorityclass', 'high', '--value=1000'],
+      ['get', 'pc', 'high'],
+      /^NAME +VALUE +GLOBAL-DEFAULT +AGE +PREEMPTIONPOLICY\nhigh +1000 +false +\d+s +PreemptLowerPriority\n$/,
+    ],
+    [
+      'resourcequota/q created',
+      ['create', 'quota', 'q', '--hard=count/jobs.batch=3'],
+      ['get', 'quota', 'q', '-o', 'jsonpath={.spec.hard}'],
+      /"3"/,
+    ],
+    ['deployment.apps/web created', ['create', 'deployment', 'web', '--image=nginx'], ['get', 'deployment', 'web'], /^web +0\/1/m],
+    [
+      'horizontalpodautoscaler.autoscaling/web autoscaled',
+      ['autoscale', 'deployment', 'web', '--min=1', '--max=3', '--cpu=70%'],
+      ['get', 'hpa', 'web'],
+      /^NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nweb +Deployment\/web +cpu: <unknown>\/70% +1 +3 +0 +\d+s\n$/,
+    ],
+  ])('%s', async (said, create, show, shown) => {
+    expect(await kubectl.ok(create)).toContain(said);
+    expect(await kubectl.ok(show)).toMatch(shown);
+  });
+
+  it('an autoscaler of v1 and of v2, which are one', async () => {
+    const v1 = await kubectl.ok(['get', 'horizontalpodautoscalers.v1.autoscaling', 'web', '-o', 'json']);
+    expect(JSON.parse(v1)).toMatchObject({ apiVersion: 'autoscaling/v1', spec: { targetCPUUtilizationPercentage: 70 } });
+    const patch = JSON.stringify({ spec: { targetCPUUtilizationPercentage: 55 } });
+    await kubectl.ok(['patch', 'horizontalpodautoscalers.v1.autoscaling', 'web', '--type=merge', '-p', patch]);
+    const target = 'jsonpath={.spec.metrics[0].resource.target.averageUtilization}';
+    expect(await kubectl.ok(['get', 'hpa', 'web', '-o', target])).toBe('55');
+  });
+
+  it('what is refused, all at once', async () => {
+    const refused = await kubectl.fails(['create', 'cronjob', 'bad', '--image=busybox', '--schedule=61 * * *', '--restart=Always']);
+    const schedule = 'spec.schedule: Invalid value: "61 * * *": expected exactly 5 fields, found 4: [61 * * *]';
+    const policy = 'spec.jobTemplate.spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"';
+    expect(refused).toContain(`CronJob.batch "bad" is invalid: [${schedule}, ${policy}]`);
+  });
+});
