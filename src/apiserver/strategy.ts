@@ -76,7 +76,13 @@ export function restrict({ kind }: Resource, draft: Draft, old: KubeObject, subr
 /** What becomes of `old` when `draft` is written to it, or to its `subresource`. */
 export function prepareForUpdate(resource: Resource, draft: Draft, old: KubeObject, subresource: string | undefined): Draft {
   const next = restrict(resource, draft, old, subresource);
-  if (subresource !== undefined) return next;
+  if (subresource !== undefined) {
+    const isWritten = resource.kind.subresources?.writable?.[subresource] && tracksGeneration(resource);
+    if (isWritten && !isDeepStrictEqual(contentOf(next, resource), contentOf(old, resource))) {
+      next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    }
+    return next;
+  }
   resource.kind.prepareForUpdate?.(draft, old);
   if (tracksGeneration(resource) && !isDeepStrictEqual(contentOf(draft, resource), contentOf(old, resource))) {
     draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -87,7 +93,11 @@ export function prepareForUpdate(resource: Resource, draft: Draft, old: KubeObje
 /** Throws 422 with all that is wrong. A status write leaves the rest as it was stored, so only the status needs a look. */
 export function validateForUpdate(resource: Resource, object: KubeObject, old: KubeObject, subresource: string | undefined): void {
   if (subresource === 'status') refuse(resource, object, resource.kind.validateStatus?.(object, old) ?? []);
-  else refuse(resource, object, [...validateObjectMetaUpdate(object, old), ...(resource.kind.validate?.(object, old) ?? [])]);
+  else {
+    const { validateWritable, validate } = resource.kind;
+    const own = subresource === undefined ? undefined : validateWritable?.[subresource];
+    refuse(resource, object, [...validateObjectMetaUpdate(object, old), ...((own ?? validate)?.(object, old) ?? [])]);
+  }
 }
 
 function refuse(resource: Resource, object: KubeObject, errors: Parameters<typeof invalidObject>[3]): void {

@@ -162,7 +162,7 @@ async function prepare(context: ApiContext, request: UpdateRequest, current: Kub
   const draft = await request.draft(current);
   checkIdentity(resource, draft, name, current);
   if (request.trusted) return draft;
-  if (!subresource) resource.kind.defaults?.(draft);
+  if (!subresource || resource.kind.subresources?.writable?.[subresource]) resource.kind.defaults?.(draft);
   if (request.writer) await trackUpdate(context, resource, current, draft, restrict(resource, draft, current, subresource), request.writer);
   if (!request.validateView) await admit(context, admissionRequest(request, current), draft);
   resource.extension?.checkRights?.(draft as KubeObject, current, request.exchange.user, context);

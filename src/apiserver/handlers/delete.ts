@@ -19,7 +19,7 @@ import { listHandler } from './list.js';
 const COLLECTION_CONCURRENCY = 16;
 const OPTIONS_KIND = 'DeleteOptions';
 
-interface DeleteRequest {
+export interface DeleteRequest {
   readonly resource: Resource;
   readonly namespace: string | undefined;
   readonly name: string;

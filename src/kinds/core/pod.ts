@@ -2,9 +2,11 @@
 import { type FieldError, forbidden } from '../../apimachinery/field.js';
 import { defineKind } from '../define.js';
 import type { Pod } from '../types/core_v1.js';
+import { validateEphemeralContainers } from './ephemeral-containers.js';
 import { podBinding } from './pod-binding.js';
 import { podColumns } from './pod-columns.js';
 import { qosClassOf } from './pod-qos.js';
+import { validatePodResize } from './pod-resize.js';
 import { validatePodUpdate } from './pod-update.js';
 import { defaultPod } from './podspec-defaults.js';
 import { validatePodSpec } from './podspec-validation.js';
@@ -38,8 +40,10 @@ export const pods = defineKind<Pod>({
     'status.podIP': ({ status }) => status.podIP ?? status.podIPs?.[0]?.ip ?? '',
     'status.nominatedNodeName': ({ status }) => status.nominatedNodeName ?? '',
   },
+  validateWritable: { ephemeralcontainers: validateEphemeralContainers, resize: validatePodResize },
   subresources: {
     status: true,
+    writable: { ephemeralcontainers: ['spec.ephemeralContainers'], resize: ['spec.containers', 'spec.initContainers'] },
     actions: { binding: podBinding },
     connect: ['log', 'exec', 'attach', 'portforward', 'proxy'],
   },
