@@ -1,6 +1,7 @@
 // CelEnvironment: CEL as Kubernetes has it: types, variables, and expressions that are checked before they are run.
 import type * as Library from '@marcbachmann/cel-js';
 import { celEquals } from './equals.js';
+import { mendHas } from './has.js';
 import { registerFormats } from './libraries/formats.js';
 import { registerLists } from './libraries/lists.js';
 import { registerNetwork } from './libraries/network.js';
@@ -8,7 +9,8 @@ import { registerQuantities } from './libraries/quantities.js';
 import { registerSemver } from './libraries/semver.js';
 import { registerStrings } from './libraries/strings.js';
 import { registerUrls } from './libraries/urls.js';
-import { CostExceededError, instrument, MAX_COST_PER_CALL, metered, nodesOf } from './meter.js';
+import { CostExceededError, instrument, MAX_COST_PER_CALL, metered } from './meter.js';
+import { nodesOf } from './nodes.js';
 
 /** What is wrong with an expression, before it is ever run. */
 export class CelCompileError extends Error {
@@ -44,6 +46,8 @@ export class CelEnvironment {
 
   static base(library: typeof Library): CelEnvironment {
     const native = new library.Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true });
+    // What is no plain value may be compared with null, which it never is.
+    for (const type of NULLABLE) native.registerOperator(`${type} == null`, () => false);
     for (const register of LIBRARIES) register(native, library);
     return new CelEnvironment(library, native);
   }
@@ -66,6 +70,7 @@ export class CelEnvironment {
     };
     this.native.registerType(name, { ctor: Message, fields });
     this.native.registerOperator(`${name} == ${name}`, celEquals);
+    this.native.registerOperator(`${name} == null`, () => false);
     return () => new Message();
   }
 
@@ -82,6 +87,7 @@ export class CelEnvironment {
   compile(expression: string): CelProgram {
     if (expression.length > MAX_LENGTH) throw new CelCompileError(`expression is longer than ${MAX_LENGTH} characters`);
     const parsed = this.#parse(expression);
+    mendHas(parsed.ast);
     const { valid, type = 'dyn', error } = parsed.check();
     if (!valid) throw compileError(error!, expression);
     const nodes = nodesOf(parsed.ast);
@@ -102,6 +108,8 @@ export class CelEnvironment {
     }
   }
 }
+
+const NULLABLE = ['optional', 'google.protobuf.Timestamp', 'google.protobuf.Duration'];
 
 const LIBRARIES = [registerStrings, registerLists, registerQuantities, registerUrls, registerNetwork, registerFormats, registerSemver];
 

@@ -1,6 +1,7 @@
 // What evaluating an expression costs: each step one, and more where a step goes through long strings or lists. No expression runs past its budget.
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { compileRegexp } from '../regexp.js';
+import { type Evaluate, type Node, nodesOf } from './nodes.js';
 
 /** Upstream's bound for one expression: about a tenth of a second. */
 export const MAX_COST_PER_CALL = 1_000_000;
@@ -41,69 +42,20 @@ export function metered<T>(budget: number, evaluate: () => T): { readonly value:
   return { value, cost: budget - left };
 }
 
-/** How the library sees its own nodes: `evaluate` is replaced on the node itself, the way it does so on its own. */
-type Evaluate = (evaluator: Evaluator, node: Node, context: unknown) => unknown;
-interface Evaluator {
-  run(node: Node, context: unknown): unknown;
-}
-interface Macro {
-  readonly evaluate: (evaluator: Evaluator, macro: Macro, context: unknown) => unknown;
-  readonly [field: string]: unknown;
-}
-interface Node {
-  readonly op: string;
-  readonly args: unknown;
-  readonly meta: { readonly alternate?: Node; readonly macro?: Macro; readonly evaluate: Evaluate };
-  evaluate: Evaluate;
-}
-
 /** Makes every step of a checked expression count, and `matches` safe. */
 export function instrument(ast: ASTNode): void {
-  visit(ast as unknown as Node, new Set());
+  for (const node of nodesOf(ast)) count(node);
 }
 
-/** The nodes of an expression, those that macros stand for among them. */
-export function nodesOf(ast: ASTNode): readonly ASTNode[] {
-  const seen = new Set<Node>();
-  collect(ast, seen);
-  return [...seen] as unknown as ASTNode[];
-}
-
-function collect(value: unknown, seen: Set<Node>): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (Array.isArray(value)) {
-    for (const item of value) collect(item, seen);
-    return;
-  }
-  if (!isNode(value)) {
-    // What a comprehension is made of.
-    if (Object.getPrototypeOf(value) === Object.prototype) for (const item of partsOf(value)) collect(item, seen);
-    return;
-  }
-  if (seen.has(value)) return;
-  seen.add(value);
-  collect(value.args, seen);
-  collect(value.meta.alternate, seen);
-  collect(value.meta.macro, seen);
-}
-
-const isNode = (value: object): value is Node => 'op' in value && 'meta' in value && 'args' in value;
-
-const partsOf = (value: object): readonly unknown[] =>
-  Object.values(value).filter((part) => Array.isArray(part) || (typeof part === 'object' && part !== null && isNode(part)));
-
-function visit(ast: Node, seen: Set<Node>): void {
-  collect(ast, seen);
-  for (const node of seen) {
-    const evaluate = isMatches(node) ? matches(node) : plain(node);
-    const base = node.op === 'list' ? COST_OF_LIST : node.op === 'map' ? COST_OF_MAP : 1;
-    node.evaluate = (evaluator, self, context) => {
-      spend(base);
-      const value = evaluate(evaluator, self, context);
-      if (typeof value === 'string' || Array.isArray(value)) spend(value.length * COST_PER_ITEM);
-      return value;
-    };
-  }
+function count(node: Node): void {
+  const evaluate = isMatches(node) ? matches(node) : plain(node);
+  const base = node.op === 'list' ? COST_OF_LIST : node.op === 'map' ? COST_OF_MAP : 1;
+  node.evaluate = (evaluator, self, context) => {
+    spend(base);
+    const value = evaluate(evaluator, self, context);
+    if (typeof value === 'string' || Array.isArray(value)) spend(value.length * COST_PER_ITEM);
+    return value;
+  };
 }
 
 function plain(node: Node): Evaluate {
