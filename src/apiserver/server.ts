@@ -1,5 +1,6 @@
 // createApiServer: puts the parts of the API server together.
 import { ApiClient } from '../client/api-client.js';
+import { createEventRecorder } from '../client/event-recorder.js';
 import { events } from '../kinds/core/event.js';
 import { kinds, schemas } from '../kinds/index.js';
 import { GROUP_MASTERS, PORT_API } from '../kinds/wellknown.js';
@@ -24,6 +25,7 @@ import { ReverseProxy } from './http/reverse-proxy.js';
 import { inProcessTransport } from './inprocess.js';
 import { Metrics } from './metrics/index.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
+import { repairClaims } from './repair-claims.js';
 import { Resources } from './resources.js';
 import { inconsistencyOf } from './storage/consistency.js';
 import { storedKind } from './storage/conversion.js';
@@ -33,6 +35,8 @@ import { Turns } from './storage/turns.js';
 import { WatchCache } from './storage/watch-cache.js';
 import { Webhooks } from './webhooks/index.js';
 
+/** Upstream's name for who repairs what Services hold. */
+const REPAIR = 'ipallocator-repair-controller';
 const SELF: UserInfo = { name: 'system:apiserver', groups: [GROUP_MASTERS] };
 
 /** Throws for options that make no sense. Nothing listens and nothing is stored before `listen`. */
@@ -61,6 +65,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       const { serviceCidr, advertiseAddress } = options;
       await context.definitions.start();
       await bootstrap(client, { serviceCidr, port: options.advertisePort ?? (options.bind.port || PORT_API) });
+      await repairClaims(context, createEventRecorder({ ...context, client, component: REPAIR }));
       await publishAuthentication(client, options);
       await reconcileDefaultPolicy(client);
       await aggregation.start(client);

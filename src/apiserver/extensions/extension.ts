@@ -16,6 +16,11 @@ export interface Claim {
   readonly error: FieldError;
 }
 
+export interface RepairEvent {
+  readonly reason: string;
+  readonly message: string;
+}
+
 export interface ResourceExtension<T extends KubeObject = KubeObject> {
   readonly kind: AnyKind;
   /** Fills in what depends on who asks; before defaults are read by anyone else. */
@@ -30,6 +35,10 @@ export interface ResourceExtension<T extends KubeObject = KubeObject> {
   validateClaims?(object: T, old: T | undefined): readonly FieldError[];
   /** The claims that `object` holds as it stands. */
   claims?(object: T): readonly Claim[];
+  /** Where the claims are, for their repair. */
+  readonly claimPrefixes?: readonly string[];
+  /** What an event says of an object whose claim had to be repaired, or is another object's. */
+  readonly repairEvents?: { readonly [what in 'repaired' | 'conflicting']: (claim: Claim) => RepairEvent };
   /** What besides metadata.finalizers keeps a deleted object. */
   finalizers?(object: T): readonly string[];
   /** What changes on the object when its deletion begins but cannot be completed yet. */

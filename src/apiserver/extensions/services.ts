@@ -3,18 +3,19 @@
 import { type Cidr, cidrHasIp, ipv4, parseIpv4, requireCidr } from '../../apimachinery/cidr.js';
 import type { Random } from '../../apimachinery/clock.js';
 import { type FieldError, invalid } from '../../apimachinery/field.js';
-import { internalError } from '../../apimachinery/status.js';
 import { services } from '../../kinds/core/service.js';
 import type { Mutable } from '../../kinds/define.js';
 import type { Service, ServicePort } from '../../kinds/types/core_v1.js';
 import type { ApiServerOptions } from '../options.js';
 import type { Claim, ResourceExtension } from './extension.js';
+import { pickFree, type Range, staticBand } from './pick-free.js';
 
 const IP_PREFIX = '/registry/ranges/serviceips/';
 const NODE_PORT_PREFIX = '/registry/ranges/servicenodeports/';
 const HEADLESS = 'None';
-/** Random tries before the range is searched from end to end. */
-const RANDOM_TRIES = 16;
+/** Upstream's: of cluster IPs a sixteenth, up to 256, and of node ports a thirty-second, up to 128, are left to those who ask for one. */
+const [IP_BAND_PART, IP_BAND_MAX] = [16, 256];
+const [PORT_BAND_PART, PORT_BAND_MAX] = [32, 128];
 
 type Options = Pick<ApiServerOptions, 'serviceCidr' | 'nodePorts'>;
 
@@ -28,6 +29,8 @@ export function serviceClaims(options: Options, random: Random): ResourceExtensi
   return {
     kind: services,
     claims,
+    claimPrefixes: [IP_PREFIX, NODE_PORT_PREFIX],
+    repairEvents: { repaired, conflicting },
     validateClaims(service, old) {
       // What it holds already stays its own, even where the ranges have changed since.
       const held = new Set(old ? claims(old).map(({ key }) => key) : []);
@@ -35,7 +38,7 @@ export function serviceClaims(options: Options, random: Random): ResourceExtensi
     },
     allocate(draft, old, taken) {
       if (old) inherit(draft, old as Service);
-      const pick = (count: number, keyOf: (index: number) => string, what: string) => pickFree(random, count, keyOf, taken(), what);
+      const pick = (range: Range) => pickFree(random, range, taken());
       allocateClusterIp(draft, cidr, pick);
       allocateNodePorts(draft, options, pick);
     },
@@ -49,14 +52,32 @@ function claims(service: Service): readonly Claim[] {
     const why = `failed to allocate IP ${clusterIP}: provided IP is already allocated`;
     out.push({ key: IP_PREFIX + clusterIP, error: invalid('spec.clusterIPs', [clusterIP], why) });
   }
-  ports.forEach(({ nodePort }, index) => {
-    const key = `${NODE_PORT_PREFIX}${nodePort}`;
+  const claimPort = (field: string, port: number | undefined) => {
+    const key = `${NODE_PORT_PREFIX}${port}`;
     // One Service may use a port for TCP and for UDP.
-    if (!nodePort || out.some((claim) => claim.key === key)) return;
-    out.push({ key, error: invalid(`spec.ports[${index}].nodePort`, nodePort, 'provided port is already allocated') });
-  });
+    if (!port || out.some((claim) => claim.key === key)) return;
+    out.push({ key, error: invalid(field, port, 'provided port is already allocated') });
+  };
+  ports.forEach(({ nodePort }, index) => void claimPort(`spec.ports[${index}].nodePort`, nodePort));
+  claimPort('spec.healthCheckNodePort', service.spec.healthCheckNodePort);
   return out;
 }
+
+/** Upstream's events of its repair loops. */
+const repaired = ({ key }: Claim) =>
+  key.startsWith(IP_PREFIX)
+    ? { reason: 'ClusterIPNotAllocated', message: `Cluster IP ${key.slice(IP_PREFIX.length)} is not allocated; repairing` }
+    : { reason: 'PortNotAllocated', message: `Port ${key.slice(NODE_PORT_PREFIX.length)} is not allocated; repairing` };
+const conflicting = ({ key }: Claim) =>
+  key.startsWith(IP_PREFIX)
+    ? {
+        reason: 'ClusterIPAlreadyAllocated',
+        message: `Cluster IP ${key.slice(IP_PREFIX.length)} was assigned to multiple services; please recreate service`,
+      }
+    : {
+        reason: 'PortAlreadyAllocated',
+        message: `Port ${key.slice(NODE_PORT_PREFIX.length)} was assigned to multiple services; please recreate service`,
+      };
 
 type Held = ReadonlySet<string>;
 
@@ -70,11 +91,12 @@ function validateClusterIp(service: Service, serviceCidr: string, cidr: Cidr, he
 }
 
 function validateNodePorts({ spec }: Service, { nodePorts: { min, max } }: Options, held: Held): readonly FieldError[] {
-  return (spec.ports ?? []).flatMap(({ nodePort }, index) => {
-    if (!nodePort || (nodePort >= min && nodePort <= max) || held.has(NODE_PORT_PREFIX + nodePort)) return [];
-    const why = `provided port is not in the valid range. The range of valid ports is ${min}-${max}`;
-    return [invalid(`spec.ports[${index}].nodePort`, nodePort, why)];
-  });
+  const check = (field: string, port: number | undefined) => {
+    if (!port || (port >= min && port <= max) || held.has(NODE_PORT_PREFIX + port)) return [];
+    return [invalid(field, port, `provided port is not in the valid range. The range of valid ports is ${min}-${max}`)];
+  };
+  const ports = (spec.ports ?? []).flatMap(({ nodePort }, index) => check(`spec.ports[${index}].nodePort`, nodePort));
+  return [...ports, ...check('spec.healthCheckNodePort', spec.healthCheckNodePort)];
 }
 
 /** A client that leaves out what the server once chose means to keep it. */
@@ -82,6 +104,9 @@ function inherit(draft: Mutable<Service>, old: Service): void {
   if (hasClusterIp(draft) && hasClusterIp(old) && !draft.spec.clusterIP && old.spec.clusterIP) {
     draft.spec.clusterIP = old.spec.clusterIP;
     draft.spec.clusterIPs = [...(old.spec.clusterIPs ?? [old.spec.clusterIP])];
+  }
+  if (needsHealthCheckPort(draft) && needsHealthCheckPort(old) && !draft.spec.healthCheckNodePort && old.spec.healthCheckNodePort) {
+    draft.spec.healthCheckNodePort = old.spec.healthCheckNodePort;
   }
   if (hasNodePorts(old) && !hasNodePorts(draft)) dropInheritedNodePorts(draft, old);
   if (!hasNodePorts(draft) || !hasNodePorts(old)) return;
@@ -97,7 +122,7 @@ function dropInheritedNodePorts(draft: Mutable<Service>, old: Service): void {
   for (const port of draft.spec.ports ?? []) if (had.has(port.nodePort)) delete port.nodePort;
 }
 
-type Picker = (count: number, keyOf: (index: number) => string, what: string) => number;
+type Picker = (range: Range) => number;
 
 function allocateClusterIp(draft: Mutable<Service>, cidr: Cidr, pick: Picker): void {
   const { spec } = draft;
@@ -108,48 +133,39 @@ function allocateClusterIp(draft: Mutable<Service>, cidr: Cidr, pick: Picker): v
   spec.clusterIP ||= spec.clusterIPs?.[0] ?? '';
   if (!spec.clusterIP) {
     // The network's own address and the broadcast address are nobody's.
-    const index = pick(cidr.size - 2, (i) => IP_PREFIX + ipv4(cidr.base + 1 + i), 'a service IP');
-    spec.clusterIP = ipv4(cidr.base + 1 + index);
+    const [first, size] = [cidr.base + 1, cidr.size - 2];
+    const band = staticBand(size, IP_BAND_PART, IP_BAND_MAX);
+    spec.clusterIP = ipv4(first + pick({ size, band, keyOf: (i) => IP_PREFIX + ipv4(first + i), what: 'a service IP' }));
   }
   if (!spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
   if (!spec.ipFamilies?.length) spec.ipFamilies = ['IPv4'];
   spec.ipFamilyPolicy ||= 'SingleStack';
 }
 
-function allocateNodePorts(draft: Mutable<Service>, { nodePorts: { min, max } }: Options, pick: Picker): void {
-  if (!hasNodePorts(draft as Service)) return;
-  const ports = draft.spec.ports ?? [];
-  const mine = new Set(ports.map(({ nodePort }) => nodePort));
-  for (const port of ports) {
-    if (port.nodePort) continue;
-    port.nodePort = sharedNodePort(ports, port) ?? min + pickOwn(pick, min, max, mine);
-    mine.add(port.nodePort);
-  }
+function allocateNodePorts(draft: Mutable<Service>, { nodePorts }: Options, pick: Picker): void {
+  const { spec } = draft;
+  const ports = hasNodePorts(draft as Service) ? (spec.ports ?? []) : [];
+  const mine = new Set([...(spec.ports ?? []).map(({ nodePort }) => nodePort), spec.healthCheckNodePort]);
+  const choose = () => {
+    const port = nodePorts.min + pick(portRange(nodePorts, mine));
+    mine.add(port);
+    return port;
+  };
+  for (const port of ports) port.nodePort ||= sharedNodePort(ports, port) ?? choose();
+  if (needsHealthCheckPort(draft as Service)) spec.healthCheckNodePort ||= choose();
+}
+
+/** Where load balancers ask each node whether it has an endpoint of its own. */
+const needsHealthCheckPort = ({ spec }: Service) => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+
+/** Ports already chosen for this same Service are as good as taken. */
+function portRange({ min, max }: Options['nodePorts'], mine: ReadonlySet<number | undefined>): Range {
+  const size = max - min + 1;
+  const keyOf = (index: number) => (mine.has(min + index) ? undefined : `${NODE_PORT_PREFIX}${min + index}`);
+  return { size, band: staticBand(size, PORT_BAND_PART, PORT_BAND_MAX), keyOf, what: 'a nodePort' };
 }
 
 /** The same port number over another protocol gets the same node port. */
 function sharedNodePort(ports: readonly ServicePort[], port: ServicePort): number | undefined {
   return ports.find((each) => each.port === port.port && each.protocol !== port.protocol && each.nodePort)?.nodePort;
-}
-
-function pickOwn(pick: Picker, min: number, max: number, mine: ReadonlySet<number | undefined>): number {
-  // Ports already chosen for this same Service look taken, too.
-  const key = (index: number) => (mine.has(min + index) ? MINE : `${NODE_PORT_PREFIX}${min + index}`);
-  return pick(max - min + 1, key, 'a nodePort');
-}
-
-/** A key that always counts as taken. */
-const MINE = '';
-
-function pickFree(random: Random, count: number, keyOf: (index: number) => string, taken: ReadonlySet<string>, what: string): number {
-  const isFree = (index: number) => {
-    const key = keyOf(index);
-    return key !== MINE && !taken.has(key);
-  };
-  for (let i = 0; i < RANDOM_TRIES; i++) {
-    const index = Math.floor(random.next() * count);
-    if (isFree(index)) return index;
-  }
-  for (let index = 0; index < count; index++) if (isFree(index)) return index;
-  throw internalError(`failed to allocate ${what}: range is full`);
 }

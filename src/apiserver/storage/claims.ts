@@ -33,8 +33,10 @@ export async function allocateClaims(
   if (errors.length > 0) throw invalidObject(kind.group, kind.kind, draft.metadata.name, errors);
   await cache.ready();
   const allocated = structuredClone(draft);
+  let taken: Set<string> | undefined;
   extension.allocate(allocated, old, () => {
-    const taken = new Set(avoid);
+    if (taken) return taken;
+    taken = new Set(avoid);
     for (const { object } of cache.list(storage.prefix)) for (const { key } of claimsOf(resource, object)) taken.add(key);
     return taken;
   });

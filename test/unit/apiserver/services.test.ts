@@ -50,6 +50,37 @@ describe('a Service', () => {
     );
   });
 
+  it('that balances load to local endpoints gets a port for health checks, which goes when it is not needed', () => {
+    const spec = (externalTrafficPolicy: 'Cluster' | 'Local') =>
+      ({ type: 'LoadBalancer', externalTrafficPolicy, ports: [tcp(80)] }) as const;
+    const made = allocated(spec('Local'));
+    expect(made.spec.healthCheckNodePort).toBeGreaterThanOrEqual(30000);
+    expect(made.spec.healthCheckNodePort).not.toBe(made.spec.ports![0]!.nodePort);
+    expect(keys(made)).toContain(String(made.spec.healthCheckNodePort));
+    expect(allocated(spec('Local'), made).spec.healthCheckNodePort).toBe(made.spec.healthCheckNodePort);
+    expect(allocated(spec('Cluster')).spec.healthCheckNodePort).toBeUndefined();
+  });
+
+  it('is given a number from the upper part of the range as long as there is one, so that the lower is left to those who ask', () => {
+    const large = serviceClaims({ serviceCidr: '10.0.0.0/24', nodePorts: { min: 30000, max: 32767 } }, systemRandom);
+    const made = (taken: readonly string[]) => {
+      const draft = service({ type: 'NodePort', ports: [tcp(80)] });
+      large.allocate!(draft, undefined, () => new Set(taken));
+      return draft.spec;
+    };
+    const last = (ip: string | undefined) => Number(ip!.split('.')[3]);
+    const upperIps = Array.from({ length: 255 - 16 }, (_, i) => `/registry/ranges/serviceips/10.0.0.${i + 17}`);
+    const upperPorts = Array.from({ length: 2768 - 86 }, (_, i) => `/registry/ranges/servicenodeports/${30086 + i}`);
+    for (let i = 0; i < 200; i++) {
+      const { clusterIP, ports } = made([]);
+      expect(last(clusterIP)).toBeGreaterThan(16);
+      expect(ports![0]!.nodePort).toBeGreaterThanOrEqual(30086);
+    }
+    const { clusterIP, ports } = made([...upperIps, ...upperPorts]);
+    expect(last(clusterIP)).toBe(1);
+    expect(ports![0]!.nodePort).toBe(30000);
+  });
+
   it('keeps what it was given when an update leaves it out, and lets go of node ports with their type', () => {
     const old = allocated({ type: 'NodePort', ports: [tcp(80, 30001)] });
     const same = allocated({ type: 'NodePort', ports: [tcp(80)] }, old);
