@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Admission } from './admission/admission.js';
+import type { TokenAuthenticator } from './authentication/authenticator.js';
 import type { Authorizer } from './authorization/authorizer.js';
 import type { CustomResourceDefinitions } from './customresources/definitions.js';
 import type { ExternalApis } from './external-apis.js';
@@ -17,6 +18,7 @@ export interface ApiContext {
   readonly resources: Resources;
   readonly definitions: CustomResourceDefinitions;
   readonly externalApis: ExternalApis;
+  readonly tokens: TokenAuthenticator;
   readonly authorizer: Authorizer;
   readonly admission: Admission;
   readonly webhooks: Webhooks;

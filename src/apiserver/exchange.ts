@@ -1,6 +1,5 @@
 // Exchange: one request on its way through filters and handlers, and Result: what a handler answers before it is encoded.
 import type { Readable } from 'node:stream';
-import { unauthorized } from '../apimachinery/status.js';
 import { type Form, JSON_FORM } from './http/negotiate.js';
 import type { ProxyTarget } from './http/reverse-proxy.js';
 import type { KubeletTarget } from './kubelet-target.js';
@@ -25,12 +24,21 @@ export interface Credentials {
   readonly bearer?: string;
 }
 
-/** Those headers that decide about the answer's form; undefined where the client did not send one. */
+/** Whom the maker of a request wants to act as. */
+export interface Impersonation {
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly uid: string;
+  readonly extra: { readonly [key: string]: readonly string[] };
+}
+
+/** Those headers that filters and handlers go by; undefined where the client did not send one. */
 export interface RequestHeaders {
   readonly accept?: string | undefined;
   readonly acceptEncoding?: string | undefined;
   readonly ifNoneMatch?: string | undefined;
   readonly userAgent?: string | undefined;
+  readonly impersonate?: Impersonation | undefined;
 }
 
 export class Exchange {
@@ -66,13 +74,8 @@ export class Exchange {
     this.#info = info;
   }
 
-  /** Undefined for paths that need no authentication. */
-  get maybeUser(): UserInfo | undefined {
-    return this.#user;
-  }
-
   get user(): UserInfo {
-    if (!this.#user) throw unauthorized();
+    if (!this.#user) throw new Error('exchange: the authentication filter has not run');
     return this.#user;
   }
 

@@ -4,7 +4,7 @@ import type { Clock, Random } from '../apimachinery/clock.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import { expired, StatusError } from '../apimachinery/status.js';
 import type { ApiRequest, Transport, WatchEvent } from '../client/client.js';
-import { GROUP_AUTHENTICATED } from '../kinds/wellknown.js';
+import { authenticated } from './authentication/authenticator.js';
 import { Exchange, type RequestBody, type Result } from './exchange.js';
 import type { Serve } from './filters/filter.js';
 import { openWatch } from './handlers/watch.js';
@@ -18,7 +18,7 @@ const MAX_QUEUED_EVENTS = 10_000;
 
 /** Objects that come back are the cache's own: they must not be changed. */
 export function inProcessTransport(serve: Serve, user: UserInfo, clock: Clock, random: Random): Transport {
-  const who = { ...user, groups: [...user.groups, GROUP_AUTHENTICATED] };
+  const who = authenticated(user);
   const userAgent = programOf(user.name);
   const exchangeOf = (request: ApiRequest) => {
     const exchange = new Exchange(request.method, request.path, request.query, bodyOf(request), {}, { userAgent });

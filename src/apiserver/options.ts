@@ -12,6 +12,14 @@ export interface UserInfo {
   readonly extra?: { readonly [key: string]: readonly string[] };
 }
 
+/** What service account tokens are signed and checked with; PEM. */
+export interface ServiceAccountKeys {
+  /** `--service-account-issuer`, which is also what tokens for this server must be meant for. */
+  readonly issuer: string;
+  readonly privateKey: string;
+  readonly publicKeys: readonly string[];
+}
+
 export interface ApiServerOptions {
   readonly backend: Backend;
   readonly clock: Clock;
@@ -33,6 +41,8 @@ export interface ApiServerOptions {
   readonly proxyClient?: { readonly cert: string; readonly key: string };
   /** PEM: the authority of front proxies, whose word on who asks is taken; absent: nobody's is. */
   readonly requestHeaderCa?: string;
+  /** Absent: no service account tokens are issued or taken. */
+  readonly serviceAccounts?: ServiceAccountKeys;
   /** `--default-not-ready-toleration-seconds`; 300 if absent. */
   readonly defaultNotReadyTolerationSeconds?: number;
   /** `--default-unreachable-toleration-seconds`; 300 if absent. */

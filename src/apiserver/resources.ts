@@ -25,6 +25,9 @@ export interface Resource {
 /** Every verb that a stored kind has unless it names its own. */
 export const ALL_VERBS: readonly string[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
+/** A kind that can only be created is answered at once and never stored. */
+export const isReview = ({ verbs }: AnyKind): boolean => verbs?.length === 1 && verbs[0] === 'create';
+
 export const verbsOf = (kind: AnyKind): readonly string[] => kind.verbs ?? ALL_VERBS;
 
 export interface ResourceParts {

@@ -7,6 +7,7 @@ import { GROUP_MASTERS, PORT_API } from '../kinds/wellknown.js';
 import { Admission, type AdmissionPlugin } from './admission/admission.js';
 import { admissionPlugins, optionalPlugins } from './admission/index.js';
 import { Aggregation } from './aggregation/index.js';
+import { TokenAuthenticator } from './authentication/authenticator.js';
 import { Authorizer } from './authorization/authorizer.js';
 import { reconcileDefaultPolicy } from './authorization/default-policy.js';
 import { bootstrap, publishAuthentication, publishEndpoints } from './bootstrap.js';
@@ -131,5 +132,6 @@ function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {
   const admission = new Admission(enabledPlugins(options));
   const webhooks = new Webhooks({ resources, clock, random });
   const definitions = new CustomResourceDefinitions({ resources, backend, clock, random, log, client: webhooks.client });
-  return { options, clock, random, log, resources, definitions, externalApis: new ExternalApis(), authorizer, admission, webhooks };
+  const [externalApis, tokens] = [new ExternalApis(), new TokenAuthenticator()];
+  return { options, clock, random, log, resources, definitions, externalApis, tokens, authorizer, admission, webhooks };
 }

@@ -77,6 +77,7 @@ export function restrict({ kind }: Resource, draft: Draft, old: KubeObject, subr
 export function prepareForUpdate(resource: Resource, draft: Draft, old: KubeObject, subresource: string | undefined): Draft {
   const next = restrict(resource, draft, old, subresource);
   if (subresource !== undefined) {
+    if (subresource === 'status') resource.kind.prepareForStatusUpdate?.(next, old);
     const isWritten = resource.kind.subresources?.writable?.[subresource] && tracksGeneration(resource);
     if (isWritten && !isDeepStrictEqual(contentOf(next, resource), contentOf(old, resource))) {
       next.metadata.generation = (old.metadata.generation ?? 0) + 1;

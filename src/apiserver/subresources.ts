@@ -17,7 +17,7 @@ const PROXY_VERBS = ['create', 'delete', 'get', 'patch', 'update'];
 
 /** All subresources that a kind has, by name. */
 export function subresourcesOf(kind: AnyKind): readonly SubresourceInfo[] {
-  const { status, scale, actions = {}, writable = {}, connect = [] } = kind.subresources ?? {};
+  const { status, scale, actions = {}, reviews = {}, writable = {}, connect = [] } = kind.subresources ?? {};
   const own = (name: string, verbs: readonly string[], as = kind.kind): SubresourceInfo => {
     const { group, version } = kind;
     return { name, group, version, kind: as, verbs };
@@ -25,7 +25,7 @@ export function subresourcesOf(kind: AnyKind): readonly SubresourceInfo[] {
   const out = [
     ...connect.map((name) => connection(kind, name, own)),
     ...Object.keys(writable).map((name) => own(name, VIEW_VERBS)),
-    ...Object.entries(actions).map(([name, action]) => ({
+    ...Object.entries({ ...actions, ...reviews }).map(([name, action]) => ({
       name,
       ...groupVersion(action.bodyVersion),
       kind: action.bodyKind,

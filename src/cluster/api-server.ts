@@ -6,6 +6,7 @@ import { type ApiServer, createApiServer } from '../apiserver/index.js';
 import { writePrivateFile } from '../client/files.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { Backend } from '../etcd/backend.js';
+import { CLUSTER_DOMAIN } from '../kinds/wellknown.js';
 import { makeKubeconfig } from './admin-kubeconfig.js';
 import { type CertificateFiles, type Identity, readCertificateFiles } from './certificate-files.js';
 import { dataPaths } from './data-paths.js';
@@ -14,6 +15,9 @@ import { ensurePki, type Pki } from './pki.js';
 
 /** Watches of clients that were away for so long begin anew; the history of the store is bounded by it. */
 export const HISTORY_RETENTION_MS = 24 * 3600_000;
+
+/** kubeadm's --service-account-issuer. */
+export const SERVICE_ACCOUNT_ISSUER = `https://kubernetes.default.svc.${CLUSTER_DOMAIN}`;
 
 export interface ApiServerSetup {
   readonly dataDir: string;
@@ -86,6 +90,11 @@ export const identityOf = (pki: Pki): Identity => ({
   kubeletClient: { ...pki.kubeletClient, ca: pki.ca.cert },
   proxyClient: pki.frontProxy.client,
   requestHeaderCa: pki.frontProxy.ca.cert,
+  serviceAccounts: {
+    issuer: SERVICE_ACCOUNT_ISSUER,
+    privateKey: pki.serviceAccounts.privateKey,
+    publicKeys: [pki.serviceAccounts.publicKey],
+  },
 });
 
 /** By the advertised address, unless it is only bound to loopback. */

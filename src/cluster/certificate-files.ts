@@ -4,7 +4,7 @@ import type { ApiServerOptions } from '../apiserver/index.js';
 import { UserError } from './local/user-error.js';
 
 /** What an API server shows: to its clients, and to kubelets. */
-export type Identity = Pick<ApiServerOptions, 'tls' | 'kubeletClient' | 'proxyClient' | 'requestHeaderCa'>;
+export type Identity = Pick<ApiServerOptions, 'tls' | 'kubeletClient' | 'serviceAccounts' | 'proxyClient' | 'requestHeaderCa'>;
 
 /** Paths of PEM files. */
 export interface CertificateFiles {

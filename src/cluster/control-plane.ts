@@ -1,7 +1,6 @@
 // startControlPlane: etcd store, API server, controllers and scheduler in one process, each an API client under its own user name.
 
-import type { ApiServer } from '../apiserver/index.js';
-import { ApiClient } from '../client/api-client.js';
+import type { ApiServer, UserInfo } from '../apiserver/index.js';
 import { createEventRecorder } from '../client/event-recorder.js';
 import type { Informers } from '../client/informer.js';
 import { createInformers } from '../client/informers.js';
@@ -12,7 +11,6 @@ import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { EmbeddedBackend } from '../etcd/embedded.js';
 import { type EtcdServer, ListenError, type ListenUrl, serveEtcd, urlText } from '../etcd/grpc/server.js';
 import { openLevelBackend } from '../etcd/leveldb.js';
-import { GROUP_MASTERS } from '../kinds/wellknown.js';
 import { startScheduler } from '../scheduler/scheduler.js';
 import {
   type ApiServerSetup,
@@ -23,13 +21,11 @@ import {
   identityOf,
   makeApiServer,
 } from './api-server.js';
+import { CONTROLLER_MANAGER, componentClient, controllerClients, SCHEDULER } from './component-clients.js';
 import { dataPaths } from './data-paths.js';
 import { connectEtcd, type EtcdServers } from './etcd-servers.js';
 import { UserError } from './local/user-error.js';
 import type { Pki } from './pki.js';
-
-const USER_CONTROLLER_MANAGER = 'system:kube-controller-manager';
-const USER_SCHEDULER = 'system:kube-scheduler';
 
 /** Where the store is served to etcd's own clients, with the certificates below `pki/etcd`. */
 export interface EtcdListenOptions {
@@ -116,22 +112,22 @@ interface Loop {
 }
 
 /** What every component but the API server works with: a client, caches over it, and a way to tell events. */
-function component(api: ApiServer, user: string, part: string, { clock, random, log: parent }: ControlPlaneOptions) {
+function component(api: ApiServer, user: UserInfo, part: string, { clock, random, log: parent }: ControlPlaneOptions) {
   const log = parent.child({ part });
-  const client = new ApiClient(api.transport({ name: user, groups: [GROUP_MASTERS] }));
+  const client = componentClient(api, user);
   const informers = createInformers({ client, clock, random, log });
   const events = (name: string) => createEventRecorder({ client, component: name, clock, random, log });
   return { client, informers, clock, random, log, events };
 }
 
 function runControllers(options: ControlPlaneOptions, api: ApiServer, pki: Pki): Loop {
-  const parts = component(api, USER_CONTROLLER_MANAGER, 'controllers', options);
+  const parts = component(api, CONTROLLER_MANAGER, 'controllers', options);
   const flags = { ...options.controllers, clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key, rootCa: pki.ca.cert };
-  return withInformers(parts.informers, startControllers(controllers, { ...parts, options: flags }));
+  return withInformers(parts.informers, startControllers(controllers, { ...parts, client: controllerClients(api), options: flags }));
 }
 
 function runScheduler(options: ControlPlaneOptions, api: ApiServer): Loop {
-  const parts = component(api, USER_SCHEDULER, 'scheduler', options);
+  const parts = component(api, SCHEDULER, 'scheduler', options);
   return withInformers(parts.informers, startScheduler({ ...parts, events: parts.events('default-scheduler') }));
 }
 

@@ -40,6 +40,7 @@ export interface Pki {
   readonly kubeletClient: CertAndKey;
   readonly admin: CertAndKey;
   readonly etcd: EtcdPki;
+  readonly serviceAccounts: KeyPair;
   readonly frontProxy: FrontProxyPki;
 }
 
@@ -48,6 +49,12 @@ export interface FrontProxyPki {
   readonly ca: CertAndKey;
   /** For aggregated API servers to know this one by. */
   readonly client: CertAndKey;
+}
+
+/** PEM, both; not a certificate, but what service account tokens are signed and checked with. */
+export interface KeyPair {
+  readonly privateKey: string;
+  readonly publicKey: string;
 }
 
 /** An authority of its own: who may read the store may read every Secret, so no certificate of the cluster's authority is enough. */
@@ -93,7 +100,8 @@ export async function ensurePki(options: PkiOptions): Promise<Pki> {
   });
   const etcd = await ensureEtcdPki(options);
   const frontProxy = await ensureFrontProxyPki(options);
-  return { ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, kubeletClient, admin, etcd, frontProxy };
+  const serviceAccounts = await ensureKeyPair('sa', options);
+  return { serviceAccounts, ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, kubeletClient, admin, etcd, frontProxy };
 }
 
 /** kubeadm's files and subjects. */
@@ -115,6 +123,21 @@ async function ensureFrontProxyPki(options: PkiOptions): Promise<FrontProxyPki> 
   const ca = await ensureAuthority({ file: 'front-proxy-ca', commonName: 'front-proxy-ca' }, options);
   const subject = { commonName: 'front-proxy-client' };
   return { ca, client: await ensureCertificate({ file: 'front-proxy-client', subject, usages: ['client auth'] }, ca, options) };
+}
+
+/** kubeadm's sa.key and sa.pub. Tokens that the key has signed are void without it, so it is kept and never made anew beside a public key. */
+async function ensureKeyPair(file: string, { dir, log }: PkiOptions): Promise<KeyPair> {
+  const [privatePath, publicPath] = [join(dir, `${file}.key`), join(dir, `${file}.pub`)];
+  const [kept, keptPublic] = await Promise.all([readIfThere(privatePath), readIfThere(publicPath)]);
+  if (kept === undefined && keptPublic !== undefined) throw new Error(`${publicPath} has no ${file}.key: restore it from a backup`);
+  const privateKey = kept ?? makeKey();
+  const publicKey = publicKeyOf(privateKey);
+  if (kept === undefined) {
+    await writePrivateFile(privatePath, privateKey);
+    log.info({ dir, file }, 'made the key of service account tokens');
+  }
+  if (keptPublic === undefined) await writePrivateFile(publicPath, publicKey);
+  return { privateKey, publicKey };
 }
 
 interface Wanted {

@@ -11,9 +11,10 @@ import { defineController } from './define.js';
 
 export const csrApproving = defineController({
   name: 'csrapproving',
+  serviceAccount: 'certificate-controller',
   // Nodes are only looked at, for names and addresses that are taken.
   inputs: [certificateSigningRequests, nodes.mapped(() => [])],
-  outputs: [certificateSigningRequests.status],
+  outputs: [{ of: certificateSigningRequests, subresource: 'approval' }],
   async reconcile(key, { get, list, client, clock, log }) {
     const csr = get(certificateSigningRequests, parseKey(key));
     if (!csr || !isKubeletSigner(csr.spec.signerName)) return;
@@ -29,7 +30,11 @@ export const csrApproving = defineController({
       lastTransitionTime: now,
     };
     const conditions = [...(csr.status?.conditions ?? []), condition];
-    await client.update<CertificateSigningRequest>(certificateSigningRequests, { ...csr, status: { ...csr.status, conditions } }, 'status');
+    await client.update<CertificateSigningRequest>(
+      certificateSigningRequests,
+      { ...csr, status: { ...csr.status, conditions } },
+      'approval',
+    );
     log.info({ csr: key, requester: csr.spec.username }, refusal ? `denied: ${refusal}` : 'approved');
   },
 });

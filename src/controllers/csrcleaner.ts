@@ -11,6 +11,7 @@ const PENDING_KEEP_ms = 24 * 3600_000;
 
 export const csrCleaner = defineController({
   name: 'csrcleaner',
+  serviceAccount: 'certificate-controller',
   inputs: [certificateSigningRequests],
   outputs: [certificateSigningRequests],
   async reconcile(key, { get, client, clock }) {

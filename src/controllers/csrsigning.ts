@@ -14,6 +14,7 @@ const LIFE_MIN_s = 600;
 
 export const csrSigning = defineController({
   name: 'csrsigning',
+  serviceAccount: 'certificate-controller',
   inputs: [certificateSigningRequests],
   outputs: [certificateSigningRequests.status],
   async reconcile(key, context) {

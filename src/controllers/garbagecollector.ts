@@ -25,6 +25,7 @@ const CONCURRENCY = 20;
 
 export const garbageCollector = defineController({
   name: 'garbage-collector',
+  serviceAccount: 'generic-garbage-collector',
   inputs: collected.map((kind) => kind.mapped((object, lister) => concerned(kind, object, lister))),
   outputs: collected,
   concurrency: CONCURRENCY,

@@ -18,7 +18,8 @@ const CONCURRENCY = 5;
 const SEEN_TIMEOUT_ms = 30_000;
 
 export interface ControllersOptions {
-  readonly client: Client;
+  /** One for all, or one for each ServiceAccount of kube-system; undefined is the controller manager itself. */
+  readonly client: Client | ((serviceAccount: string | undefined) => Client);
   readonly informers: Informers;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,6 +45,7 @@ class Controller {
   readonly #lister: Lister;
   readonly #writes: OwnWrites;
   readonly #events: EventRecorder;
+  readonly #client: Client;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   readonly #unsubscribe: (() => void)[] = [];
@@ -63,6 +65,9 @@ class Controller {
     }
     this.#lister = this.#makeLister();
     this.#writes = new OwnWrites(this.#informers);
+    const { client } = options;
+    const { serviceAccount = `${definition.name}-controller` } = definition;
+    this.#client = typeof client === 'function' ? client(serviceAccount ?? undefined) : client;
     this.#events = typeof options.events === 'function' ? options.events(`${definition.name}-controller`) : options.events;
     for (const [kind, informer] of this.#informers) this.#subscribe(kind, informer);
     this.#workers = this.#run();
@@ -149,9 +154,9 @@ class Controller {
   }
 
   #context(key: string): ReconcileContext {
-    const { client, clock, random, options } = this.options;
+    const { clock, random, options } = this.options;
     const events = this.#events;
-    return { ...this.#lister, client: this.#writes.recording(client, key), events, clock, random, log: this.#log, options };
+    return { ...this.#lister, client: this.#writes.recording(this.#client, key), events, clock, random, log: this.#log, options };
   }
 
   /** Conflicts are everyday life between writers; what is no Status is a defect and comes with its stack. */

@@ -9,6 +9,7 @@ const ALL_NODES = 'nodes';
 
 export const nodeIpam = defineController({
   name: 'node-ipam',
+  serviceAccount: 'node-controller',
   inputs: [nodes.mapped(() => [ALL_NODES])],
   outputs: [nodes],
   async reconcile(_key, { client, events, list, options }) {

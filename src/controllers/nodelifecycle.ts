@@ -23,6 +23,7 @@ const heartbeats = perRun(() => new Map<string, Heartbeat>());
 
 export const nodeLifecycle = defineController({
   name: 'node-lifecycle',
+  serviceAccount: 'node-controller',
   inputs: [
     nodes,
     nodes.mapped(allNodesIfUnready),

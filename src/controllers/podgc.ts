@@ -19,6 +19,7 @@ const missing = perRun(() => new Map<string, number>());
 
 export const podGc = defineController({
   name: 'pod-garbage-collector',
+  serviceAccount: 'pod-garbage-collector',
   inputs: [pods.mapped(ifLost), nodes.mapped(podsIfGone)],
   outputs: [pods, pods.status],
   async reconcile(key, context) {

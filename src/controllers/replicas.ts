@@ -40,6 +40,7 @@ export interface ReplicaOwner extends KubeObject {
 
 export interface ReplicaControllerOptions<T extends ReplicaOwner> {
   readonly name: string;
+  readonly serviceAccount?: string;
   readonly kind: Kind<T>;
   readonly selector: (owner: T) => Selector;
 }
@@ -48,6 +49,7 @@ export function replicaController<T extends ReplicaOwner>(options: ReplicaContro
   const { kind, selector } = options;
   return defineController({
     name: options.name,
+    ...(options.serviceAccount && { serviceAccount: options.serviceAccount }),
     inputs: [kind, pods.ownedBy(kind), pods.mapped((pod, lister) => couldAdopt(options, pod, lister))],
     outputs: [pods, kind.status],
     async reconcile(key, context) {

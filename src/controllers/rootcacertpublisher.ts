@@ -13,6 +13,7 @@ const DESCRIPTION = {
 
 export const rootCaPublisher = defineController({
   name: 'root-ca-certificate-publisher',
+  serviceAccount: 'root-ca-cert-publisher',
   inputs: [namespaces, configMaps.mapped(({ metadata }) => (metadata.name === CONFIG_MAP_ROOT_CA ? [metadata.namespace!] : []))],
   outputs: [configMaps],
   async reconcile(key, context) {

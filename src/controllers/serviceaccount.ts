@@ -8,6 +8,7 @@ import { defineController } from './define.js';
 
 export const serviceAccount = defineController({
   name: 'serviceaccount',
+  serviceAccount: 'service-account-controller',
   inputs: [namespaces, serviceAccounts.mapped(({ metadata }) => (metadata.name === SERVICE_ACCOUNT_DEFAULT ? [metadata.namespace!] : []))],
   outputs: [serviceAccounts],
   async reconcile(key, context) {

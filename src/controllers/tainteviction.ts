@@ -17,6 +17,7 @@ const tainted = perRun(() => new Map<string, { readonly uid: string; readonly si
 
 export const taintEviction = defineController({
   name: 'taint-eviction',
+  serviceAccount: 'node-controller',
   inputs: [pods.mapped(ifTainted), nodes.mapped(podsIfTainted)],
   outputs: [pods, pods.status],
   async reconcile(key, context) {

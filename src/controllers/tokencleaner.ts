@@ -7,6 +7,7 @@ import { defineController } from './define.js';
 
 export const tokenCleaner = defineController({
   name: 'token-cleaner',
+  serviceAccount: 'token-cleaner',
   inputs: [secrets],
   outputs: [secrets],
   async reconcile(key, { get, client, clock, log }) {

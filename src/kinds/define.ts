@@ -39,11 +39,19 @@ export interface ActionSubresource<T> {
   apply(object: Mutable<T>, body: JsonObject, now_ms: number): void;
 }
 
+/** A subresource that takes a POSTed body of its own kind and answers it filled in; nothing is stored (serviceaccounts/token). */
+export interface ReviewSubresource {
+  /** `authentication.k8s.io/v1` and `TokenRequest`. */
+  readonly bodyVersion: string;
+  readonly bodyKind: string;
+}
+
 export interface Subresources<T> {
   /** Status is written through `/status` only, and writes there change nothing else. */
   readonly status?: boolean;
   readonly scale?: ScaleSubresource<T>;
   readonly actions?: { readonly [name: string]: ActionSubresource<T> };
+  readonly reviews?: { readonly [name: string]: ReviewSubresource };
   /**
    * Subresources that GET, PUT and PATCH the whole object, of which a write changes only these fields (each a path such as
    * `spec.finalizers`, taken over whole or removed): everything else is the stored object's. `validate` runs as for any update;
@@ -104,6 +112,8 @@ export interface KindOptions<T extends KubeObject> {
   named?(object: Mutable<T>, taken: string | undefined): void;
   /** Restores what an update may not change. Metadata, status and generation are the generic path's. */
   prepareForUpdate?(object: Mutable<T>, old: T): void;
+  /** Restores what of the status an update of it may not change. */
+  prepareForStatusUpdate?(object: Mutable<T>, old: T): void;
   /** Seconds to wait for a graceful deletion, given what the client asked for; absent or 0: deleted at once. */
   gracePeriodSeconds?(object: T, requested: number | undefined): number;
   /** Fields for field selectors besides metadata.name and metadata.namespace. */

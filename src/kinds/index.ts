@@ -10,6 +10,12 @@ import { daemonSets } from './apps/daemonset.js';
 import { deployments } from './apps/deployment.js';
 import { replicaSets } from './apps/replicaset.js';
 import { statefulSets } from './apps/statefulset.js';
+import { selfSubjectReviews } from './authentication/selfsubjectreview.js';
+import { tokenReviews } from './authentication/tokenreview.js';
+import { localSubjectAccessReviews } from './authorization/localsubjectaccessreview.js';
+import { selfSubjectAccessReviews } from './authorization/selfsubjectaccessreview.js';
+import { selfSubjectRulesReviews } from './authorization/selfsubjectrulesreview.js';
+import { subjectAccessReviews } from './authorization/subjectaccessreview.js';
 import { horizontalPodAutoscalers } from './autoscaling/horizontalpodautoscaler.js';
 import { horizontalPodAutoscalersV1 } from './autoscaling/horizontalpodautoscaler-v1.js';
 import { cronJobs } from './batch/cronjob.js';
@@ -139,6 +145,12 @@ export const kinds: readonly AnyKind[] = [
   volumeAttachments,
   volumeAttributesClasses,
   apiServices,
+  tokenReviews,
+  selfSubjectReviews,
+  localSubjectAccessReviews,
+  selfSubjectAccessReviews,
+  selfSubjectRulesReviews,
+  subjectAccessReviews,
 ];
 
 const byResource = new Map(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]));

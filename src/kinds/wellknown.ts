@@ -31,6 +31,8 @@ export const GROUP_MASTERS = 'system:masters';
 export const GROUP_NODES = 'system:nodes';
 export const GROUP_BOOTSTRAPPERS = 'system:bootstrappers';
 export const GROUP_AUTHENTICATED = 'system:authenticated';
+export const GROUP_UNAUTHENTICATED = 'system:unauthenticated';
+export const USER_ANONYMOUS = 'system:anonymous';
 /** A node's user name is this and its name. */
 export const USER_NODE_PREFIX = 'system:node:';
 

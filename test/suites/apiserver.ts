@@ -6,6 +6,7 @@ import { systemClock, systemRandom } from '../../src/apimachinery/clock.js';
 import { silentLogger } from '../../src/apimachinery/logger.js';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../../src/apiserver/index.js';
 import { ApiClient } from '../../src/client/api-client.js';
+import { identityOf } from '../../src/cluster/api-server.js';
 import { ensurePki, type Pki } from '../../src/cluster/pki.js';
 import type { Backend } from '../../src/etcd/backend.js';
 import { createMemoryBackend } from '../../src/etcd/memory.js';
@@ -44,6 +45,7 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
     kubeletClient: { ...pki.kubeletClient, ca: pki.ca.cert },
     proxyClient: pki.frontProxy.client,
     requestHeaderCa: pki.frontProxy.ca.cert,
+    serviceAccounts: identityOf(pki).serviceAccounts!,
     // No controller makes the accounts that it looks for.
     disableAdmissionPlugins: ['ServiceAccount'],
     ...options,

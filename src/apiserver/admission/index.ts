@@ -1,6 +1,7 @@
 // The admission plugins, in the order in which they are asked: upstream's. Adding one is one file and one line here.
 import type { AdmissionPlugin } from './admission.js';
 import { alwaysPullImages } from './always-pull-images.js';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.js';
 import { defaultIngressClass } from './default-ingress-class.js';
 import { defaultStorageClass } from './default-storage-class.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
@@ -11,6 +12,7 @@ import { limitRanger } from './limit-ranger.js';
 import { mutatingWebhook } from './mutating-webhook.js';
 import { namespaceAutoProvision } from './namespace-auto-provision.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
+import { nodeRestriction } from './node-restriction.js';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.js';
 import { podSecurity } from './pod-security.js';
 import { priority } from './priority.js';
@@ -26,6 +28,7 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   limitPodHardAntiAffinityTopology,
   limitRanger,
   serviceAccount,
+  nodeRestriction,
   taintNodesByCondition,
   alwaysPullImages,
   podSecurity,
@@ -35,6 +38,9 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   defaultStorageClass,
   persistentVolumeClaimResize,
   runtimeClass,
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
   defaultIngressClass,
   denyServiceExternalIPs,
   mutatingWebhook,

@@ -13,7 +13,7 @@ import type { Attributes } from './attributes.js';
 import type { Decision } from './decision.js';
 import { NodeAuthorizer, nodeOf } from './node.js';
 import { NodeGraph } from './node-graph.js';
-import { RbacAuthorizer } from './rbac.js';
+import { RbacAuthorizer, type UserRules } from './rbac.js';
 import { RoleIndex } from './role-index.js';
 
 /** Upstream's --authorization-mode=Node,RBAC, with the group system:masters before both. */
@@ -56,6 +56,14 @@ export class Authorizer {
     const rbac = this.rbac.authorize(attributes);
     if (rbac.allowed || node.reason === '') return rbac;
     return { allowed: false, reason: [node.reason, rbac.reason].filter((reason) => reason !== '').join('\n') };
+  }
+
+  /** All that RBAC lets the user do in the namespace; what the Node authoriser adds cannot be listed. */
+  async rulesFor(user: UserInfo, namespace: string): Promise<UserRules & { readonly incomplete: boolean }> {
+    await allReady(this.#rolesFollowed);
+    const rules = this.rbac.rulesFor(user, namespace);
+    if (nodeOf(user) === undefined) return { ...rules, incomplete: false };
+    return { ...rules, errors: [...rules.errors, 'node authorizer does not support user rule resolution'], incomplete: true };
   }
 
   /** For who asks about somebody that the request is not from. */

@@ -246,3 +246,21 @@ READ core           persistentvolumeclaims
 READ core           pods
 READ storage.k8s.io csidrivers
 `;
+
+/** What our controllers do that upstream's do not: they patch where those update, and approve the serving certificates of nodes. */
+export const CONTROLLER_ADDITIONS = `
+role deployment-controller
+patch apps deployments,deployments/status
+
+role replicaset-controller
+patch apps replicasets/status
+
+role replication-controller
+patch core replicationcontrollers/status
+
+role namespace-controller
+patch core namespaces/status
+
+role certificate-controller
+approve certificates.k8s.io signers kubernetes.io/kubelet-serving
+`;

@@ -13,7 +13,7 @@ import { roles } from '../../kinds/rbac/role.js';
 import { roleBindings } from '../../kinds/rbac/rolebinding.js';
 import type { PolicyRule, Subject } from '../../kinds/types/rbac_v1.js';
 import { NAMESPACE_SYSTEM } from '../../kinds/wellknown.js';
-import { CONTROLLER_ROLES } from './controller-roles.js';
+import { CONTROLLER_ADDITIONS, CONTROLLER_ROLES } from './controller-roles.js';
 import { covers } from './covers.js';
 import { CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES } from './default-roles.js';
 import { ANNOTATION_AUTOUPDATE, type DefaultBinding, type DefaultRole, parseBindings, parseRoles } from './policy-text.js';
@@ -23,6 +23,9 @@ const CONTROLLER_PREFIX = 'system:controller:';
 /** For the whole cluster: roles of controllers, each with its binding, and the rest. */
 export function defaultClusterPolicy(): { readonly roles: readonly DefaultRole[]; readonly bindings: readonly DefaultBinding[] } {
   const controllerRoles = parseRoles(CONTROLLER_ROLES, CONTROLLER_PREFIX);
+  for (const { metadata, rules } of parseRoles(CONTROLLER_ADDITIONS, CONTROLLER_PREFIX)) {
+    controllerRoles.find((role) => role.metadata.name === metadata.name)!.rules.push(...rules);
+  }
   const controllerBindings = controllerRoles.map(({ metadata: { name } }) => {
     const account = `sa:${NAMESPACE_SYSTEM}/${name.slice(CONTROLLER_PREFIX.length)}`;
     return `${name} ${name} ${account}`;

@@ -1,4 +1,5 @@
-// Upstream's default roles, and kubeadm's, as rules of one line each: policy-text.ts says how they read.
+// Upstream's default roles, and kubeadm's, as rules of one line each: policy-text.ts says how they read. Ours are called porthole:
+// an agent is kubelet, kube-proxy and DNS server under one node's name, so nodes may read what those need and publish their DNS.
 
 /** What a kubelet may do, within what the Node authoriser lets each one see; also the role system:node. */
 export const NODE_RULES = `
@@ -191,6 +192,11 @@ patch,update resource.k8s.io       resourceclaims,resourceclaims/status
 role kubeadm:get-nodes
 get core nodes
 
+role porthole:node-network
+list,watch core             namespaces,services
+READ       core             nodes
+list,watch discovery.k8s.io endpointslices
+
 role system:coredns
 list,watch core             endpoints,namespaces,pods,services
 list,watch discovery.k8s.io endpointslices
@@ -218,6 +224,9 @@ get,update core configmaps kube-controller-manager
 role kube-system/system::leader-locking-kube-scheduler
 watch      core configmaps
 get,update core configmaps kube-scheduler
+
+role kube-system/porthole:node-dns
+create,get,patch,update discovery.k8s.io endpointslices
 
 role kube-public/system:controller:bootstrap-signer
 READ   core configmaps
@@ -248,6 +257,7 @@ kubeadm:kubelet-bootstrap                    system:node-bootstrapper           
 kubeadm:node-autoapprove-bootstrap           system:certificates.k8s.io:certificatesigningrequests:nodeclient     group:system:bootstrappers
 kubeadm:node-autoapprove-certificate-rotation system:certificates.k8s.io:certificatesigningrequests:selfnodeclient group:system:nodes
 kubeadm:node-proxier                         system:node-proxier                          sa:kube-system/kube-proxy
+porthole:node-network                        porthole:node-network                        group:system:nodes
 system:coredns                               system:coredns                               sa:kube-system/coredns
 `;
 
@@ -259,6 +269,7 @@ kube-system/system:controller:cloud-provider   system:controller:cloud-provider 
 kube-system/system:controller:token-cleaner    system:controller:token-cleaner    sa:kube-system/token-cleaner
 kube-system/system::leader-locking-kube-controller-manager system::leader-locking-kube-controller-manager user:system:kube-controller-manager,sa:kube-system/kube-controller-manager
 kube-system/system::leader-locking-kube-scheduler system::leader-locking-kube-scheduler user:system:kube-scheduler,sa:kube-system/kube-scheduler
+kube-system/porthole:node-dns porthole:node-dns group:system:nodes
 kube-public/system:controller:bootstrap-signer system:controller:bootstrap-signer sa:kube-system/bootstrap-signer
 kube-public/kubeadm:bootstrap-signer-clusterinfo kubeadm:bootstrap-signer-clusterinfo user:system:anonymous
 `;

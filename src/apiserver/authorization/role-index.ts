@@ -1,5 +1,6 @@
 // The roles and bindings of the cluster, indexed by who is bound: what an RBAC decision reads.
 import { type KubeObject, keyOf, objectKey } from '../../apimachinery/object.js';
+import { serviceAccountUser } from '../../client/jwt.js';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef, Subject } from '../../kinds/types/rbac_v1.js';
 import type { UserInfo } from '../options.js';
 import type { Index } from '../storage/following.js';
@@ -114,8 +115,6 @@ function indexOf<T extends KubeObject>(
 
 const userKey = (name: string) => `u:${name}`;
 const groupKey = (name: string) => `g:${name}`;
-
-export const serviceAccountUser = (namespace: string, name: string) => `system:serviceaccount:${namespace}:${name}`;
 
 function subjectKey({ kind, name, namespace }: Subject, scope: string): string | undefined {
   if (kind === 'User') return userKey(name);

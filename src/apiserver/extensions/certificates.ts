@@ -7,6 +7,8 @@ export const certificateRequester: ResourceExtension<CertificateSigningRequest> 
   kind: certificateSigningRequests,
   prepareForCreate(draft, user) {
     const { uid: _uid, extra: _extra, ...spec } = draft.spec;
-    draft.spec = { ...spec, username: user.name, groups: [...user.groups] };
+    const { name: username, uid, groups, extra } = user;
+    const more = { ...(uid && { uid }), ...(extra && { extra: structuredClone(extra) as { [key: string]: string[] } }) };
+    draft.spec = { ...spec, username, groups: [...groups], ...more };
   },
 };

@@ -1,39 +1,30 @@
-// Authorization: who may do what. Authenticated users may do everything, machines that only hold a join token next to nothing.
-import { forbiddenRequest, StatusError } from '../../apimachinery/status.js';
-import { certificateSigningRequests } from '../../kinds/certificates/certificatesigningrequest.js';
-import { GROUP_BOOTSTRAPPERS } from '../../kinds/wellknown.js';
-import type { UserInfo } from '../options.js';
-import type { RequestInfo, ResourceRequestInfo } from '../request.js';
+// Authorization: who may do what, as the authorisers say.
+import { attributesOf } from '../authorization/attributes.js';
+import { forbidden } from '../authorization/forbidden.js';
+import type { RequestInfo } from '../request.js';
 import type { Filter } from './filter.js';
-
-const BOOTSTRAPPER_VERBS: readonly string[] = ['create', 'get', 'list', 'watch'];
-const DISCOVERY = /^\/(api|apis|openapi|version|livez|readyz|healthz)(\/|$)/;
 
 export const authorization: Filter = {
   name: 'Authorization',
   inProcess: true,
-  apply(exchange, next) {
-    const user = exchange.maybeUser;
-    if (user?.groups.includes(GROUP_BOOTSTRAPPERS) && !mayBootstrapperDo(exchange.info)) throw refusal(user, exchange.info);
+  async apply(exchange, next, { authorizer }) {
+    const { user, info, query } = exchange;
+    const pending = authorizer.ready(user);
+    if (pending) await pending;
+    const attributes = attributesOf(user, info, query);
+    const { allowed, reason } = authorizer.authorize(attributes);
+    if (!allowed) throw forbidden(attributes, reason);
+    if (isUpgradeByGet(info)) {
+      const creating = { ...attributes, verb: 'create' };
+      const decision = authorizer.authorize(creating);
+      if (!decision.allowed) throw forbidden(creating, decision.reason);
+    }
     return next();
   },
 };
 
-function mayBootstrapperDo(info: RequestInfo): boolean {
-  if (!info.isResource) return info.verb === 'get' && DISCOVERY.test(info.path);
-  const { group, resource, subresource, verb } = info;
-  const { groupResource } = certificateSigningRequests;
-  return group === groupResource.group && resource === groupResource.resource && !subresource && BOOTSTRAPPER_VERBS.includes(verb);
-}
-
-function refusal(user: UserInfo, info: RequestInfo): StatusError {
-  if (info.isResource) return forbiddenRequest(info, info.name ?? '', cannot(user, info));
-  const why = `User "${user.name}" cannot ${info.verb} path "${info.path}"`;
-  return new StatusError(403, 'Forbidden', `forbidden: ${why}`, {});
-}
-
-function cannot(user: UserInfo, { verb, resource, subresource, group, namespace }: ResourceRequestInfo): string {
-  const what = subresource ? `${resource}/${subresource}` : resource;
-  const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  return `User "${user.name}" cannot ${verb} resource "${what}" in API group "${group}" ${where}`;
+/** WebSockets begin with a GET; who may only read pods must not run commands in them, so it takes what a POST takes. */
+function isUpgradeByGet(info: RequestInfo): boolean {
+  if (!info.isResource || info.verb !== 'get' || info.group !== '' || info.resource !== 'pods') return false;
+  return info.subresource === 'exec' || info.subresource === 'attach' || info.subresource === 'portforward';
 }

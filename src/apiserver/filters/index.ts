@@ -3,8 +3,17 @@ import { authentication } from './authentication.js';
 import { authorization } from './authorization.js';
 import { errors } from './errors.js';
 import type { Filter } from './filter.js';
+import { impersonation } from './impersonation.js';
 import { maxInFlight } from './max-in-flight.js';
 import { negotiation } from './negotiation.js';
 import { requestInfoFilter } from './request-info.js';
 
-export const filters: readonly Filter[] = [errors, requestInfoFilter, authentication, maxInFlight(), authorization, negotiation];
+export const filters: readonly Filter[] = [
+  errors,
+  requestInfoFilter,
+  authentication,
+  impersonation,
+  maxInFlight(),
+  authorization,
+  negotiation,
+];

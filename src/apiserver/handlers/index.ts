@@ -4,7 +4,7 @@ import { pods } from '../../kinds/core/pod.js';
 import type { ApiContext } from '../context.js';
 import type { Exchange, Handler, Result } from '../exchange.js';
 import { PROXY, type ResourceRequestInfo, type Verb } from '../request.js';
-import { type Resource, verbsOf } from '../resources.js';
+import { isReview, type Resource, verbsOf } from '../resources.js';
 import { actionHandler, createBinding } from './action.js';
 import { connectHandler, proxyHandler } from './connect.js';
 import { createHandler } from './create.js';
@@ -13,6 +13,7 @@ import { EVICTION, evictionHandler } from './eviction.js';
 import { getHandler } from './get.js';
 import { listHandler } from './list.js';
 import { patchHandler } from './patch.js';
+import { reviewHandler } from './review.js';
 import { getScaleHandler, patchScaleHandler, updateScaleHandler } from './scale.js';
 import { updateHandler } from './update.js';
 import { watchHandler } from './watch.js';
@@ -28,6 +29,7 @@ export class Dispatcher {
   readonly #connect: Handlers;
   readonly #proxy: Handlers;
   readonly #eviction: Handlers;
+  readonly #reviews: Handlers;
 
   constructor(private readonly context: ApiContext) {
     const [update, patch] = [updateHandler(context), patchHandler(context)];
@@ -48,6 +50,7 @@ export class Dispatcher {
     this.#connect = { get: connect, create: connect };
     const proxy = proxyHandler(context);
     this.#proxy = { get: proxy, create: proxy, update: proxy, patch: proxy, delete: proxy };
+    this.#reviews = { create: reviewHandler(context) };
     this.#eviction = { create: evictionHandler(context) };
   }
 
@@ -59,7 +62,8 @@ export class Dispatcher {
     }
     const resource = await this.#find(info);
     if (!resource || !isScopeRight(resource, info)) throw noSuchPath();
-    const handlers = subresource === undefined ? this.#objects : this.#subresource(resource, subresource);
+    const main = isReview(resource.kind) ? this.#reviews : this.#objects;
+    const handlers = subresource === undefined ? main : this.#subresource(resource, subresource);
     if (!handlers) throw noSuchPath();
     const handler = handlers[verb];
     const onCollection = info.name === undefined && (verb === 'update' || verb === 'patch');
@@ -80,11 +84,12 @@ export class Dispatcher {
   }
 
   #subresource({ kind }: Resource, name: string): Handlers | undefined {
-    const { status, scale, actions, writable, connect } = kind.subresources ?? {};
+    const { status, scale, actions, reviews, writable, connect } = kind.subresources ?? {};
     if (status && name === 'status') return this.#views;
     if (writable && Object.hasOwn(writable, name)) return this.#views;
     if (scale && name === 'scale') return this.#scale;
     if (actions && Object.hasOwn(actions, name)) return this.#actions;
+    if (reviews && Object.hasOwn(reviews, name)) return this.#reviews;
     if (connect?.includes(name)) return name === PROXY ? this.#proxy : this.#connect;
     if (kind === pods && name === EVICTION) return this.#eviction;
     return undefined;

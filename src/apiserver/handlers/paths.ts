@@ -1,6 +1,7 @@
 // Paths that are no resources: discovery, OpenAPI, health, version, metrics.
 import { gunzipSync } from 'node:zlib';
 import { noSuchPath } from '../../apimachinery/status.js';
+import { issuerDocument } from '../authentication/issuer.js';
 import type { ApiContext } from '../context.js';
 import { type Answer, Discovery } from '../discovery.js';
 import type { Exchange, RequestHeaders, Result } from '../exchange.js';
@@ -11,7 +12,7 @@ import { OpenApi } from '../openapi/index.js';
 import type { ApiServerOptions } from '../options.js';
 import { VERSION_INFO } from '../version.js';
 
-const OTHER_PATHS = ['/metrics', '/openapi/v2', '/openapi/v3', '/version'];
+const OTHER_PATHS = ['/.well-known/openid-configuration', '/metrics', '/openapi/v2', '/openapi/v3', '/version'];
 
 export class PathHandler {
   readonly #discovery: Discovery;
@@ -32,6 +33,8 @@ export class PathHandler {
     if (path === '/') return { type: 'value', code: 200, value: { paths: this.#allPaths() } };
     if (path === '/version') return { type: 'value', code: 200, value: VERSION_INFO };
     if (path === '/metrics') return text(200, await this.#metrics(), METRICS_TYPE);
+    const published = issuerDocument(path, this.context.options);
+    if (published) return document(published, headers);
     const report = await this.health.report(path, query);
     if (report) return text(report.healthy ? 200 : 500, report.text);
     const answer = this.#discovery.answer(path, headers, query) ?? (await this.#openApi.answer(path, headers.accept, query.get('hash')));

@@ -40,5 +40,7 @@ function certificateOf(socket: TLSSocket): Presented {
   const { CN, O } = certificate.subject as { CN?: string | string[]; O?: string | string[] };
   const name = [CN ?? []].flat()[0];
   if (!name) return { credentials: { certificateError: 'its subject has no common name' }, notAfter_ms };
-  return { credentials: { certificate: { name, groups: [O ?? []].flat() } }, notAfter_ms };
+  const id = `X509SHA256=${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`;
+  const extra = { 'authentication.kubernetes.io/credential-id': [id] };
+  return { credentials: { certificate: { name, groups: [O ?? []].flat(), extra } }, notAfter_ms };
 }

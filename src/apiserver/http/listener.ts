@@ -17,6 +17,7 @@ import { compressed } from './compress.js';
 import { CredentialReader } from './credentials.js';
 import { EventEncoder } from './encode-events.js';
 import { HttpWatch } from './http-watch.js';
+import { impersonationOf } from './impersonation-headers.js';
 import { commonHeaders, errorReply, type Reply, replyTo } from './respond.js';
 import { type ProxyTarget, type ReverseProxy, responseHeaders } from './reverse-proxy.js';
 import { refuseUpgrade, Tunnels } from './upgrade.js';
@@ -183,7 +184,8 @@ export class Listener {
     const session = 'stream' in raw ? raw.stream?.session : undefined;
     const socket = () => (session?.socket ?? raw.socket) as TLSSocket;
     const credentials = this.#credentials.read(session ?? raw.socket, socket, authorization);
-    const headers = { accept, acceptEncoding: acceptEncoding as string | undefined, ifNoneMatch, userAgent };
+    const impersonate = impersonationOf(raw.headers, raw.rawHeaders);
+    const headers = { accept, acceptEncoding: acceptEncoding as string | undefined, ifNoneMatch, userAgent, impersonate };
     return new Exchange(raw.method ?? 'GET', path, new URLSearchParams(query), body, credentials, headers);
   }
 

@@ -8,6 +8,9 @@ import { SCALE_VERSION, scaleSchema } from '../scale-schema.js';
 import { type Encoded, encodeList, encodeObject, encodeValue, STATUS_SCHEMA } from './encode.js';
 import { errorFormOf, type Form, JSON_FORM } from './negotiate.js';
 
+/** The one review that is no kind of its own. */
+const TOKEN_REQUEST = 'authentication.v1.TokenRequest';
+
 export interface Reply {
   readonly code: number;
   readonly headers: { readonly [name: string]: string | readonly string[] };
@@ -51,7 +54,7 @@ function schemaOfValue(value: { readonly apiVersion?: unknown; readonly kind?: u
   const [apiVersion, kind] = [String(value.apiVersion), String(value.kind)];
   if (apiVersion === 'v1' && kind === 'Status') return STATUS_SCHEMA;
   if (apiVersion === SCALE_VERSION && kind === 'Scale') return scaleSchema;
-  return resources.byGvk(apiVersion, kind)?.schema;
+  return resources.byGvk(apiVersion, kind)?.schema ?? (kind === 'TokenRequest' ? resources.schemas.get(TOKEN_REQUEST) : undefined);
 }
 
 export function errorReply(exchange: Exchange | undefined, error: StatusError): Reply {

@@ -16,6 +16,8 @@ export interface Index<T extends KubeObject> {
 
 export class Following<T extends KubeObject> {
   #following = false;
+  /** It has been right before: what it knows is better than no answer while the store is away. */
+  #known = false;
   #starting: Promise<void> | undefined;
 
   constructor(
@@ -23,11 +25,14 @@ export class Following<T extends KubeObject> {
     private readonly index: Index<T>,
   ) {}
 
-  /** Undefined while the index is right, else when it will be. */
+  /** Undefined once the index has been right, else when it will be. */
   ready(): Promise<void> | undefined {
     if (this.#following) return undefined;
     this.#starting ??= this.#start().finally(() => (this.#starting = undefined));
-    return this.#starting;
+    if (!this.#known) return this.#starting;
+    // The cache has said why it was lost, and the next one to ask tries again.
+    this.#starting.catch(() => undefined);
+    return undefined;
   }
 
   async #start(): Promise<void> {
@@ -45,6 +50,7 @@ export class Following<T extends KubeObject> {
         },
       },
     );
+    this.#known = this.#following;
     if (!this.#following) throw serviceUnavailable(`${this.resource.kind.plural} cannot be watched`);
   }
 }

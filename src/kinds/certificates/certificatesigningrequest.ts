@@ -68,9 +68,19 @@ export const certificateSigningRequests = defineKind<CertificateSigningRequest>(
   prepareForUpdate(csr, old) {
     csr.spec = structuredClone(old.spec) as typeof csr.spec;
   },
+  prepareForStatusUpdate(csr, old) {
+    // Decisions are for who may approve.
+    const decisions = (old.status?.conditions ?? []).filter(isDecision);
+    const others = (csr.status?.conditions ?? []).filter((condition) => !isDecision(condition));
+    const conditions = structuredClone([...decisions, ...others]) as NonNullable<typeof csr.status.conditions>;
+    csr.status = { ...csr.status, ...(conditions.length > 0 ? { conditions } : {}) };
+    if (conditions.length === 0) delete csr.status.conditions;
+  },
   selectableFields: { 'spec.signerName': ({ spec }) => spec.signerName ?? '' },
   subresources: { status: true, writable: { approval: ['status.conditions'] } },
 });
+
+const isDecision = ({ type }: { readonly type: string }) => type === 'Approved' || type === 'Denied';
 
 function hasCondition(csr: CertificateSigningRequest, type: string): boolean {
   return (csr.status.conditions ?? []).some((condition) => condition.type === type);

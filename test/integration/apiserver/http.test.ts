@@ -54,14 +54,19 @@ async function certificateOf(commonName: string, issuer = api.pki.ca) {
 }
 
 describe('users', () => {
-  it('that show nothing are told so, but may ask whether the server is well', async () => {
-    expect(await http('GET', '/api/v1/pods', NOBODY)).toMatchObject({ code: 401, text: expect.stringContaining('"Unauthorized"') });
+  it('that show nothing are anonymous, and may ask whether the server is well', async () => {
+    const refused = await http('GET', '/api/v1/pods', NOBODY);
+    expect(refused.code).toBe(403);
+    expect(message(refused)).toBe(
+      'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope',
+    );
     for (const path of ['/livez', '/readyz', '/healthz', '/version']) expect((await http('GET', path, NOBODY)).code).toBe(200);
-    expect((await http('GET', '/metrics', NOBODY)).code).toBe(401);
+    expect(message(await http('GET', '/metrics', NOBODY))).toBe('forbidden: User "system:anonymous" cannot get path "/metrics"');
   });
 
   it('show a certificate of the cluster’s CA, and of no other', async () => {
-    expect((await http('GET', '/api/v1/pods', await certificateOf('jane'))).code).toBe(200);
+    expect((await http('GET', '/api', await certificateOf('jane'))).code).toBe(200);
+    expect(message(await http('GET', '/api/v1/pods', await certificateOf('jane')))).toContain('User "jane" cannot list resource "pods"');
     const key = makeKey();
     const foreign = await makeAuthority({
       commonName: 'kubernetes',
@@ -297,7 +302,7 @@ describe('a kubelet', () => {
   it('is not bothered by requests that are no upgrade, or by users who are nobody', async () => {
     expect(message(await http('POST', '/api/v1/namespaces/default/pods/p/exec?command=ls'))).toBe('Upgrade request required');
     const headers = { connection: 'Upgrade', upgrade: 'echo' };
-    expect((await http('GET', '/api/v1/namespaces/default/pods/p/exec?command=ls', { ...NOBODY, headers })).code).toBe(401);
+    expect((await http('GET', '/api/v1/namespaces/default/pods/p/exec?command=ls', { ...NOBODY, headers })).code).toBe(403);
     expect((await http('GET', '/api/v1/namespaces/default/pods/nope/exec?command=ls', { headers })).code).toBe(404);
   });
 

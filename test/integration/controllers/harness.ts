@@ -1,13 +1,15 @@
 // A control plane in one process for tests: a real API server over the store in memory, all controllers and the scheduler, on a
 // clock moved by hand. Tests act as the kubelets.
 import { type Clock, systemRandom } from '../../../src/apimachinery/clock.js';
-import { silentLogger } from '../../../src/apimachinery/logger.js';
+import { type Logger, silentLogger } from '../../../src/apimachinery/logger.js';
 import { isBeingDeleted } from '../../../src/apimachinery/object.js';
+import { reconcileDefaultPolicy } from '../../../src/apiserver/authorization/default-policy.js';
 import { createApiServer } from '../../../src/apiserver/index.js';
 import { ApiClient } from '../../../src/client/api-client.js';
 import type { Client } from '../../../src/client/client.js';
 import { createEventRecorder } from '../../../src/client/event-recorder.js';
 import { createInformers } from '../../../src/client/informers.js';
+import { CONTROLLER_MANAGER, componentClient, controllerClients, SCHEDULER } from '../../../src/cluster/component-clients.js';
 import { controllers } from '../../../src/controllers/index.js';
 import { startControllers } from '../../../src/controllers/manager.js';
 import { createMemoryBackend } from '../../../src/etcd/memory.js';
@@ -23,7 +25,7 @@ import { ManualClock, settle } from '../../unit/client/fakes.js';
 /** Steps of simulated time that a condition gets to come true: two minutes. */
 const STEP_MS = 100;
 const STEPS_MAX = 1200;
-const NAMESPACES = ['default', 'kube-system', NAMESPACE_NODE_LEASE];
+const NAMESPACES = ['default', 'kube-system', 'kube-public', NAMESPACE_NODE_LEASE];
 
 export interface Cluster {
   readonly client: Client;
@@ -38,12 +40,25 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
+/** Keeps what components were refused: each has to get by with the rights of its own user. */
+function refusalLog(refused: string[]): Logger {
+  const note = (fields: object, message: string) => {
+    const text = `${JSON.stringify(fields)} ${message}`;
+    if (/is forbidden: User|forbidden: User/.test(text)) refused.push(text);
+  };
+  const log: Logger = { ...silentLogger, info: note, warn: note, error: note, child: () => log };
+  return log;
+}
+
 export async function startCluster(): Promise<Cluster> {
   const clock = new ManualClock();
   const server = await startServer(clock);
   const client = new ApiClient(server.transport({ name: 'admin', groups: [GROUP_MASTERS] }));
   for (const name of NAMESPACES) await client.create(namespaces, { metadata: { name } });
-  const deps = { client, clock, random: systemRandom, log: silentLogger };
+  await reconcileDefaultPolicy(client);
+  const refused: string[] = [];
+  const base = { clock, random: systemRandom, log: refusalLog(refused) };
+  const deps = { ...base, client: componentClient(server, CONTROLLER_MANAGER) };
   const informers = createInformers(deps);
   const options = {
     nodeMonitorPeriod_ms: 5000,
@@ -56,11 +71,15 @@ export async function startCluster(): Promise<Cluster> {
   };
   const running = startControllers(controllers, {
     ...deps,
+    client: controllerClients(server),
     informers,
     options,
     events: createEventRecorder({ ...deps, component: 'controllers' }),
   });
-  const scheduler = startScheduler({ ...deps, informers, events: createEventRecorder({ ...deps, component: 'default-scheduler' }) });
+  const scheduling = { ...base, client: componentClient(server, SCHEDULER) };
+  const scheduled = createInformers(scheduling);
+  const events = createEventRecorder({ ...scheduling, component: 'default-scheduler' });
+  const scheduler = startScheduler({ ...scheduling, informers: scheduled, events });
   let beats = 0;
   const beat = async (name: string) => {
     const renewTime = new Date(clock.now() + beats++).toISOString().replace('Z', '000Z');
@@ -98,7 +117,9 @@ export async function startCluster(): Promise<Cluster> {
       await scheduler.stop();
       await running.stop();
       informers.stop();
+      scheduled.stop();
       await server.close();
+      if (refused.length > 0) throw new Error(`components were refused:\n${[...new Set(refused)].join('\n')}`);
     },
   };
   return cluster;
