@@ -110,7 +110,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     images: new ImageManager({ runtime, events, clock, log }),
     restarts: new Backoff(clock),
     dirs,
-    sources: apiSources(client, informers),
+    sources: apiSources({ client, informers, clock, log }),
     node: { name: nodeName, ips: nodeIps, cpu_milli: machine.cpu_milli, memory_bytes: machine.memory_bytes },
     clusterDns: options.clusterDns,
     resolvConf: options.resolvConf,

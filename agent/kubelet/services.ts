@@ -5,6 +5,7 @@ import type { Client } from '../../src/client/client.js';
 import type { EventRecorder } from '../../src/client/events.js';
 import type { ProbeManager } from '../probes/manager.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
+import type { VolumeSources } from '../volumes/volume.js';
 import type { Backoff } from './backoff.js';
 import type { EnvSources } from './env.js';
 import type { NodeFacts } from './field-path.js';
@@ -14,7 +15,7 @@ import type { ClusterDns } from './resolv-conf.js';
 import type { StatusManager } from './status-manager.js';
 
 /** Reads of API objects that pods refer to. */
-export interface PodSources extends EnvSources {
+export interface PodSources extends EnvSources, VolumeSources {
   /** Resolves once Services are known: an environment made earlier would lack them for good. */
   whenServicesKnown(signal: AbortSignal): Promise<void>;
 }

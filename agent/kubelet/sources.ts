@@ -1,4 +1,6 @@
 // The API objects that pods refer to: ConfigMaps and Secrets by name when asked for, Services from the informer.
+import type { Clock } from '../../src/apimachinery/clock.js';
+import type { Logger } from '../../src/apimachinery/logger.js';
 import type { KubeObject } from '../../src/apimachinery/object.js';
 import { StatusError } from '../../src/apimachinery/status.js';
 import type { Client } from '../../src/client/client.js';
@@ -7,14 +9,38 @@ import { configMaps } from '../../src/kinds/core/configmap.js';
 import { secrets } from '../../src/kinds/core/secret.js';
 import { services } from '../../src/kinds/core/service.js';
 import type { Kind } from '../../src/kinds/define.js';
-import { NAMESPACE_DEFAULT } from '../../src/kinds/wellknown.js';
+import type { ConfigMap } from '../../src/kinds/types/core_v1.js';
+import { CONFIG_MAP_ROOT_CA, NAMESPACE_DEFAULT } from '../../src/kinds/wellknown.js';
+import { ServiceAccountTokens } from './service-account-tokens.js';
 import type { PodSources } from './services.js';
 
+/** An authority is replaced once in ten years. */
+const AUTHORITY_MAX_AGE_MS = 600_000;
+
+interface SourcesOptions {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 /** The informer of Services is kube-proxy's too, so it costs nothing more. */
-export function apiSources(client: Client, informers: Informers): PodSources {
+export function apiSources({ client, informers, clock, log }: SourcesOptions): PodSources {
   const informer = informers.of(services);
+  const tokens = new ServiceAccountTokens({ client, clock, log });
+  const authorities = new Map<string, { readonly map: ConfigMap; readonly read_ms: number }>();
+  /** Each pod has it, and it is looked at as often as they are: all of a namespace share what was read last. */
+  const authority = async (namespace: string) => {
+    const kept = authorities.get(namespace);
+    if (kept && clock.now() - kept.read_ms < AUTHORITY_MAX_AGE_MS) return kept.map;
+    authorities.delete(namespace);
+    const map = await found(client, configMaps, namespace, CONFIG_MAP_ROOT_CA);
+    if (map) authorities.set(namespace, { map, read_ms: clock.now() });
+    return map;
+  };
   return {
-    configMap: (namespace, name) => found(client, configMaps, namespace, name),
+    configMap: (namespace, name) => (name === CONFIG_MAP_ROOT_CA ? authority(namespace) : found(client, configMaps, namespace, name)),
+    serviceAccountToken: (pod, wish) => tokens.get(pod, wish),
     secret: (namespace, name) => found(client, secrets, namespace, name),
     services(namespace) {
       const api = informer.get({ namespace: NAMESPACE_DEFAULT, name: 'kubernetes' });

@@ -1,7 +1,7 @@
 // downwardAPI: fields of the pod itself as files.
 import type { DownwardAPIVolumeFile } from '../../src/kinds/types/core_v1.js';
 import { fieldValue, resourceValue } from '../kubelet/field-path.js';
-import { type PayloadFile, safePath, writePayload } from './payload.js';
+import { type Payload, type PayloadFile, safePath, writePayload } from './payload.js';
 import { defineVolume, type VolumeContext, VolumeError } from './volume.js';
 
 const DEFAULT_MODE = 0o644;
@@ -12,15 +12,19 @@ export default defineVolume({
   managed: true,
   async setUp(volume, context) {
     const { items = [], defaultMode = DEFAULT_MODE } = volume.downwardAPI ?? {};
-    const payload = new Map<string, PayloadFile>();
-    for (const item of items) {
-      const data = Buffer.from(fileText(item, context));
-      payload.set(safePath(item.path), { data, mode: item.mode ?? defaultMode });
-    }
-    await writePayload(context.directory, payload, context.pod.spec.securityContext?.fsGroup);
+    await writePayload(context.directory, downwardPayload(items, defaultMode, context), context.pod.spec.securityContext?.fsGroup);
     return context.directory;
   },
 });
+
+export function downwardPayload(items: readonly DownwardAPIVolumeFile[] = [], defaultMode: number, context: VolumeContext): Payload {
+  const payload = new Map<string, PayloadFile>();
+  for (const item of items) {
+    const data = Buffer.from(fileText(item, context));
+    payload.set(safePath(item.path), { data, mode: item.mode ?? defaultMode });
+  }
+  return payload;
+}
 
 function fileText({ path, fieldRef, resourceFieldRef }: DownwardAPIVolumeFile, { pod, node }: VolumeContext): string {
   if (fieldRef) {

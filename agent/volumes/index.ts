@@ -6,10 +6,11 @@ import configMap from './configmap.js';
 import downwardAPI from './downwardapi.js';
 import emptyDir from './emptydir.js';
 import hostPath from './hostpath.js';
+import projected from './projected.js';
 import secret from './secret.js';
 import { type VolumeContext, VolumeError, type VolumeType } from './volume.js';
 
-export const volumeTypes: readonly VolumeType[] = [emptyDir, hostPath, configMap, secret, downwardAPI];
+export const volumeTypes: readonly VolumeType[] = [emptyDir, hostPath, configMap, secret, downwardAPI, projected];
 
 /** A volume that is ready to be mounted. */
 export interface ReadyVolume {

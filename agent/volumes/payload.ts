@@ -15,14 +15,15 @@ export type Payload = ReadonlyMap<string, PayloadFile>;
 const DATA_LINK = '..data';
 const DEFAULT_MODE = 0o644;
 
+/** What of an object's keys is wanted, and how. */
+export interface KeysWish {
+  readonly items?: readonly KeyToPath[];
+  readonly defaultMode?: number;
+  readonly optional?: boolean;
+}
+
 /** All keys, or those that `items` name. `what` names the object in errors. */
-export function keysToPayload(
-  data: ReadonlyMap<string, Buffer>,
-  items: readonly KeyToPath[] | undefined,
-  defaultMode: number | undefined,
-  optional: boolean | undefined,
-  what: string,
-): Payload {
+export function keysToPayload(data: ReadonlyMap<string, Buffer>, { items, defaultMode, optional }: KeysWish, what: string): Payload {
   const mode = defaultMode ?? DEFAULT_MODE;
   if (!items?.length) return new Map([...data].map(([key, bytes]) => [key, { data: bytes, mode }]));
   const payload = new Map<string, PayloadFile>();

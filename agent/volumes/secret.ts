@@ -1,17 +1,21 @@
 // secret: the keys of a Secret as files.
-import { keysToPayload, writePayload } from './payload.js';
-import { defineVolume, VolumeError } from './volume.js';
+import { type KeysWish, keysToPayload, type Payload, writePayload } from './payload.js';
+import { defineVolume, type VolumeContext, VolumeError } from './volume.js';
 
 export default defineVolume({
   field: 'secret',
   plugin: 'kubernetes.io~secret',
   managed: true,
-  async setUp(volume, { pod, directory, sources }) {
-    const { secretName = '', items, defaultMode, optional } = volume.secret ?? {};
-    const secret = await sources.secret(pod.metadata.namespace ?? '', secretName);
-    if (!secret && !optional) throw new VolumeError(`secret "${secretName}" not found`);
-    const data = new Map(Object.entries(secret?.data ?? {}).map(([key, base64]) => [key, Buffer.from(base64, 'base64')]));
-    await writePayload(directory, keysToPayload(data, items, defaultMode, optional, 'secret'), pod.spec.securityContext?.fsGroup);
-    return directory;
+  async setUp(volume, context) {
+    const payload = await secretPayload(volume.secret?.secretName, volume.secret ?? {}, context);
+    await writePayload(context.directory, payload, context.pod.spec.securityContext?.fsGroup);
+    return context.directory;
   },
 });
+
+export async function secretPayload(name = '', wish: KeysWish, { pod, sources }: VolumeContext): Promise<Payload> {
+  const secret = await sources.secret(pod.metadata.namespace ?? '', name);
+  if (!secret && !wish.optional) throw new VolumeError(`secret "${name}" not found`);
+  const data = new Map(Object.entries(secret?.data ?? {}).map(([key, base64]) => [key, Buffer.from(base64, 'base64')]));
+  return keysToPayload(data, wish, 'secret');
+}

@@ -2,13 +2,18 @@
 import type { Pod, Volume } from '../../src/kinds/types/core_v1.js';
 import type { EnvSources } from '../kubelet/env.js';
 import type { NodeFacts } from '../kubelet/field-path.js';
+import type { TokenWish } from '../kubelet/service-account-tokens.js';
+
+export interface VolumeSources extends Pick<EnvSources, 'configMap' | 'secret'> {
+  serviceAccountToken(pod: Pod, wish: TokenWish): Promise<string>;
+}
 
 export interface VolumeContext {
   readonly pod: Pod;
   /** The volume's own directory below the pod's; not made yet. */
   readonly directory: string;
   readonly node: NodeFacts;
-  readonly sources: Pick<EnvSources, 'configMap' | 'secret'>;
+  readonly sources: VolumeSources;
   /** Tells the pod's user of what is not as asked for, but no reason to fail. */
   warn(message: string): void;
 }

@@ -1,8 +1,10 @@
-// ServiceAccount: every pod runs as a ServiceAccount of its namespace, the one named default if it names none, and pulls with its secrets.
+// ServiceAccount: every pod runs as a ServiceAccount of its namespace, the one named default if it names none, pulls with its
+// secrets, and finds a token of it in its containers.
+import { nameSuffix } from '../../apimachinery/clock.js';
 import { serviceAccounts } from '../../kinds/core/serviceaccount.js';
 import type { Mutable } from '../../kinds/define.js';
 import type { Pod, ServiceAccount } from '../../kinds/types/core_v1.js';
-import { ANNOTATION_MIRROR_POD, SERVICE_ACCOUNT_DEFAULT } from '../../kinds/wellknown.js';
+import { ANNOTATION_MIRROR_POD, CONFIG_MAP_ROOT_CA, SERVICE_ACCOUNT_DEFAULT } from '../../kinds/wellknown.js';
 import type { ApiContext } from '../context.js';
 import { type AdmissionPlugin, refusal } from './admission.js';
 
@@ -29,8 +31,33 @@ export const serviceAccount: AdmissionPlugin = {
     if (!pod.spec.imagePullSecrets?.length && account.imagePullSecrets) {
       pod.spec.imagePullSecrets = structuredClone(account.imagePullSecrets) as Mutable<Pod>['spec']['imagePullSecrets'] & object;
     }
+    mountToken(pod, account, context);
   },
 };
+
+const MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** By it the API server knows tokens of pods, and lets those of old programs live on. */
+const TOKEN_EXPIRATION_S = 3607;
+const FILE_MODE = 0o644;
+
+/** What a program in a pod needs to talk to the API: a token of the pod's account, the cluster's authority, and its namespace. */
+function mountToken({ spec }: Mutable<Pod>, account: ServiceAccount, { random }: ApiContext): void {
+  if (!(spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true)) return;
+  const name = `kube-api-access-${nameSuffix(random)}`;
+  let mounted = false;
+  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+    if (container.volumeMounts?.some(({ mountPath }) => mountPath === MOUNT_PATH)) continue;
+    container.volumeMounts = [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath: MOUNT_PATH }];
+    mounted = true;
+  }
+  if (!mounted) return;
+  const sources = [
+    { serviceAccountToken: { path: 'token', expirationSeconds: TOKEN_EXPIRATION_S } },
+    { configMap: { name: CONFIG_MAP_ROOT_CA, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+  ];
+  spec.volumes = [...(spec.volumes ?? []), { name, projected: { sources, defaultMode: FILE_MODE } }];
+}
 
 /** From the cache; a default account that is not there yet is waited for. */
 async function find({ resources, clock }: ApiContext, namespace: string, name: string): Promise<ServiceAccount | undefined> {

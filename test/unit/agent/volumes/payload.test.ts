@@ -27,9 +27,11 @@ it('are all new or all old, and stay untouched when nothing changed', async () =
 
 it('are the keys asked for', () => {
   const data = new Map([['k', Buffer.from('v')]]);
-  expect([...keysToPayload(data, undefined, undefined, undefined, 'config')]).toEqual([['k', { data: Buffer.from('v'), mode: 0o644 }]]);
-  expect([...keysToPayload(data, [{ key: 'k', path: 'x/y', mode: 0o400 }], 0o600, undefined, 'config').keys()]).toEqual(['x/y']);
-  expect(() => keysToPayload(data, [{ key: 'none', path: 'x' }], undefined, false, 'config')).toThrow(
+  expect([...keysToPayload(data, {}, 'config')]).toEqual([['k', { data: Buffer.from('v'), mode: 0o644 }]]);
+  expect([...keysToPayload(data, { items: [{ key: 'k', path: 'x/y', mode: 0o400 }], defaultMode: 0o600 }, 'config').keys()]).toEqual([
+    'x/y',
+  ]);
+  expect(() => keysToPayload(data, { items: [{ key: 'none', path: 'x' }], optional: false }, 'config')).toThrow(
     'references non-existent config key: none',
   );
 });
