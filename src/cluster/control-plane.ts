@@ -38,7 +38,7 @@ export interface ControlPlaneOptions extends ApiServerSetup {
   readonly etcdListen: EtcdListenOptions;
   /** A real etcd cluster to keep the state in; the embedded store is then neither opened nor served. */
   readonly etcdServers?: EtcdServers;
-  readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey' | 'rootCa'>;
+  readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey' | 'rootCa' | 'serviceAccountPrivateKey'>;
 }
 
 export interface ControlPlane {
@@ -122,7 +122,13 @@ function component(api: ApiServer, user: UserInfo, part: string, { clock, random
 
 function runControllers(options: ControlPlaneOptions, api: ApiServer, pki: Pki): Loop {
   const parts = component(api, CONTROLLER_MANAGER, 'controllers', options);
-  const flags = { ...options.controllers, clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key, rootCa: pki.ca.cert };
+  const flags = {
+    ...options.controllers,
+    clusterSigningCert: pki.ca.cert,
+    clusterSigningKey: pki.ca.key,
+    rootCa: pki.ca.cert,
+    serviceAccountPrivateKey: pki.serviceAccounts.privateKey,
+  };
   return withInformers(parts.informers, startControllers(controllers, { ...parts, client: controllerClients(api), options: flags }));
 }
 

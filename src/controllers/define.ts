@@ -29,6 +29,8 @@ export interface ControllerOptions {
   readonly clusterSigningKey: string;
   /** PEM, published to every namespace: by it pods know the API server. */
   readonly rootCa: string;
+  /** PEM, signs the tokens that are kept in Secrets; absent: none are made. */
+  readonly serviceAccountPrivateKey?: string;
 }
 
 export interface ReconcileResult {

@@ -17,6 +17,7 @@ import { replicationController } from './replicationcontroller.js';
 import { resourceQuota } from './resourcequota.js';
 import { rootCaPublisher } from './rootcacertpublisher.js';
 import { serviceAccount } from './serviceaccount.js';
+import { serviceAccountToken } from './serviceaccounttoken.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
 
@@ -38,6 +39,7 @@ export const controllers: readonly ControllerDefinition[] = [
   tokenCleaner,
   resourceQuota,
   serviceAccount,
+  serviceAccountToken,
   rootCaPublisher,
   clusterRoleAggregation,
 ];
