@@ -15,7 +15,13 @@ export function uncovered(owned: readonly PolicyRule[], rule: PolicyRule): reado
   return breakDown(rule).filter((part) => !owned.some((each) => coversPart(each, part)));
 }
 
-function breakDown({ verbs, apiGroups = NONE, resources = NONE, resourceNames = NONE, nonResourceURLs = NONE }: PolicyRule): PolicyRule[] {
+function breakDown({
+  verbs = NONE,
+  apiGroups = NONE,
+  resources = NONE,
+  resourceNames = NONE,
+  nonResourceURLs = NONE,
+}: PolicyRule): PolicyRule[] {
   const parts: PolicyRule[] = [];
   for (const group of apiGroups)
     for (const resource of resources)

@@ -40,7 +40,8 @@ export const rightsOfRoles = [roles, clusterRoles].map((kind) => ({
 export const rightsOfBindings = [roleBindings, clusterRoleBindings].map((kind) => ({
   kind,
   checkRights(draft: AnyBinding, old: AnyBinding | undefined, user: UserInfo, context: ApiContext) {
-    if (isMaster(user) || (old && onlyOwnersDiffer(draft, old))) return;
+    // What it lacks is for validation to say.
+    if (!draft.roleRef || isMaster(user) || (old && onlyOwnersDiffer(draft, old))) return;
     const { metadata, roleRef } = draft;
     const plural = roleRef.kind === 'ClusterRole' ? clusterRoles.plural : roles.plural;
     if (hasRight(context, user, 'bind', plural, metadata.namespace, roleRef.name)) return;
