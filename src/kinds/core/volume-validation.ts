@@ -2,10 +2,12 @@
 import { duplicate, type FieldError, forbidden, invalid, required } from '../../apimachinery/field.js';
 import { isDns1123Label } from '../../apimachinery/names.js';
 import { checkNonNegativeQuantity, invalids } from '../checks.js';
-import type { KeyToPath, Volume } from '../types/core_v1.js';
+import type { KeyToPath, ProjectedVolumeSource, Volume, VolumeProjection } from '../types/core_v1.js';
 import { checkRelativePath } from './container-validation.js';
 
 const MAX_MODE = 0o777;
+const TOKEN_LIFE_MIN_s = 600;
+const TOKEN_LIFE_MAX_s = 2 ** 32;
 
 export function validateVolumes(at: string, volumes: readonly Volume[]): FieldError[] {
   const errors: FieldError[] = [];
@@ -34,8 +36,30 @@ function validateSource(at: string, volume: Volume): FieldError[] {
   if (secret) errors.push(...validateFiles(`${at}.secret`, 'secretName', secret.secretName, secret.items, secret.defaultMode));
   if (persistentVolumeClaim && !persistentVolumeClaim.claimName) errors.push(required(`${at}.persistentVolumeClaim.claimName`));
   if (downwardAPI) errors.push(...checkMode(`${at}.downwardAPI.defaultMode`, downwardAPI.defaultMode));
-  if (projected) errors.push(...checkMode(`${at}.projected.defaultMode`, projected.defaultMode));
+  if (projected) errors.push(...validateProjected(`${at}.projected`, projected));
   return errors;
+}
+
+function validateProjected(at: string, { sources = [], defaultMode }: ProjectedVolumeSource): FieldError[] {
+  return [
+    ...checkMode(`${at}.defaultMode`, defaultMode),
+    ...sources.flatMap((source, i) => validateProjection(`${at}.sources[${i}]`, source)),
+  ];
+}
+
+function validateProjection(at: string, source: VolumeProjection): FieldError[] {
+  const [, ...more] = Object.keys(source);
+  const errors = more.map((kind) => forbidden(`${at}.${kind}`, 'may not specify more than 1 volume type'));
+  const { configMap, secret, serviceAccountToken: token } = source;
+  if (configMap) errors.push(...validateFiles(`${at}.configMap`, 'name', configMap.name, configMap.items));
+  if (secret) errors.push(...validateFiles(`${at}.secret`, 'name', secret.name, secret.items));
+  if (!token) return errors;
+  const field = `${at}.serviceAccountToken`;
+  const { path, expirationSeconds = TOKEN_LIFE_MIN_s } = token;
+  const refuse = (why: string) => invalid(`${field}.expirationSeconds`, expirationSeconds, why);
+  if (expirationSeconds < TOKEN_LIFE_MIN_s) errors.push(refuse('may not specify a duration less than 10 minutes'));
+  if (expirationSeconds > TOKEN_LIFE_MAX_s) errors.push(refuse('may not specify a duration larger than 2^32 seconds'));
+  return [...errors, ...(path ? checkRelativePath(`${field}.path`, path) : [required(`${field}.path`)])];
 }
 
 function validateHostPath(at: string, path: string | undefined): FieldError[] {

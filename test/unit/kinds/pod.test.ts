@@ -112,6 +112,16 @@ describe('creating a pod', () => {
     ],
     ['two volumes of a name', podWith({ volumes: [{ name: 'a' }, { name: 'a' }] }), 'spec.volumes[1].name: Duplicate value: "a"'],
     [
+      'a projected token that hardly lives',
+      podWith({ volumes: [{ name: 'a', projected: { sources: [{ serviceAccountToken: { path: 't', expirationSeconds: 599 } }] } }] }),
+      'spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes',
+    ],
+    [
+      'a projection of two things',
+      podWith({ volumes: [{ name: 'a', projected: { sources: [{ secret: { name: 's' }, configMap: { name: 'c' } }] } }] }),
+      'spec.volumes[0].projected.sources[0].configMap: Forbidden: may not specify more than 1 volume type',
+    ],
+    [
       'a volume with two sources',
       podWith({ volumes: [{ name: 'a', emptyDir: {}, hostPath: { path: '/x' } }] }),
       'spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type',
