@@ -32,6 +32,8 @@ const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize
 export const PROXY = 'proxy';
 /** The resource and its proxy subresource, and the path that is the business of what is behind it. */
 const PROXIED = /^(\/api\/[^/]+\/(?:namespaces\/[^/]+\/)?(?:pods|services|nodes)\/[^/]+\/proxy)(\/.*)?$/;
+/** The verb, and in paths of old what stands before the resource. */
+const WATCH = 'watch';
 /** Longest path that is looked at: no resource path comes near, a longer one is an attack or an accident. */
 const MAX_PATH_LENGTH = 4096;
 
@@ -45,9 +47,11 @@ export function requestInfo(method: string, path: string, query: URLSearchParams
   const prefix = parts.length - (rest?.length ?? 0);
   if (!rest || rest.length === 0 || rest.includes('')) return { isResource: false, verb: method.toLowerCase(), path };
   const [group, version] = prefix === 2 ? ['', parts[1]!] : [parts[1]!, parts[2]!];
-  const target = resourceTarget(rest.map(decode));
+  // Deprecated long ago, and still what the Ruby client asks for.
+  const watches = rest[0] === WATCH && rest.length > 1 && method === 'GET';
+  const target = resourceTarget((watches ? rest.slice(1) : rest).map(decode));
   if (!target) return { isResource: false, verb: method.toLowerCase(), path };
-  const verb = verbOf(method, target.name !== undefined, query);
+  const verb = watches ? WATCH : verbOf(method, target.name !== undefined, query);
   const proxied = target.subresource === PROXY ? { proxyPath: proxyPath ?? '' } : {};
   return { isResource: true, verb, path, group, version, ...target, ...proxied };
 }
@@ -106,7 +110,7 @@ const CONNECTIONS: ReadonlySet<string> = new Set(['log', 'exec', 'attach', 'port
 
 export const isConnection = (info: RequestInfo): boolean => info.isResource && CONNECTIONS.has(info.subresource ?? '');
 
-/** How query parameters spell a boolean: present and neither empty, `0` nor `false`. */
+/** A boolean among query parameters: there, and neither `0` nor `false` in any letters, as clients of many languages write it. */
 export function isTrue(value: string | null): boolean {
-  return value !== null && value !== '' && value !== '0' && value !== 'false';
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }

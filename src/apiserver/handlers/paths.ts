@@ -31,7 +31,8 @@ export class PathHandler {
     const { path, query, headers } = exchange;
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') throw noSuchPath();
     if (path === '/') return { type: 'value', code: 200, value: { paths: this.#allPaths() } };
-    if (path === '/version') return { type: 'value', code: 200, value: VERSION_INFO };
+    // The Python client asks with the slash, which upstream's router ignores.
+    if (path === '/version' || path === '/version/') return { type: 'value', code: 200, value: VERSION_INFO };
     if (path === '/metrics') return text(200, await this.#metrics(), METRICS_TYPE);
     const published = issuerDocument(path, this.context.options);
     if (published) return document(published, headers);

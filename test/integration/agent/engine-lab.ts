@@ -272,5 +272,12 @@ function killAllOf(directory: string): void {
     }
   };
   const pids = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && (isOurs(pid) || inCgroup(pid)));
-  for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+  for (const pid of pids) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch (error) {
+      // It ended by itself meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
 }

@@ -6,7 +6,8 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { shows } from '../../suites/compatibility.js';
 import { ALL_KUBECTL_VERSIONS, Kubectl, type KubectlVersion } from '../../suites/kubectl.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
 import { KubeletLab, NODE } from './kubelet-lab.js';
@@ -23,12 +24,17 @@ beforeAll(async () => {
       { name: 'other', command: sh('sleep 100000') },
     ],
   });
+  await lab.create('talker', { containers: [{ name: 'main', command: sh('echo one; echo two; sleep 100000') }] });
   await lab.ready('shell');
+  await lab.ready('talker');
 }, 120_000);
 
 afterAll(async () => {
   await lab?.stop();
 });
+
+const shown = (context: TestContext, version: KubectlVersion, verb: string) =>
+  shows(context, { client: 'kubectl', version, verb, result: 'works' });
 
 const kubectlOf = (version: KubectlVersion) => new Kubectl(version, lab.api.kubeconfig, join(lab.api.dir, `home-${version}`));
 
@@ -41,7 +47,8 @@ describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s', (version) => {
   const exec = (command: readonly string[], input?: string) =>
     kubectl.run(['exec', 'shell', '-c', 'main', ...(input === undefined ? [] : ['-i']), '--', ...command], input);
 
-  it('runs commands: output, errors and exit codes', async () => {
+  it('runs commands: output, errors and exit codes', async (context) => {
+    shown(context, version, 'exec');
     expect(await exec(sh('echo out; echo err >&2; exit 7'))).toEqual({
       code: 7,
       stdout: 'out\n',
@@ -72,7 +79,30 @@ describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s', (version) => {
     expect(stdout).toBe(`${hash}  -\n`);
   });
 
-  it('forwards ports to what only listens on localhost, many connections at a time', async () => {
+  it('reads logs, and follows them', async (context) => {
+    shown(context, version, 'logs');
+    expect(await kubectl.ok(['logs', 'talker', '--tail=1'])).toBe('two\n');
+    expect(await kubectl.ok(['logs', 'talker', '--all-containers', '--prefix'])).toContain('[pod/talker/main] one\n');
+    const child = kubectl.spawn(['logs', '-f', 'talker']);
+    let out = '';
+    child.stdout!.on('data', (chunk) => {
+      out += chunk;
+    });
+    await until('what was said is shown', () => out.includes('one\ntwo\n'));
+    child.kill();
+  });
+
+  it('copies a file there and back', async (context) => {
+    shown(context, version, 'cp');
+    const [there, back] = [join(lab.api.dir, `small-${version}`), join(lab.api.dir, `small-back-${version}`)];
+    writeFileSync(there, version);
+    await kubectl.ok(['cp', there, 'shell:/tmp/small', '-c', 'main']);
+    await kubectl.ok(['cp', 'shell:/tmp/small', back, '-c', 'main']);
+    expect(readFileSync(back, 'utf8')).toBe(version);
+  });
+
+  it('forwards ports to what only listens on localhost, many connections at a time', async (context) => {
+    shown(context, version, 'port-forward');
     const forward = await portForward(kubectl, 'shell', ':8080');
     try {
       const answers = await Promise.all(Array.from({ length: 20 }, () => fetchText(forward.port, '/index.html')));
@@ -99,7 +129,8 @@ describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s', (version) => {
 });
 
 describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s with a terminal', (version) => {
-  it('has its size, its input, and its exit code', async () => {
+  it('has its size, its input, and its exit code', async (context) => {
+    shown(context, version, 'exec -it');
     const home = lab.api.dir;
     const env = { PATH: process.env['PATH'], HOME: home, KUBECONFIG: lab.api.kubeconfig };
     // `script` gives it a terminal.
@@ -117,7 +148,8 @@ describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s with a terminal', (version) => {
     child.stdin.end();
   });
 
-  it('attaches: what the container says, and what it is told', async () => {
+  it('attaches: what the container says, and what it is told', async (context) => {
+    shown(context, version, 'attach');
     const name = `listener-${version.replace('.', '-')}`;
     await lab.create(name, {
       containers: [{ name: 'main', command: sh('while read line; do echo "heard $line"; done; sleep 1000'), stdin: true }],

@@ -11,7 +11,9 @@ describe('request info', () => {
   const cases: [string, string, object][] = [
     ['GET', '/api/v1/pods', { verb: 'list', group: '', version: 'v1', resource: 'pods', namespace: undefined, name: undefined }],
     ['GET', '/api/v1/pods?watch=1', { verb: 'watch' }],
+    ['GET', '/api/v1/pods?watch', { verb: 'watch' }],
     ['GET', '/api/v1/pods?watch=false', { verb: 'list' }],
+    ['GET', '/api/v1/pods?watch=False', { verb: 'list' }],
     ['GET', '/api/v1/namespaces/dev/pods', { verb: 'list', namespace: 'dev', resource: 'pods' }],
     ['GET', '/api/v1/namespaces/dev/pods/a', { verb: 'get', namespace: 'dev', name: 'a', subresource: undefined }],
     ['GET', '/api/v1/namespaces/dev/pods/a/log', { verb: 'get', subresource: 'log' }],
@@ -20,6 +22,9 @@ describe('request info', () => {
     ['PUT', '/api/v1/namespaces/dev/finalize', { verb: 'update', resource: 'namespaces', name: 'dev', subresource: 'finalize' }],
     ['PUT', '/apis/apps/v1/namespaces/dev/deployments/d/scale', { group: 'apps', resource: 'deployments', subresource: 'scale' }],
     ['DELETE', '/apis/apps/v1/namespaces/dev/deployments', { verb: 'deletecollection' }],
+    ['GET', '/api/v1/watch/namespaces/dev/pods', { verb: 'watch', namespace: 'dev', resource: 'pods', name: undefined }],
+    ['GET', '/apis/apps/v1/watch/namespaces/dev/deployments/d', { verb: 'watch', resource: 'deployments', name: 'd' }],
+    ['GET', '/api/v1/watch/namespaces/dev', { verb: 'watch', resource: 'namespaces', name: 'dev' }],
     ['PATCH', '/api/v1/nodes/n%2D1', { verb: 'patch', name: 'n-1' }],
   ];
   for (const [method, url, wanted] of cases) {
