@@ -7,6 +7,7 @@ import type { Authorizer } from './authorization/authorizer.js';
 import type { CustomResourceDefinitions } from './customresources/definitions.js';
 import type { ExternalApis } from './external-apis.js';
 import type { ApiServerOptions } from './options.js';
+import type { Policies } from './policies/index.js';
 import type { Resources } from './resources.js';
 import type { Webhooks } from './webhooks/index.js';
 
@@ -22,4 +23,5 @@ export interface ApiContext {
   readonly authorizer: Authorizer;
   readonly admission: Admission;
   readonly webhooks: Webhooks;
+  readonly policies: Policies;
 }

@@ -26,6 +26,7 @@ import { ReverseProxy } from './http/reverse-proxy.js';
 import { inProcessTransport } from './inprocess.js';
 import { Metrics } from './metrics/index.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
+import { Policies } from './policies/index.js';
 import { repairClaims } from './repair-claims.js';
 import { Resources } from './resources.js';
 import { inconsistencyOf } from './storage/consistency.js';
@@ -132,6 +133,6 @@ function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {
   const admission = new Admission(enabledPlugins(options));
   const webhooks = new Webhooks({ resources, clock, random });
   const definitions = new CustomResourceDefinitions({ resources, backend, clock, random, log, client: webhooks.client });
-  const [externalApis, tokens] = [new ExternalApis(), new TokenAuthenticator()];
-  return { options, clock, random, log, resources, definitions, externalApis, tokens, authorizer, admission, webhooks };
+  const [externalApis, tokens, policies] = [new ExternalApis(), new TokenAuthenticator(), new Policies(resources)];
+  return { options, clock, random, log, resources, definitions, externalApis, tokens, authorizer, admission, webhooks, policies };
 }

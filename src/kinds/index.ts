@@ -2,6 +2,8 @@
 import meta_v1 from '../apimachinery/schema/meta_v1.js';
 import { Schemas } from '../apimachinery/schema.js';
 import { mutatingWebhookConfigurations } from './admissionregistration/mutatingwebhookconfiguration.js';
+import { validatingAdmissionPolicies } from './admissionregistration/validatingadmissionpolicy.js';
+import { validatingAdmissionPolicyBindings } from './admissionregistration/validatingadmissionpolicybinding.js';
 import { validatingWebhookConfigurations } from './admissionregistration/validatingwebhookconfiguration.js';
 import { customResourceDefinitions } from './apiextensions/customresourcedefinition.js';
 import { apiServices } from './apiregistration/apiservice.js';
@@ -123,6 +125,8 @@ export const kinds: readonly AnyKind[] = [
   clusterRoleBindings,
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
   eventsV1,
   flowSchemas,
   priorityLevelConfigurations,

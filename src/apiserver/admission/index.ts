@@ -20,6 +20,7 @@ import { resourceQuota } from './resource-quota.js';
 import { runtimeClass } from './runtime-class.js';
 import { serviceAccount } from './service-account.js';
 import { taintNodesByCondition } from './taint-nodes-by-condition.js';
+import { validatingAdmissionPolicy } from './validating-admission-policy.js';
 import { validatingWebhook } from './validating-webhook.js';
 
 export const admissionPlugins: readonly AdmissionPlugin[] = [
@@ -44,6 +45,7 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   defaultIngressClass,
   denyServiceExternalIPs,
   mutatingWebhook,
+  validatingAdmissionPolicy,
   validatingWebhook,
   // Last, since what the others still change or refuse must not be charged.
   resourceQuota,

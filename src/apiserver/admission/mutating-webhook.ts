@@ -13,7 +13,7 @@ import type { ApiContext } from '../context.js';
 import { CallingWebhookError, callHook } from '../webhooks/call.js';
 import type { Hook } from '../webhooks/hooks.js';
 import type { ReviewSubject } from '../webhooks/review.js';
-import { subjectOf } from '../webhooks/subject.js';
+import { conditionsHold, subjectOf } from '../webhooks/subject.js';
 import type { AdmissionPlugin, AdmissionRounds } from './admission.js';
 import { isExempt } from './matching.js';
 
@@ -38,7 +38,7 @@ export const mutatingWebhook: AdmissionPlugin = {
     for (const hook of hooks) {
       if (rounds.second && !memory.again.has(hook.uid)) continue;
       const subject = await subjectOf(context, hook, request, object as KubeObject | undefined);
-      if (!subject) continue;
+      if (!subject || !(await conditionsHold(context, hook, subject))) continue;
       if (await mutate(context, hook, subject, object)) {
         askAgain(memory);
         rounds.wantsSecond = true;

@@ -1,6 +1,6 @@
 // ValidatingAdmissionWebhook: all webhooks that a request concerns are asked at once; one refusal is enough.
 import { callHook } from '../webhooks/call.js';
-import { subjectOf } from '../webhooks/subject.js';
+import { conditionsHold, subjectOf } from '../webhooks/subject.js';
 import type { AdmissionPlugin } from './admission.js';
 import { isExempt } from './matching.js';
 
@@ -14,7 +14,7 @@ export const validatingWebhook: AdmissionPlugin = {
     const results = await Promise.allSettled(
       hooks.map(async (hook) => {
         const subject = await subjectOf(context, hook, request, object);
-        if (subject) await callHook(context, hook, subject, 'validating');
+        if (subject && (await conditionsHold(context, hook, subject))) await callHook(context, hook, subject, 'validating');
       }),
     );
     const refused = results.find(({ status }) => status === 'rejected');

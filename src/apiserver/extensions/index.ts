@@ -1,6 +1,7 @@
 // The kinds whose storage does more than the generic path. Adding one is one file and one line here.
 import type { Random } from '../../apimachinery/clock.js';
 import type { ApiServerOptions } from '../options.js';
+import { admissionExpressions } from './admission-expressions.js';
 import { certificateRequester } from './certificates.js';
 import { definitionCleanup } from './customresourcedefinitions.js';
 import type { ResourceExtension } from './extension.js';
@@ -19,5 +20,6 @@ export function resourceExtensions(
     ...rightsOfRoles,
     ...rightsOfBindings,
     definitionCleanup,
+    ...admissionExpressions,
   ] as readonly ResourceExtension[];
 }

@@ -1,12 +1,14 @@
 // The webhooks that are configured, in the order in which they are asked: by configuration, then as each lists them.
 import type { Webhook, WebhookConfiguration } from '../../kinds/admissionregistration/webhook.js';
 import { RequestMatcher } from '../admission/matching.js';
+import { MatchConditions } from '../policies/match-conditions.js';
 
 export interface Hook {
   /** Tells apart webhooks of the same name in several configurations. */
   readonly uid: string;
   readonly webhook: Webhook;
   readonly matcher: RequestMatcher;
+  readonly conditions: MatchConditions;
 }
 
 export function hooksOf(configurations: readonly WebhookConfiguration[]): readonly Hook[] {
@@ -15,7 +17,8 @@ export function hooksOf(configurations: readonly WebhookConfiguration[]): readon
     webhooks.map((webhook) => {
       const { rules = [], matchPolicy, namespaceSelector, objectSelector } = webhook;
       const matcher = new RequestMatcher({ rules, matchPolicy, namespaceSelector, objectSelector });
-      return { uid: `${metadata.name}/${webhook.name}`, webhook, matcher };
+      const conditions = new MatchConditions(webhook.matchConditions ?? []);
+      return { uid: `${metadata.name}/${webhook.name}`, webhook, matcher, conditions };
     }),
   );
 }

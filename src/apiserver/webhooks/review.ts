@@ -26,31 +26,32 @@ export interface ReviewSubject {
 export const reviewVersionOf = (accepted: readonly string[]): string =>
   `${GROUP}/${accepted.find((each) => VERSIONS.includes(each)) ?? 'v1'}`;
 
-export function admissionReview(uid: string, apiVersion: string, { request, resource, object, old }: ReviewSubject): object {
+export function admissionReview(uid: string, apiVersion: string, subject: ReviewSubject): object {
+  const { dryRun: _dryRun, options, ...fields } = requestFields(subject);
+  const { object, old, request } = subject;
+  const reviewed = { uid, ...fields, object: object ?? null, oldObject: old ?? null, dryRun: request.dryRun, options };
+  return { kind: 'AdmissionReview', apiVersion, request: reviewed };
+}
+
+/** The review's request without the objects: what expressions know it by. */
+export function requestFields({ request, resource }: ReviewSubject) {
   const { kind, subresource, namespace, name, operation, exchange, dryRun } = request;
   const sub = subresource === undefined ? {} : { subResource: subresource };
   const own = request.resource;
   const where = own.kind === namespaces ? name : namespace;
   return {
-    kind: 'AdmissionReview',
-    apiVersion,
-    request: {
-      uid,
-      kind: resource === own ? gvkOf(kind.apiVersion, kind.kind) : gvkOf(resource.kind.apiVersion, resource.kind.kind),
-      resource: gvrOf(resource.kind),
-      ...sub,
-      requestKind: gvkOf(kind.apiVersion, kind.kind),
-      requestResource: gvrOf(own.kind),
-      ...(subresource === undefined ? {} : { requestSubResource: subresource }),
-      ...(name ? { name } : {}),
-      ...(where ? { namespace: where } : {}),
-      operation,
-      userInfo: userInfo(exchange.user),
-      object: object ?? null,
-      oldObject: old ?? null,
-      dryRun,
-      options: optionsOf(request),
-    },
+    kind: resource === own ? gvkOf(kind.apiVersion, kind.kind) : gvkOf(resource.kind.apiVersion, resource.kind.kind),
+    resource: gvrOf(resource.kind),
+    ...sub,
+    requestKind: gvkOf(kind.apiVersion, kind.kind),
+    requestResource: gvrOf(own.kind),
+    ...(subresource === undefined ? {} : { requestSubResource: subresource }),
+    ...(name ? { name } : {}),
+    ...(where ? { namespace: where } : {}),
+    operation,
+    userInfo: userInfo(exchange.user),
+    dryRun,
+    options: optionsOf(request),
   };
 }
 
@@ -63,8 +64,8 @@ function gvkOf(apiVersion: string, kind: string) {
     : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1), kind };
 }
 
-function userInfo({ name, groups }: UserInfo) {
-  return { username: name, groups };
+function userInfo({ name, uid, groups, extra }: UserInfo) {
+  return { username: name, ...(uid ? { uid } : {}), groups, ...(extra ? { extra } : {}) };
 }
 
 const OPTIONS_KINDS = { CREATE: 'CreateOptions', UPDATE: 'UpdateOptions', DELETE: 'DeleteOptions' } as const;
