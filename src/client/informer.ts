@@ -1,6 +1,6 @@
 // The informer's contract: a local cache of one kind, kept right by list and watch, that tells of each change.
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
-import type { Kind } from '../kinds/define.js';
+import type { AnyKind, Kind } from '../kinds/define.js';
 
 export interface Change<T> {
   readonly key: string;
@@ -40,5 +40,7 @@ export interface Informer<T extends KubeObject> {
 export interface Informers {
   of<T extends KubeObject>(kind: Kind<T>, scope?: InformerScope): Informer<T>;
   whenSynced(signal?: AbortSignal): Promise<void>;
+  /** Ends all informers of a kind that is no more; whoever asks again starts anew. */
+  drop(kind: AnyKind): void;
   stop(): void;
 }

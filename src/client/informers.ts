@@ -25,7 +25,7 @@ export interface InformersOptions {
 
 /** Informers over one client. Each starts its list and watch when it is first asked for, and ends at `stop`. */
 export function createInformers(options: InformersOptions): Informers {
-  const informers = new Map<string, WatchingInformer<KubeObject>>();
+  const informers = new Map<string, { readonly informer: WatchingInformer<KubeObject>; readonly own: AbortController }>();
   const stopping = new AbortController();
   // One watch for each informer and one waiter for each key at work listen to it.
   setMaxListeners(0, stopping.signal);
@@ -33,14 +33,24 @@ export function createInformers(options: InformersOptions): Informers {
     of<T extends KubeObject>(kind: Kind<T>, scope: InformerScope = {}): Informer<T> {
       const id = [kind.apiVersion, kind.plural, scope.namespace, scope.labelSelector, scope.fieldSelector].join('|');
       const known = informers.get(id);
-      if (known) return known as unknown as Informer<T>;
-      const informer = new WatchingInformer<T>(kind, scope, options, stopping.signal);
-      informers.set(id, informer as unknown as WatchingInformer<KubeObject>);
+      if (known) return known.informer as unknown as Informer<T>;
+      const own = new AbortController();
+      const ending = AbortSignal.any([stopping.signal, own.signal]);
+      setMaxListeners(0, ending);
+      const informer = new WatchingInformer<T>(kind, scope, options, ending);
+      informers.set(id, { informer: informer as unknown as WatchingInformer<KubeObject>, own });
       informer.start();
       return informer;
     },
     async whenSynced(signal) {
-      await Promise.all([...informers.values()].map((informer) => informer.whenSynced(signal)));
+      await Promise.all([...informers.values()].map(({ informer }) => informer.whenSynced(signal)));
+    },
+    drop(kind) {
+      for (const [id, { informer, own }] of informers) {
+        if (informer.kind !== kind) continue;
+        informers.delete(id);
+        own.abort(new Error(`${kind.plural} are no more`));
+      }
     },
     stop: () => stopping.abort(new Error('informers stopped')),
   };

@@ -3,7 +3,7 @@ import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Client } from '../client/client.js';
 import type { EventRecorder } from '../client/events.js';
-import type { Input, Lister, Output } from '../kinds/define.js';
+import type { AnyKind, Input, Lister, MappedInput, Output } from '../kinds/define.js';
 
 /**
  * What a reconcile has to work with. Reads come from informer caches that have seen this key's own earlier writes: the
@@ -42,6 +42,8 @@ export interface ControllerDefinition {
   /** Upstream's controller name without `-controller`. */
   readonly name: string;
   readonly inputs: readonly Input[];
+  /** Takes every kind that is defined at run time as an input, too. */
+  readonly customInputs?: (kind: AnyKind) => MappedInput;
   readonly outputs: readonly Output[];
   /** The ServiceAccount of kube-system that it writes as; `<name>-controller` if absent, null: the controller manager's own user. */
   readonly serviceAccount?: string | null;

@@ -27,16 +27,17 @@ export const garbageCollector = defineController({
   name: 'garbage-collector',
   serviceAccount: 'generic-garbage-collector',
   inputs: collected.map((kind) => kind.mapped((object, lister) => concerned(kind, object, lister))),
+  customInputs: (kind) => kind.mapped((object, lister) => concerned(kind, object, lister)),
   outputs: collected,
   concurrency: CONCURRENCY,
   async reconcile(key, context) {
-    const identity = parseIdentity(key);
+    const identity = parseIdentity(key, context);
     const { kind, name, uid } = identity;
-    const object = context.get<KubeObject>(kind, name);
-    if (object?.metadata.uid !== uid) return collectDependents(context, identity);
+    const object = kind && context.get<KubeObject>(kind, name);
+    if (!kind || object?.metadata.uid !== uid) return collectDependents(context, identity);
     if (!isBeingDeleted(object)) return collect(context, kind, object);
-    if (hasFinalizer(object, FINALIZER_ORPHAN)) return orphanDependents(context, identity, object);
-    if (hasFinalizer(object, FINALIZER_FOREGROUND)) return deleteForeground(context, identity, object);
+    if (hasFinalizer(object, FINALIZER_ORPHAN)) return orphanDependents(context, { ...identity, kind }, object);
+    if (hasFinalizer(object, FINALIZER_FOREGROUND)) return deleteForeground(context, { ...identity, kind }, object);
   },
 });
 
@@ -44,6 +45,8 @@ export const garbageCollector = defineController({
 async function collectDependents(context: ReconcileContext, owner: Identity): Promise<void> {
   for (const { kind, object } of dependentsOf(context, owner)) if (!isBeingDeleted(object)) await collect(context, kind, object);
 }
+
+type KnownIdentity = Identity & { readonly kind: AnyKind };
 
 type OwnerState = 'there' | 'gone' | 'waiting';
 
@@ -65,7 +68,7 @@ async function collect(context: ReconcileContext, kind: AnyKind, object: KubeObj
 async function ownerState(context: ReconcileContext, object: KubeObject, ref: OwnerReference): Promise<OwnerState> {
   const cached = cachedOwner(context, object, ref);
   if (cached) return waitsForDependents(cached) ? 'waiting' : 'there';
-  const kind = ownerKind(ref);
+  const kind = ownerKind(ref, context);
   // What cannot be looked up is not known to be gone.
   if (!kind || (kind.namespaced && !object.metadata.namespace)) return 'there';
   try {
@@ -103,13 +106,13 @@ async function deleteObject(
 }
 
 /** Dependents go first; those that block keep the owner, and each that goes brings the owner's key again. */
-async function deleteForeground(context: ReconcileContext, owner: Identity, object: KubeObject): Promise<void> {
+async function deleteForeground(context: ReconcileContext, owner: KnownIdentity, object: KubeObject): Promise<void> {
   const dependents = dependentsOf(context, owner);
   if (!dependents.some(({ ref }) => ref.blockOwnerDeletion)) return removeFinalizer(context, owner.kind, object, FINALIZER_FOREGROUND);
   for (const dependent of dependents) if (!isBeingDeleted(dependent.object)) await collect(context, dependent.kind, dependent.object);
 }
 
-async function orphanDependents(context: ReconcileContext, owner: Identity, object: KubeObject): Promise<void> {
+async function orphanDependents(context: ReconcileContext, owner: KnownIdentity, object: KubeObject): Promise<void> {
   for (const dependent of dependentsOf(context, owner)) await orphan(context, dependent);
   await removeFinalizer(context, owner.kind, object, FINALIZER_ORPHAN);
 }

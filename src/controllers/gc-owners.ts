@@ -14,9 +14,14 @@ export const collected: readonly AnyKind[] = kinds.filter(
   ({ kind, verbs, storage }) => kind !== events.kind && !storage && (!verbs || (verbs.includes('watch') && verbs.includes('delete'))),
 );
 
+/** With those that are defined at run time. */
+export const collectedKinds = ({ customKinds = [] }: Lister): readonly AnyKind[] =>
+  customKinds.length > 0 ? [...collected, ...customKinds] : collected;
+
 /** One object by its uid: a namesake made since is another key. */
 export interface Identity {
-  readonly kind: AnyKind;
+  /** Undefined for kinds that nobody knows any more. */
+  readonly kind: AnyKind | undefined;
   readonly name: { readonly namespace?: string | undefined; readonly name: string };
   readonly uid: string;
 }
@@ -24,23 +29,22 @@ export interface Identity {
 export const identityKey = (kind: AnyKind, object: KubeObject): string =>
   `${object.metadata.uid} ${kind.apiVersion} ${kind.kind} ${objectKey(object)}`;
 
-export function parseIdentity(key: string): Identity {
+export function parseIdentity(key: string, lister: Lister): Identity {
   const [uid, apiVersion, kindName, name] = key.split(' ');
-  const kind = collected.find((each) => each.apiVersion === apiVersion && each.kind === kindName);
-  if (!kind) throw new Error(`garbage collector: no kind ${apiVersion} ${kindName}`);
+  const kind = collectedKinds(lister).find((each) => each.apiVersion === apiVersion && each.kind === kindName);
   return { kind, name: parseKey(name!), uid: uid! };
 }
 
 const groupOf = (apiVersion: string) => apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
 
-/** The kind a reference is to, in whatever version it names; undefined for kinds that are not built in. */
-export function ownerKind(ref: OwnerReference): AnyKind | undefined {
-  return collected.find(({ kind, group }) => kind === ref.kind && group === groupOf(ref.apiVersion));
+/** The kind a reference is to, in whatever version it names; undefined for kinds that nobody knows. */
+export function ownerKind(ref: OwnerReference, lister: Lister): AnyKind | undefined {
+  return collectedKinds(lister).find(({ kind, group }) => kind === ref.kind && group === groupOf(ref.apiVersion));
 }
 
 /** The owner that a reference means, if the cache has that very object. */
 export function cachedOwner(lister: Lister, object: KubeObject, ref: OwnerReference): KubeObject | undefined {
-  const kind = ownerKind(ref);
+  const kind = ownerKind(ref, lister);
   const owner =
     kind && lister.get<KubeObject>(kind, { namespace: kind.namespaced ? object.metadata.namespace : undefined, name: ref.name });
   return owner?.metadata.uid === ref.uid ? owner : undefined;
@@ -57,7 +61,7 @@ export function concerned(kind: AnyKind, object: KubeObject, lister: Lister): re
   const refs = object.metadata.ownerReferences ?? [];
   const owners = refs.map((ref) => cachedOwner(lister, object, ref));
   owners.forEach((owner, i) => {
-    if (owner && waitsForDependents(owner)) keys.push(identityKey(ownerKind(refs[i]!)!, owner));
+    if (owner && waitsForDependents(owner)) keys.push(identityKey(ownerKind(refs[i]!, lister)!, owner));
   });
   const isGone = lister.get<KubeObject>(kind, object.metadata)?.metadata.uid !== object.metadata.uid;
   const isEnding = isBeingDeleted(object) && (hasFinalizer(object, FINALIZER_ORPHAN) || hasFinalizer(object, FINALIZER_FOREGROUND));
@@ -75,9 +79,10 @@ export interface Dependent {
 /** All objects that name the owner by its uid: in its own namespace, or anywhere for a cluster-scoped one. */
 export function dependentsOf(lister: Lister, owner: Identity): readonly Dependent[] {
   const found: Dependent[] = [];
-  for (const kind of collected) {
-    if (owner.kind.namespaced && !kind.namespaced) continue;
-    for (const object of lister.list<KubeObject>(kind, owner.kind.namespaced ? owner.name.namespace : undefined)) {
+  const { namespace } = owner.name;
+  for (const kind of collectedKinds(lister)) {
+    if (namespace && !kind.namespaced) continue;
+    for (const object of lister.list<KubeObject>(kind, namespace)) {
       const ref = object.metadata.ownerReferences?.find(({ uid }) => uid === owner.uid);
       if (ref) found.push({ kind, object, ref });
     }

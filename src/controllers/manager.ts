@@ -2,13 +2,14 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
-import type { KubeObject } from '../apimachinery/object.js';
+import { type KubeObject, objectKey } from '../apimachinery/object.js';
 import { isStatus, StatusError } from '../apimachinery/status.js';
 import type { Client } from '../client/client.js';
 import type { EventRecorder } from '../client/events.js';
 import type { Change, Informer, Informers } from '../client/informer.js';
 import { WorkQueue } from '../client/workqueue.js';
 import type { AnyKind, Input, Kind, Lister, MappedInput } from '../kinds/define.js';
+import { CustomKinds } from './custom-kinds.js';
 import type { ControllerDefinition, ControllerOptions, ReconcileContext } from './define.js';
 import { OwnWrites } from './own-writes.js';
 
@@ -31,9 +32,11 @@ export interface ControllersOptions {
 
 /** Starts all of them. `stop` resolves once no reconcile runs any more. */
 export function startControllers(definitions: readonly ControllerDefinition[], options: ControllersOptions): { stop(): Promise<void> } {
-  const controllers = definitions.map((definition) => new Controller(definition, options));
+  const customKinds = definitions.some(({ customInputs }) => customInputs) ? new CustomKinds(options.informers) : undefined;
+  const controllers = definitions.map((definition) => new Controller(definition, options, customKinds));
   return {
     async stop() {
+      customKinds?.stop();
       await Promise.all(controllers.map((controller) => controller.stop()));
     },
   };
@@ -54,6 +57,7 @@ class Controller {
   constructor(
     private readonly definition: ControllerDefinition,
     private readonly options: ControllersOptions,
+    private readonly customKinds: CustomKinds | undefined,
   ) {
     // Each worker that waits and each input that is not synced yet listens to it.
     setMaxListeners(0, this.#stopping.signal);
@@ -69,7 +73,8 @@ class Controller {
     const { serviceAccount = `${definition.name}-controller` } = definition;
     this.#client = typeof client === 'function' ? client(serviceAccount ?? undefined) : client;
     this.#events = typeof options.events === 'function' ? options.events(`${definition.name}-controller`) : options.events;
-    for (const [kind, informer] of this.#informers) this.#subscribe(kind, informer);
+    for (const [kind, informer] of this.#informers) this.#unsubscribe.push(this.#subscribe(kind, informer, this.definition.inputs));
+    this.#subscribeToCustomKinds();
     this.#workers = this.#run();
   }
 
@@ -80,14 +85,38 @@ class Controller {
     await this.#workers;
   }
 
-  #subscribe(kind: AnyKind, informer: Informer<KubeObject>): void {
-    const inputs = this.definition.inputs.filter((input) => sourceOf(input) === kind);
-    this.#unsubscribe.push(
-      informer.onChange((change) => {
-        this.#writes.observe(kind, change);
-        for (const input of inputs) for (const key of this.#keys(input, change)) this.#queue.add(key);
-      }),
-    );
+  #subscribe(kind: AnyKind, informer: Informer<KubeObject>, all: readonly Input[]): () => void {
+    const inputs = all.filter((input) => sourceOf(input) === kind);
+    return informer.onChange((change) => this.#changed(kind, inputs, change));
+  }
+
+  #changed(kind: AnyKind, inputs: readonly Input[], change: Change<KubeObject>): void {
+    this.#writes.observe(kind, change);
+    for (const input of inputs) for (const key of this.#keys(input, change)) this.#queue.add(key);
+  }
+
+  /** Objects of a kind that goes have gone, too. */
+  #subscribeToCustomKinds(): void {
+    const { customInputs } = this.definition;
+    if (!customInputs || !this.customKinds) return;
+    const unsubscribe = new Map<AnyKind, () => void>();
+    const stop = this.customKinds.subscribe({
+      added: (kind) => {
+        const informer = this.options.informers.of(kind) as Informer<KubeObject>;
+        this.#informers.set(kind, informer);
+        unsubscribe.set(kind, this.#subscribe(kind, informer, [customInputs(kind)]));
+      },
+      removed: (kind) => {
+        const left = this.#informers.get(kind)?.list() ?? [];
+        unsubscribe.get(kind)?.();
+        unsubscribe.delete(kind);
+        this.#informers.delete(kind);
+        for (const object of left) this.#changed(kind, [customInputs(kind)], { key: objectKey(object), old: object });
+      },
+    });
+    this.#unsubscribe.push(stop, () => {
+      for (const each of unsubscribe.values()) each();
+    });
   }
 
   #keys(input: Input, change: Change<KubeObject>): readonly string[] {
@@ -98,17 +127,27 @@ class Controller {
   }
 
   #makeLister(): Lister {
-    const of = <T extends KubeObject>(kind: Kind<T>): Informer<T> => {
+    const { customKinds } = this;
+    const of = <T extends KubeObject>(kind: Kind<T>): Informer<T> | undefined => {
       const informer = this.#informers.get(kind);
-      if (!informer) throw new Error(`controller ${this.definition.name} reads ${kind.plural}, which is not among its inputs`);
-      return informer as unknown as Informer<T>;
+      if (!informer && !customKinds?.known.includes(kind))
+        throw new Error(`controller ${this.definition.name} reads ${kind.plural}, which is not among its inputs`);
+      return informer as unknown as Informer<T> | undefined;
     };
-    return { get: (kind, name) => of(kind).get(name), list: (kind, namespace) => of(kind).list(namespace) };
+    return {
+      get: (kind, name) => of(kind)?.get(name),
+      list: (kind, namespace) => of(kind)?.list(namespace) ?? [],
+      get customKinds() {
+        return customKinds?.known ?? [];
+      },
+    };
   }
 
   async #run(): Promise<void> {
     try {
-      await Promise.all([...this.#informers.values()].map((informer) => informer.whenSynced(this.#stopping.signal)));
+      if (this.definition.customInputs) await this.customKinds?.whenSynced(this.#stopping.signal);
+      // Not those of custom kinds, which may go before they are synced.
+      await Promise.all(this.definition.inputs.map((input) => this.#informers.get(sourceOf(input))!.whenSynced(this.#stopping.signal)));
     } catch (reason) {
       if (this.#stopping.signal.aborted) return;
       throw reason;

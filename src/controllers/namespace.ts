@@ -2,6 +2,9 @@
 import { rfc3339 } from '../apimachinery/clock.js';
 import { isBeingDeleted, type KubeObject, parseKey } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
+import type { ListOptions, ListResult } from '../client/client.js';
+import { customResourceDefinitions } from '../kinds/apiextensions/customresourcedefinition.js';
+import { servedKind } from '../kinds/apiextensions/served-kind.js';
 import { namespaces } from '../kinds/core/namespace.js';
 import type { AnyKind, Lister } from '../kinds/define.js';
 import { kinds } from '../kinds/index.js';
@@ -21,12 +24,13 @@ const content: readonly AnyKind[] = kinds.filter(
 export const namespace = defineController({
   name: 'namespace',
   inputs: [namespaces, ...content.map((kind) => kind.mapped(terminatingNamespace))],
+  customInputs: (kind) => kind.mapped((object, lister) => (kind.namespaced ? terminatingNamespace(object, lister) : [])),
   outputs: [...content, namespaces, namespaces.status],
   async reconcile(key, context) {
     const object = context.get(namespaces, parseKey(key));
     if (!object || !isBeingDeleted(object) || !object.spec.finalizers?.includes(FINALIZER)) return;
     const remaining = new Map<AnyKind, readonly KubeObject[]>();
-    for (const kind of content) {
+    for (const kind of [...content, ...(await customContent(context))]) {
       const left = await empty(context, kind, object.metadata.name);
       if (left.length > 0) remaining.set(kind, left);
     }
@@ -41,6 +45,12 @@ function terminatingNamespace(object: KubeObject, lister: Lister): readonly stri
   const name = object.metadata.namespace!;
   const owner = lister.get(namespaces, { name });
   return owner && isBeingDeleted(owner) ? [name] : [];
+}
+
+/** Asked live, not of a cache: what a definition brought a moment ago may be in the namespace already. */
+async function customContent({ client }: ReconcileContext): Promise<readonly AnyKind[]> {
+  const { items } = await client.list(customResourceDefinitions);
+  return items.map(servedKind).filter((kind): kind is AnyKind => kind?.namespaced === true);
 }
 
 /** Begins the deletion of all objects of a kind; returns those that were still there afterwards. Asked live, not of a cache. */
@@ -62,10 +72,20 @@ async function empty({ client }: ReconcileContext, kind: AnyKind, name: string):
 async function* pages(client: ReconcileContext['client'], kind: AnyKind, namespace: string): AsyncIterable<KubeObject> {
   let token: string | undefined;
   do {
-    const page = await client.list<KubeObject>(kind, { namespace, limit: PAGE_SIZE, ...(token ? { continue: token } : {}) });
+    const page = await pageOf(client, kind, { namespace, limit: PAGE_SIZE, ...(token ? { continue: token } : {}) });
     yield* page.items;
     token = page.continue;
   } while (token);
+}
+
+/** Of a kind that has gone meanwhile there is nothing left. */
+async function pageOf(client: ReconcileContext['client'], kind: AnyKind, options: ListOptions): Promise<ListResult<KubeObject>> {
+  try {
+    return await client.list<KubeObject>(kind, options);
+  } catch (error) {
+    if (isStatus(error, 'NotFound')) return { items: [], resourceVersion: '' };
+    throw error;
+  }
 }
 
 async function finalize({ client }: ReconcileContext, object: Namespace): Promise<void> {

@@ -129,6 +129,8 @@ export interface KindOptions<T extends KubeObject> {
 export interface Lister {
   get<T extends KubeObject>(kind: Kind<T>, name: ObjectName): T | undefined;
   list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly T[];
+  /** Kinds that are, or were, defined at run time, where the reader takes them as inputs. */
+  readonly customKinds?: readonly AnyKind[];
 }
 
 /** A kind that a controller watches on behalf of its own: which of its keys does a change concern? */

@@ -1,7 +1,7 @@
 // Informers in memory for tests: the same contract, fed by hand with `set` and `remove`.
 import { type KubeObject, keyOf, objectKey } from '../../../src/apimachinery/object.js';
 import type { Change, Informer, Informers } from '../../../src/client/informer.js';
-import type { Kind } from '../../../src/kinds/define.js';
+import type { AnyKind, Kind } from '../../../src/kinds/define.js';
 
 class FakeInformer<T extends KubeObject> implements Informer<T> {
   readonly objects = new Map<string, T>();
@@ -72,6 +72,10 @@ export class FakeInformers implements Informers {
 
   async whenSynced(): Promise<void> {
     await Promise.all([...this.informers.values()].map((informer) => informer.whenSynced()));
+  }
+
+  drop(kind: AnyKind): void {
+    this.informers.delete(kind.plural);
   }
 
   stop(): void {}

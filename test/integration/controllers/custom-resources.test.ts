@@ -1,0 +1,109 @@
+// Custom resources in the hands of the controllers that act on objects of any kind: garbage collection and the end of namespaces.
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
+import { silentLogger } from '../../../src/apimachinery/logger.js';
+import type { KubeObject } from '../../../src/apimachinery/object.js';
+import { isStatus } from '../../../src/apimachinery/status.js';
+import { createEventRecorder } from '../../../src/client/event-recorder.js';
+import { createInformers } from '../../../src/client/informers.js';
+import { garbageCollector } from '../../../src/controllers/garbagecollector.js';
+import { startControllers } from '../../../src/controllers/manager.js';
+import { namespace } from '../../../src/controllers/namespace.js';
+import { customResourceDefinitions } from '../../../src/kinds/apiextensions/customresourcedefinition.js';
+import { servedKind } from '../../../src/kinds/apiextensions/served-kind.js';
+import { configMaps } from '../../../src/kinds/core/configmap.js';
+import { namespaces } from '../../../src/kinds/core/namespace.js';
+import type { AnyKind } from '../../../src/kinds/define.js';
+import { startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { crontab, crontabs } from '../../suites/custom-resources.js';
+
+const NAME = 'crontabs.stable.example.com';
+let api: TestServer;
+let kind: AnyKind;
+let stop: () => Promise<void>;
+
+beforeAll(async () => {
+  api = await startTestServer();
+  const { client } = api;
+  const parts = { client, clock: systemClock, random: systemRandom, log: silentLogger };
+  const informers = createInformers(parts);
+  const options = {} as Parameters<typeof startControllers>[1]['options'];
+  const events = createEventRecorder({ ...parts, component: 'test' });
+  const running = startControllers([garbageCollector, namespace], { ...parts, informers, options, events });
+  stop = async () => {
+    await running.stop();
+    informers.stop();
+  };
+  await define();
+});
+afterAll(async () => {
+  await stop?.();
+  await api?.stop();
+});
+
+async function define(): Promise<void> {
+  await api.client.create(customResourceDefinitions, crontabs() as never);
+  await until(async () => (kind = servedKind(await api.client.get(customResourceDefinitions, { name: NAME }))!) !== undefined);
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition()));
+}
+
+async function isGone(of: AnyKind, name: string, inNamespace = 'default'): Promise<boolean> {
+  try {
+    await api.client.get(of, { name, namespace: of.namespaced ? inNamespace : undefined });
+    return false;
+  } catch (error) {
+    if (isStatus(error, 'NotFound')) return true;
+    throw error;
+  }
+}
+
+const make = (name: string, metadata: object = {}) =>
+  api.client.create<KubeObject>(kind, { ...crontab(name), metadata: { name, namespace: 'default', ...metadata } } as never);
+const ownedBy = ({ apiVersion, kind: name, metadata }: KubeObject) => ({
+  ownerReferences: [{ apiVersion, kind: name, name: metadata.name, uid: metadata.uid, blockOwnerDeletion: true }],
+});
+const makeConfigMap = (name: string, metadata: object = {}) =>
+  api.client.create(configMaps, { metadata: { name, namespace: 'default', ...metadata } });
+
+it('what a custom resource owns goes when it goes, of whatever kind', async () => {
+  const owner = await make('owner');
+  await makeConfigMap('owned', ownedBy(owner));
+  await make('owned', ownedBy(owner));
+  await api.client.delete(kind, { namespace: 'default', name: 'owner' }, { propagationPolicy: 'Background' });
+  await until(async () => (await isGone(configMaps, 'owned')) && (await isGone(kind, 'owned')));
+});
+
+it('a custom resource goes with its owner; in the foreground before it', async () => {
+  const owner = await makeConfigMap('front');
+  await make('first', ownedBy(owner));
+  await api.client.delete(configMaps, { namespace: 'default', name: 'front' }, { propagationPolicy: 'Foreground' });
+  await until(() => isGone(configMaps, 'front'));
+  expect(await isGone(kind, 'first')).toBe(true);
+});
+
+it('a namespace goes with the custom resources in it, and waits for those that finalizers keep', async () => {
+  await api.client.create(namespaces, { metadata: { name: 'dev' } });
+  await make('kept', { namespace: 'dev', finalizers: ['example.com/hold'] });
+  await make('free', { namespace: 'dev' });
+  await api.client.delete(namespaces, { name: 'dev' });
+  await until(async () => {
+    const { status } = await api.client.get(namespaces, { name: 'dev' });
+    return status.conditions?.some(({ message }) => message?.includes('crontabs.stable.example.com has 1 resource instances')) ?? false;
+  });
+  expect(await isGone(kind, 'free', 'dev')).toBe(true);
+  await api.client.patch(kind, { name: 'kept', namespace: 'dev' }, 'application/merge-patch+json', { metadata: { finalizers: null } });
+  await until(() => isGone(namespaces, 'dev'));
+});
+
+it('what the objects of a definition own goes when the definition goes, and a new one of its name is as good', async () => {
+  await makeConfigMap('last', ownedBy(await make('x')));
+  await api.client.delete(customResourceDefinitions, { name: NAME });
+  await until(async () => (await isGone(customResourceDefinitions, NAME)) && (await isGone(configMaps, 'last')));
+  await define();
+  await makeConfigMap('again', ownedBy(await make('y')));
+  await api.client.delete(kind, { namespace: 'default', name: 'y' });
+  await until(() => isGone(configMaps, 'again'));
+});
