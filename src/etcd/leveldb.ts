@@ -100,7 +100,7 @@ const restoreCommand = (dir: string, file: string): string =>
 /** Before LevelDB sees them: what it takes for a torn write it leaves out, and the rest it serves. Rejects as `openLevelBackend`. */
 async function checkFiles(dir: string, log: Logger): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await makeDir(dir);
     await requireUnlocked(dir);
     const { notes } = await checkDatabase(dir);
     for (const note of notes) log.warn({ dir }, note);
@@ -108,6 +108,16 @@ async function checkFiles(dir: string, log: Logger): Promise<void> {
   } catch (error) {
     if (error instanceof CorruptDatabaseError) throw new Error(await whatToDo(dir, error.message), { cause: error });
     throw new Error(whyNotOpen(dir, error as NodeJS.ErrnoException), { cause: error });
+  }
+}
+
+async function makeDir(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // What Node says of a read-only file system, where it is asked for parents too.
+    await mkdir(dir, { mode: 0o700 });
   }
 }
 
