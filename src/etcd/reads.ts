@@ -25,6 +25,7 @@ import {
   recordKey,
   recordsFrom,
   type StoredRecord,
+  valueIn,
 } from './records.js';
 
 /** The exclusive upper end of a key space, for ranges without an end. */
@@ -109,11 +110,11 @@ async function withValues(db: Database, snapshot: Snapshot, heads: readonly KeyH
   const [only] = heads;
   if (only && heads.length === 1) return [readValue(db, only, snapshot)];
   const kvs = new Array<KeyValue>(heads.length);
-  const places = heads.map((_, i) => i).sort((a, b) => heads[a]!.modRevision - heads[b]!.modRevision);
+  const places = inRecordOrder(heads);
   const underWay: Promise<void>[] = [];
   for (let from = 0; from < heads.length; from += VALUES_PER_READ) {
     if (underWay.length === READS_AT_ONCE) await underWay.shift();
-    const reading = readValues(db, snapshot, heads, places.slice(from, from + VALUES_PER_READ), kvs);
+    const reading = readValues(db, snapshot, heads, places.subarray(from, from + VALUES_PER_READ), kvs);
     // Its failure is met where it is waited for.
     reading.catch(() => {});
     underWay.push(reading);
@@ -122,33 +123,38 @@ async function withValues(db: Database, snapshot: Snapshot, heads: readonly KeyH
   return kvs;
 }
 
-/** Of the heads at `places`, which are in the order of their revisions, into the same places of `kvs`. */
+/** The places of heads, which are in the order of their keys, in that of their records. */
+function inRecordOrder(heads: readonly KeyHead[]): Uint32Array {
+  const revisions = Float64Array.from(heads, (head) => head.modRevision);
+  return Uint32Array.from(heads, (_, i) => i).sort((a, b) => revisions[a]! - revisions[b]! || a - b);
+}
+
+/** Of the heads at `places`, into the same places of `kvs`. */
 async function readValues(
   db: Database,
   snapshot: Snapshot,
   heads: readonly KeyHead[],
-  places: readonly number[],
+  places: Uint32Array,
   kvs: KeyValue[],
 ): Promise<void> {
-  const [first, last] = [heads[places[0]!]!.modRevision, heads[places.at(-1)!]!.modRevision];
-  const keyAt = (place: number) => recordKey(heads[place]!.key, heads[place]!.modRevision);
-  const take = (place: number, stored: string, bytes: Buffer | undefined) => {
-    kvs[place] = (bytes && decodeRecord(stored, bytes).kv) ?? missing(stored);
+  const wanted = Array.from(places, (place) => recordKey(heads[place]!.key, heads[place]!.modRevision));
+  const take = (i: number, bytes: Buffer) => {
+    kvs[places[i]!] = { ...heads[places[i]!]!, value: valueIn(wanted[i]!, bytes) };
   };
-  if (last - first < DENSE * places.length) {
-    const wanted = new Map(places.map((place) => [keyAt(place), place]));
-    await scan(db, { gte: recordsFrom(first), lt: recordsFrom(last + 1) }, snapshot, (stored, bytes) => {
-      const place = wanted.get(stored);
-      if (place !== undefined) take(place, stored, bytes);
+  const [first, last] = [heads[places[0]!]!.modRevision, heads[places.at(-1)!]!.modRevision];
+  if (last - first >= DENSE * places.length) {
+    const found = await db.getMany(wanted, { keyEncoding: 'utf8', valueEncoding: 'buffer', snapshot } as object);
+    found.forEach((bytes, i) => {
+      take(i, bytes ?? missing(wanted[i]!));
     });
-    for (const [stored, place] of wanted) if (!kvs[place]) missing(stored);
     return;
   }
-  const keys = places.map(keyAt);
-  const values = await db.getMany(keys, { keyEncoding: 'utf8', valueEncoding: 'buffer', snapshot } as object);
-  places.forEach((place, i) => {
-    take(place, keys[i]!, values[i]);
+  let next = 0;
+  await scan(db, { gte: wanted[0]!, lt: recordsFrom(last + 1) }, snapshot, (stored, bytes) => {
+    if (stored === wanted[next]) take(next++, bytes);
+    return next < wanted.length;
   });
+  if (next < wanted.length) missing(wanted[next]!);
 }
 
 /** The keys that a past revision had: those that are still there, and those that were deleted later. */

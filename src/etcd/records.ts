@@ -196,6 +196,13 @@ function writeStart(out: Buffer, kind: number, index: number, previous: Revision
   out.writeUIntBE(previous, 5, 6);
 }
 
+/** The value of a record that is no deletion, as a view of `bytes`. */
+export function valueIn(stored: string, bytes: Buffer): Buffer {
+  check(stored, bytes);
+  if (bytes[0] === DELETION) throw new DamagedEntryError(stored, 'is a deletion, and its key is there');
+  return bytes.subarray(bytes[0] === PUT_WITH_LEASE ? PUT_BYTES + 8 : PUT_BYTES, bytes.length - CHECKSUM_BYTES);
+}
+
 /** The value is a view of `bytes`. */
 export function decodeRecord(stored: string, bytes: Buffer): StoredRecord {
   check(stored, bytes);
