@@ -2,7 +2,19 @@
 import { EtcdError, type Key, type KeyValue, type Revision } from './backend.js';
 import type { Write } from './database.js';
 import type { LeaseChange } from './leases.js';
-import { deletionKey, emptyEntry, encodeDeletion, encodeHead, encodeNumber, encodePut, HEAD, META_REVISION, recordKey } from './records.js';
+import { RecentKeys } from './recent-keys.js';
+import {
+  deletionKey,
+  emptyEntry,
+  encodeDeletion,
+  encodeNewest,
+  encodeNumber,
+  encodePut,
+  META_REVISION,
+  NEWEST,
+  recordKey,
+  valueOfNewest,
+} from './records.js';
 import type { KeyChange } from './transaction.js';
 import type { DatabaseWriter } from './writer.js';
 
@@ -25,6 +37,8 @@ const emptyGroup = (): Group => ({ writes: [], commits: [], onDurable: [], waiti
 export class CommitLog {
   /** Changed keys that are not yet durable: what the next transaction must see, and readers must not. */
   readonly #undurable = new Map<Key, KeyValue | { readonly deletedAt: Revision }>();
+  /** Keys that are durable. */
+  readonly recent = new RecentKeys();
   #next = emptyGroup();
   /** The group that is being written. */
   #underWay = emptyGroup();
@@ -91,6 +105,7 @@ export class CommitLog {
 
   /** Goes on behind a revision that was found on disk though its write had failed. Whatever is under way must fail. */
   restart(revision: Revision): void {
+    this.recent.clear();
     this.#durable = revision;
   }
 
@@ -100,16 +115,19 @@ export class CommitLog {
   }
 
   #stage(writes: Write[], { key, previous, next }: KeyChange, index: number, revision: Revision): void {
-    const [head, record, replaced] = [HEAD + key, recordKey(key, revision), previous?.modRevision ?? 0];
+    const [newest, record, replaced] = [NEWEST + key, recordKey(key, revision), previous?.modRevision ?? 0];
     if (next) {
-      writes.push({ type: 'put', key: head, value: encodeHead(head, next) });
+      const value = encodeNewest(newest, next);
+      writes.push({ type: 'put', key: newest, value });
       writes.push({ type: 'put', key: record, value: encodePut(record, index, replaced, next) });
+      // Its own value may be part of something larger, which would be kept with it.
+      this.#undurable.set(key, { ...next, value: valueOfNewest(value, next) });
     } else {
       const deletion = deletionKey(key, revision);
-      writes.push({ type: 'del', key: head }, { type: 'put', key: deletion, value: emptyEntry(deletion) });
+      writes.push({ type: 'del', key: newest }, { type: 'put', key: deletion, value: emptyEntry(deletion) });
       writes.push({ type: 'put', key: record, value: encodeDeletion(record, index, replaced) });
+      this.#undurable.set(key, { deletedAt: revision });
     }
-    this.#undurable.set(key, next ?? { deletedAt: revision });
   }
 
   async #writeGroups(): Promise<void> {
@@ -137,6 +155,9 @@ export class CommitLog {
     for (const { changes } of group.commits) {
       for (const { key } of changes) {
         const entry = this.#undurable.get(key);
+        if (entry && 'value' in entry && entry.modRevision <= revision) this.recent.set(entry);
+        // Deleted, or already written again: should that fail, it is not what this was before.
+        else this.recent.delete(key);
         if (entry && ('deletedAt' in entry ? entry.deletedAt : entry.modRevision) <= revision) this.#undurable.delete(key);
       }
     }

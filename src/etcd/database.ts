@@ -1,7 +1,7 @@
 // The ordered key-value database under the store: LevelDB on disk, or abstract-level's one in memory for tests.
 import type { AbstractLevel, AbstractSnapshot } from 'abstract-level';
 
-/** Keys are strings in byte order, values are bytes or ASCII text; see records.ts for what lies where. */
+/** Keys are strings in byte order, values are bytes; see records.ts for what lies where. */
 export type Database = AbstractLevel<string | Buffer | Uint8Array, string, Buffer>;
 export type Snapshot = AbstractSnapshot;
 
@@ -12,7 +12,6 @@ const ENTRIES_PER_READ = 1_000;
 /** ...and bytes: with the database's own 16 KiB, a call would bring some 15 entries of 1 KiB. */
 const BYTES_PER_READ = 1 << 20;
 /** With both, the database takes the options as they are; every other way it makes an object of them at each call. */
-const TEXT = { keyEncoding: 'utf8', valueEncoding: 'utf8' } as const;
 const BYTES = { keyEncoding: 'utf8', valueEncoding: 'buffer' } as const;
 
 export interface Bounds {
@@ -23,10 +22,6 @@ export interface Bounds {
   readonly limit?: number;
   /** Read at a time, where the visitor will stop early. */
   readonly highWaterMarkBytes?: number;
-}
-
-export function textOf(db: Database, key: string, snapshot?: Snapshot): string | undefined {
-  return db.getSync<string, string>(key, snapshot ? { ...TEXT, snapshot } : TEXT);
 }
 
 export function bytesOf(db: Database, key: string, snapshot?: Snapshot): Buffer | undefined {
@@ -40,32 +35,7 @@ export async function scan(
   snapshot: Snapshot | undefined,
   visit: (key: string, value: Buffer) => boolean | void,
 ): Promise<void> {
-  await visitAll<Buffer>(db.iterator(options(BYTES, bounds, snapshot)), visit);
-}
-
-/** ...that are text. */
-export async function scanText(
-  db: Database,
-  bounds: Bounds,
-  snapshot: Snapshot | undefined,
-  visit: (key: string, value: string) => boolean | void,
-): Promise<void> {
-  await visitAll<string>(db.iterator<string, string>(options(TEXT, bounds, snapshot)), visit);
-}
-
-const options = <Encodings extends object>(encodings: Encodings, bounds: Bounds, snapshot: Snapshot | undefined) => ({
-  highWaterMarkBytes: BYTES_PER_READ,
-  ...encodings,
-  ...bounds,
-  ...(snapshot ? { snapshot } : {}),
-});
-
-interface Entries<Value> {
-  nextv(size: number): Promise<[string, Value][]>;
-  close(): Promise<void>;
-}
-
-async function visitAll<Value>(iterator: Entries<Value>, visit: (key: string, value: Value) => boolean | void): Promise<void> {
+  const iterator = db.iterator({ highWaterMarkBytes: BYTES_PER_READ, ...bounds, ...(snapshot ? { snapshot } : {}) });
   try {
     for (;;) {
       const entries = await iterator.nextv(ENTRIES_PER_READ);

@@ -24,8 +24,8 @@ import type { EmbeddedBackend } from './embedded.js';
 import { CorruptDatabaseError } from './integrity/check.js';
 import { ensureLayout } from './layout.js';
 import { Leases } from './leases.js';
-import { readHead, readNumber, readRange, readValue } from './reads.js';
-import { DamagedDatabaseError, encodeNumber, type KeyHead, META_COMPACTED, META_REVISION } from './records.js';
+import { readNewest, readNumber, readRange } from './reads.js';
+import { DamagedDatabaseError, encodeNumber, META_COMPACTED, META_REVISION } from './records.js';
 import { isPointwise, type Outcome, Transaction, type TransactionState } from './transaction.js';
 import { checkTransaction } from './transaction-check.js';
 import { WatchHub } from './watch-hub.js';
@@ -80,7 +80,6 @@ export class MvccBackend implements EmbeddedBackend {
     this.#leases = new Leases(options.clock, options.random, (id) => this.leaseRevoke(id));
     this.#state = {
       get: (key) => this.#newest(key),
-      whole: (head) => ('value' in head ? (head as KeyValue) : this.#read(() => readValue(this.#db, head))),
       range: (request) => this.#withSnapshot((snapshot) => readRange(this.#db, snapshot, request)),
       hasLease: (id) => this.#leases.has(id),
     };
@@ -209,14 +208,11 @@ export class MvccBackend implements EmbeddedBackend {
     return [...keys];
   }
 
-  #newest(key: Key): KeyHead | undefined {
+  #newest(key: Key): KeyValue | undefined {
     const undurable = this.#commits.undurable(key);
-    return undurable === undefined ? this.#read(() => readHead(this.#db, key)) : (undurable ?? undefined);
-  }
-
-  #read<T>(read: () => T): T {
+    if (undurable !== undefined) return undurable ?? undefined;
     try {
-      return read();
+      return this.#commits.recent.get(key) ?? readNewest(this.#db, key);
     } catch (error) {
       throw this.#readFailed(error);
     }

@@ -1,17 +1,18 @@
 // How the store lies in an ordered key-value database: the key spaces, and the bytes of what is in them.
 //
-//   k<key>              the head of a key: the revision of its newest record, and all of that but the value
-//   r<rev><key>         what a key became at <rev>: a value, once and for all, or nothing; in this order it is the log, too
+//   k<key>              the newest record of a key
+//   r<rev><key>         what a key became at <rev>, or that it was deleted: in this order it is the log, and its past
 //   d<key>\0\1<rev>     the key was deleted at <rev>; until that is compacted
 //   g<lease>            a lease; a<lease>/<key> a key that is attached to it
 //   m<name>             the store's own numbers: layout, revision, compacted revision, and up to where that is done
 //
-// The older records of a key are found by the chain of their revisions, from its head or from its deletion. Each entry ends with a
-// checksum of its key and all else in it: the database itself does not notice when a byte of its files changes.
+// A value is written twice, by its key and by its revision, and is never moved: the one makes ranges fast, the other the past. The older
+// records of a key are found by the chain of their revisions, from its newest or from its deletion. Each entry ends with a checksum of
+// its key and all else in it: the database itself does not notice when a byte of its files changes.
 import { crc32 } from 'node:zlib';
 import { EtcdError, type Key, type KeyValue, type Revision } from './backend.js';
 
-export const HEAD = 'k';
+export const NEWEST = 'k';
 export const RECORD = 'r';
 export const DELETED = 'd';
 export const LEASE = 'g';
@@ -21,9 +22,6 @@ export const META_REVISION = 'mrevision';
 export const META_COMPACTED = 'mcompacted';
 /** What is older has been removed; behind META_COMPACTED while a compaction is under way, or was interrupted. */
 export const META_PURGED = 'mpurged';
-
-/** All of a key but its value. */
-export type KeyHead = Omit<KeyValue, 'value'>;
 
 /** Hexadecimal digits of a revision in a key: enough for 2^53, the largest whole number. */
 const REVISION_DIGITS = 14;
@@ -95,66 +93,40 @@ export function decodeNumber(stored: string, bytes: Buffer): number {
   return bytes.readDoubleBE(0);
 }
 
-// Heads are text, seven bits a character: a database gives strings at a fraction of what buffers cost.
-/** 2^49 changes. */
-const NUMBER_DIGITS = 7;
-const LEASE_DIGITS = 10;
-const SUM_DIGITS = 5;
-const HEAD_DIGITS = 3 * NUMBER_DIGITS + SUM_DIGITS;
-const LOW = 2 ** 28;
+/** Create revision, modification revision and version. */
+const NEWEST_BYTES = 18;
+const LEASE_BYTES = 8;
+/** Of the version: the store counts to 2^47 at the most. */
+const HAS_LEASE = 2 ** 47;
 
-export function encodeHead(stored: string, kv: KeyHead): Buffer {
-  const text = numberText(kv.createRevision) + numberText(kv.modRevision) + numberText(kv.version) + leaseText(kv.lease);
-  return Buffer.from(text + sumText(crc32(text, crc32(stored))), 'latin1');
+export function encodeNewest(stored: string, kv: KeyValue): Buffer {
+  const header = kv.lease ? NEWEST_BYTES + LEASE_BYTES : NEWEST_BYTES;
+  const out = Buffer.allocUnsafe(header + kv.value.length + CHECKSUM_BYTES);
+  out.writeUIntBE(kv.createRevision, 0, 6);
+  out.writeUIntBE(kv.modRevision, 6, 6);
+  out.writeUIntBE(kv.lease ? kv.version + HAS_LEASE : kv.version, 12, 6);
+  if (kv.lease) out.writeBigInt64BE(kv.lease, NEWEST_BYTES);
+  out.set(kv.value, header);
+  return seal(stored, out);
 }
 
-/** `stored` is HEAD and the key. */
-export function decodeHead(stored: string, text: string): KeyHead {
-  const end = text.length - SUM_DIGITS;
-  const known = text.length === HEAD_DIGITS || text.length === HEAD_DIGITS + LEASE_DIGITS;
-  if (!known || sumText(crc32(text.slice(0, end), crc32(stored))) !== text.slice(end))
-    throw new DamagedEntryError(stored, 'does not have its checksum');
+/** The value of a record that has just been encoded. */
+export const valueOfNewest = (bytes: Buffer, { lease }: KeyValue): Buffer =>
+  bytes.subarray(lease ? NEWEST_BYTES + LEASE_BYTES : NEWEST_BYTES, bytes.length - CHECKSUM_BYTES);
+
+/** The value is a view of `bytes`. */
+export function decodeNewest(stored: string, bytes: Buffer): KeyValue {
+  check(stored, bytes);
+  const version = bytes.readUIntBE(12, 6);
+  const hasLease = version >= HAS_LEASE;
   return {
-    key: stored.slice(1),
-    createRevision: numberAt(text, 0),
-    modRevision: numberAt(text, NUMBER_DIGITS),
-    version: numberAt(text, 2 * NUMBER_DIGITS),
-    lease: text.length === HEAD_DIGITS ? 0n : leaseAt(text, 3 * NUMBER_DIGITS),
+    key: stored.slice(NEWEST.length),
+    value: bytes.subarray(hasLease ? NEWEST_BYTES + LEASE_BYTES : NEWEST_BYTES, bytes.length - CHECKSUM_BYTES),
+    createRevision: bytes.readUIntBE(0, 6),
+    modRevision: bytes.readUIntBE(6, 6),
+    version: hasLease ? version - HAS_LEASE : version,
+    lease: hasLease ? bytes.readBigInt64BE(NEWEST_BYTES) : 0n,
   };
-}
-
-function numberText(value: number): string {
-  const [high, low] = [Math.floor(value / LOW), value % LOW];
-  return String.fromCharCode(
-    (high >> 14) & 127,
-    (high >> 7) & 127,
-    high & 127,
-    (low >> 21) & 127,
-    (low >> 14) & 127,
-    (low >> 7) & 127,
-    low & 127,
-  );
-}
-
-function numberAt(text: string, at: number): number {
-  const digit = (i: number) => text.charCodeAt(at + i);
-  const high = (digit(0) << 14) | (digit(1) << 7) | digit(2);
-  return high * LOW + ((digit(3) << 21) | (digit(4) << 14) | (digit(5) << 7) | digit(6));
-}
-
-const sumText = (sum: number): string =>
-  String.fromCharCode(sum >>> 28, (sum >>> 21) & 127, (sum >>> 14) & 127, (sum >>> 7) & 127, sum & 127);
-
-function leaseText(lease: bigint): string {
-  if (!lease) return '';
-  const id = BigInt.asUintN(64, lease);
-  return String.fromCharCode(...Array.from({ length: LEASE_DIGITS }, (_, i) => Number((id >> BigInt(7 * (LEASE_DIGITS - 1 - i))) & 127n)));
-}
-
-function leaseAt(text: string, at: number): bigint {
-  let id = 0n;
-  for (let i = 0; i < LEASE_DIGITS; i++) id = (id << 7n) | BigInt(text.charCodeAt(at + i));
-  return BigInt.asIntN(64, id);
 }
 
 /** What a key became at a revision. */
@@ -180,7 +152,7 @@ export function encodeDeletion(stored: string, index: number, previous: Revision
 }
 
 export function encodePut(stored: string, index: number, previous: Revision, kv: KeyValue): Buffer {
-  const header = kv.lease ? PUT_BYTES + 8 : PUT_BYTES;
+  const header = kv.lease ? PUT_BYTES + LEASE_BYTES : PUT_BYTES;
   const out = Buffer.allocUnsafe(header + kv.value.length + CHECKSUM_BYTES);
   writeStart(out, kv.lease ? PUT_WITH_LEASE : PUT, index, previous);
   out.writeUIntBE(kv.createRevision, DELETION_BYTES, 6);
@@ -196,13 +168,6 @@ function writeStart(out: Buffer, kind: number, index: number, previous: Revision
   out.writeUIntBE(previous, 5, 6);
 }
 
-/** The value of a record that is no deletion, as a view of `bytes`. */
-export function valueIn(stored: string, bytes: Buffer): Buffer {
-  check(stored, bytes);
-  if (bytes[0] === DELETION) throw new DamagedEntryError(stored, 'is a deletion, and its key is there');
-  return bytes.subarray(bytes[0] === PUT_WITH_LEASE ? PUT_BYTES + 8 : PUT_BYTES, bytes.length - CHECKSUM_BYTES);
-}
-
 /** The value is a view of `bytes`. */
 export function decodeRecord(stored: string, bytes: Buffer): StoredRecord {
   check(stored, bytes);
@@ -210,7 +175,7 @@ export function decodeRecord(stored: string, bytes: Buffer): StoredRecord {
   const [index, previous] = [bytes.readUInt32BE(1), bytes.readUIntBE(5, 6)];
   if (kind === DELETION) return { index, previous, kv: undefined };
   const { key, revision } = parseRecordKey(stored);
-  const header = kind === PUT_WITH_LEASE ? PUT_BYTES + 8 : PUT_BYTES;
+  const header = kind === PUT_WITH_LEASE ? PUT_BYTES + LEASE_BYTES : PUT_BYTES;
   const kv = {
     key,
     value: bytes.subarray(header, bytes.length - CHECKSUM_BYTES),

@@ -15,7 +15,7 @@ import { type Database, scan, type Write } from './database.js';
 import { HashedReader } from './hashed-reader.js';
 import { LAYOUT } from './layout.js';
 import { readNumber } from './reads.js';
-import { check, decodeHead, HEAD, META_COMPACTED, META_REVISION } from './records.js';
+import { check, META_COMPACTED, META_REVISION, NEWEST } from './records.js';
 
 const MAGIC = `PORTHOLE-SNAPSHOT ${LAYOUT}\n`;
 /** Of any layout: what those of earlier versions begin with. */
@@ -107,8 +107,7 @@ async function* chunks(db: Database, snapshot: ReturnType<Database['snapshot']>,
     let last: string | undefined;
     await scan(db, { gt: from, highWaterMarkBytes: CHUNK_BYTES }, snapshot, (key, value) => {
       // What is damaged must not be carried into a file that is good by its own checksum.
-      if (key.startsWith(HEAD)) decodeHead(key, value.toString('latin1'));
-      else check(key, value);
+      check(key, value);
       const lengths = Buffer.allocUnsafe(8);
       const name = Buffer.from(key, 'latin1');
       lengths.writeUInt32BE(name.length);
@@ -148,7 +147,7 @@ export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
   const size = await sizeOf(file);
   let keys = 0;
   const { header, hash } = await readSnapshot(file, (key) => {
-    if (key.startsWith(HEAD)) keys++;
+    if (key.startsWith(NEWEST)) keys++;
   });
   return { ...header, keys, size_bytes: size, hash };
 }

@@ -12,13 +12,10 @@ import {
   type TxnRequest,
   type TxnResponse,
 } from './backend.js';
-import type { KeyHead } from './records.js';
 
 /** The state a transaction reads; its own changes are laid over it. */
 export interface TransactionState {
-  get(key: Key): KeyHead | undefined;
-  /** With its value; of what `get` gave. */
-  whole(head: KeyHead): KeyValue;
+  get(key: Key): KeyValue | undefined;
   /** Only asked by transactions that are not pointwise, which run alone. */
   range(request: RangeRequest): Promise<RangeResponse>;
   hasLease(id: bigint): boolean;
@@ -27,8 +24,7 @@ export interface TransactionState {
 /** One changed key: `next` absent for a deletion. */
 export interface KeyChange {
   readonly key: Key;
-  /** Its value is read where it is asked for: most transactions and watches do not. */
-  readonly previous: KeyHead | undefined;
+  readonly previous: KeyValue | undefined;
   readonly next: KeyValue | undefined;
 }
 
@@ -80,14 +76,14 @@ export class Transaction {
 
   /** As in etcd, also nested compares see the state before the whole transaction. */
   #succeeds({ compare }: TxnRequest): boolean {
-    return compare.every((one) => holds(one, this.state.get(one.key), this.state));
+    return compare.every((one) => holds(one, this.state.get(one.key)));
   }
 
   #revision(): Revision {
     return this.#changes.size > 0 ? this.current + 1 : this.current;
   }
 
-  #get(key: Key): KeyHead | undefined {
+  #get(key: Key): KeyValue | undefined {
     const change = this.#changes.get(key);
     return change ? change.next : this.state.get(key);
   }
@@ -97,11 +93,11 @@ export class Transaction {
     if (op.type === 'put') return this.#put(op.key, op.value, op.lease ?? 0n, op.prevKv);
     if (op.type === 'delete') {
       const previous = this.#delete(op.key);
-      return { type: 'delete', deleted: previous ? 1 : 0, prevKvs: previous && op.prevKv ? [this.state.whole(previous)] : [] };
+      return { type: 'delete', deleted: previous ? 1 : 0, prevKvs: previous && op.prevKv ? [previous] : [] };
     }
-    const head = this.#get(op.request.key);
-    const kvs = head && !op.request.countOnly ? [op.request.keysOnly ? withoutValue(head) : this.state.whole(head)] : [];
-    return { type: 'range', response: { revision: this.#revision(), kvs, more: false, count: head ? 1 : 0 } };
+    const kv = this.#get(op.request.key);
+    const kvs = shown(kv ? [kv] : [], op.request);
+    return { type: 'range', response: { revision: this.#revision(), kvs, more: false, count: kv ? 1 : 0 } };
   }
 
   #put(key: Key, value: Uint8Array, lease: bigint, prevKv: boolean | undefined): OperationResult {
@@ -119,10 +115,10 @@ export class Transaction {
       lease,
     };
     this.#changes.set(key, { key, previous: stored, next });
-    return previous && prevKv ? { type: 'put', prevKv: this.state.whole(previous) } : { type: 'put' };
+    return previous && prevKv ? { type: 'put', prevKv: previous } : { type: 'put' };
   }
 
-  #delete(key: Key): KeyHead | undefined {
+  #delete(key: Key): KeyValue | undefined {
     const previous = this.#get(key);
     if (!previous) return undefined;
     const stored = this.state.get(key);
@@ -157,18 +153,16 @@ const NO_VALUE = Buffer.alloc(0);
 function shown(kvs: readonly KeyValue[], { countOnly, keysOnly, limit }: RangeRequest): readonly KeyValue[] {
   if (countOnly) return [];
   const some = limit ? kvs.slice(0, limit) : kvs;
-  return keysOnly ? some.map(withoutValue) : some;
+  return keysOnly ? some.map((kv) => ({ ...kv, value: NO_VALUE })) : some;
 }
-
-const withoutValue = (head: KeyHead): KeyValue => ({ ...head, value: NO_VALUE });
 
 export function inRange(key: Key, from: Key, rangeEnd: Key | undefined): boolean {
   if (rangeEnd === undefined) return key === from;
   return key >= from && (rangeEnd === '\0' || key < rangeEnd);
 }
 
-function holds(compare: Compare, head: KeyHead | undefined, state: TransactionState): boolean {
-  const order = compareTarget(compare, head, state);
+function holds(compare: Compare, kv: KeyValue | undefined): boolean {
+  const order = compareTarget(compare, kv);
   if (order === undefined) return false;
   if (compare.result === '=') return order === 0;
   if (compare.result === '!=') return order !== 0;
@@ -176,8 +170,8 @@ function holds(compare: Compare, head: KeyHead | undefined, state: TransactionSt
 }
 
 /** How the key's property compares to the value asked for; undefined: the value of a key that does not exist. */
-function compareTarget(compare: Compare, kv: KeyHead | undefined, state: TransactionState): number | undefined {
-  if (compare.target === 'value') return kv ? Buffer.compare(state.whole(kv).value, compare.value) : undefined;
+function compareTarget(compare: Compare, kv: KeyValue | undefined): number | undefined {
+  if (compare.target === 'value') return kv ? Buffer.compare(kv.value, compare.value) : undefined;
   if (compare.target === 'lease') return Number((kv?.lease ?? 0n) - compare.value);
   const actual = compare.target === 'version' ? kv?.version : compare.target === 'create' ? kv?.createRevision : kv?.modRevision;
   return (actual ?? 0) - compare.value;

@@ -11,9 +11,9 @@ import {
 } from './backend.js';
 import type { Commit } from './commits.js';
 import { type Database, type Snapshot, scan } from './database.js';
-import { readNumber, readRecord, readValue } from './reads.js';
-import { decodeRecord, type KeyHead, META_COMPACTED, parseRecordKey, recordsFrom, type StoredRecord } from './records.js';
-import { inRange, type KeyChange } from './transaction.js';
+import { readNumber, readRecord } from './reads.js';
+import { decodeRecord, META_COMPACTED, parseRecordKey, recordsFrom, type StoredRecord } from './records.js';
+import { inRange } from './transaction.js';
 import { WatcherIndex } from './watchers.js';
 
 /** Revisions read from the log for one catch-up step: bounds the memory of a watch that starts far back. */
@@ -64,11 +64,9 @@ export class WatchHub {
     const told = new Map<Watcher, KeyEvent[]>();
     for (const commit of commits) {
       for (const change of commit.changes) {
-        const previous = this.#previousOf(change);
         this.#watchers.visit(change.key, (watcher) => {
           if (!watcher.live || commit.revision < watcher.next) return;
-          const event = this.#eventFor(watcher, change, commit.revision, previous);
-          if (!event) return;
+          const event = eventOf(change.key, commit.revision, change.next, watcher.request.prevKv ? change.previous : undefined);
           const events = told.get(watcher);
           if (events) events.push(event);
           else told.set(watcher, [event]);
@@ -81,25 +79,6 @@ export class WatchHub {
   /** Ends every watch; new ones may come. */
   endAll(why: string): void {
     for (const watcher of this.#watchers) this.#end(watcher, new EtcdError('UNAVAILABLE', `etcdserver: ${why}`));
-  }
-
-  /** Undefined where the watch ends, since what it asks for cannot be read. */
-  #eventFor(watcher: Watcher, { key, next }: KeyChange, revision: Revision, previous: () => KeyValue | undefined): KeyEvent | undefined {
-    try {
-      return eventOf(key, revision, next, watcher.request.prevKv ? previous() : undefined);
-    } catch (error) {
-      this.#end(watcher, this.failure(error) as Error);
-      return undefined;
-    }
-  }
-
-  /** Read when the first watcher asks for it, once for all of them. No compaction can have come between: the change is only just there. */
-  #previousOf({ previous }: KeyChange): () => KeyValue | undefined {
-    let whole: KeyValue | undefined;
-    return () => {
-      if (previous) whole ??= wholeOf(previous) ?? readValue(this.db, previous);
-      return whole;
-    };
   }
 
   async #catchUp(watcher: Watcher): Promise<void> {
@@ -151,8 +130,6 @@ export class WatchHub {
     watcher.handlers.onEnd(error);
   }
 }
-
-const wholeOf = (head: KeyHead): KeyValue | undefined => ('value' in head ? (head as KeyValue) : undefined);
 
 function eventOf(key: string, revision: Revision, kv: KeyValue | undefined, previous: KeyValue | undefined): KeyEvent {
   const prevKv = previous ? { prevKv: previous } : {};

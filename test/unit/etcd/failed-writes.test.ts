@@ -57,7 +57,7 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
 });
 
 /** A store in memory whose next write fails, after it was done or without. */
-async function fallible(): Promise<{ backend: Backend; failNext(how: { done: boolean }): void; reopened(): number }> {
+async function fallible(): Promise<{ backend: Backend; failNext(how: { done: boolean; after?: number }): void; reopened(): number }> {
   const db = new MemoryLevel<string, Buffer>({ keyEncoding: 'utf8', valueEncoding: 'buffer' });
   await db.open();
   let reopened = 0;
@@ -69,10 +69,12 @@ async function fallible(): Promise<{ backend: Backend; failNext(how: { done: boo
     reopen: async () => void reopened++,
   });
   const batch = db.batch.bind(db);
-  const failNext = ({ done }: { done: boolean }) => {
+  const failNext = ({ done, after = 0 }: { done: boolean; after?: number }) => {
+    let left = after;
     (db as { batch: unknown }).batch = () => {
-      (db as { batch: unknown }).batch = batch;
       const one = batch();
+      if (left-- > 0) return one;
+      (db as { batch: unknown }).batch = batch;
       const write = one.write.bind(one);
       one.write = async (options?: object) => {
         if (done) await write(options ?? {});
@@ -107,6 +109,27 @@ describe('a write that failed and is on disk all the same', () => {
     await expect(backend.leaseGrant(600, 7n)).rejects.toThrow('the sync failed');
     await put(backend, 'a', '1');
     expect(await backend.leaseTimeToLive(7n)).toMatchObject({ id: 7n, grantedTtl_s: 600, ttl_s: 600 });
+    await backend.close();
+  });
+});
+
+describe('a key that is written again while its last write is under way', () => {
+  it('is as that left it when the other fails', async () => {
+    const { backend, failNext } = await fallible();
+    await put(backend, 'a', '1');
+    failNext({ done: false, after: 1 });
+    const second = put(backend, 'a', '2');
+    // Behind what has begun to be written.
+    for (let i = 0; i < 3; i++) await Promise.resolve();
+    const third = put(backend, 'a', '3');
+    expect((await second).revision).toBe(3);
+    await expect(third).rejects.toThrow('the sync failed');
+    const swapped = await backend.txn({
+      compare: [{ key: 'a', target: 'value', result: '=', value: Buffer.from('2') }],
+      success: [{ type: 'put', key: 'a', value: Buffer.from('4'), prevKv: true }],
+      failure: [],
+    });
+    expect(swapped).toMatchObject({ succeeded: true, revision: 4, results: [{ prevKv: { modRevision: 3, version: 2 } }] });
     await backend.close();
   });
 });
