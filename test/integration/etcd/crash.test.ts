@@ -70,7 +70,7 @@ describe('kill -9 of a writer', () => {
     expect([...killed.keys()].sort()).toEqual(POINTS.map(([point]) => point).sort());
     const rounds = [...killed.values()].reduce((a, b) => a + b, 0);
     console.log(`${rounds} kills, ${story.acknowledged.size} acknowledged writes, ${story.events.length} revisions`);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('the check of histories', () => {
