@@ -97,3 +97,11 @@ export function checkDomainPrefixedPath(field: string, path: string): FieldError
 
 export const checkLength = (field: string, text: string, max_bytes: number): FieldError[] =>
   Buffer.byteLength(text) > max_bytes ? [tooLong(field, max_bytes)] : [];
+
+/** A path that cannot lead out of the directory it is taken in. */
+export function checkRelativePath(field: string, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (path.startsWith('/')) errors.push(invalid(field, path, 'must be a relative path'));
+  if (path.split('/').includes('..')) errors.push(invalid(field, path, "must not contain '..'"));
+  return errors;
+}

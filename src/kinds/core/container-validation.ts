@@ -1,10 +1,11 @@
 // Validation of a container: its name, image, ports, environment, mounts; resources and probes have files of their own.
 import { duplicate, type FieldError, forbidden, invalid, notFoundValue, notSupported, required } from '../../apimachinery/field.js';
 import { isConfigMapKey, isDns1123Label, isPortName } from '../../apimachinery/names.js';
-import { checkIp, checkOneOf, checkPort, checkRange, invalids, MAX_INT32, PROTOCOLS } from '../checks.js';
-import type { Container, ContainerPort, EnvVar, EnvVarSource, VolumeMount } from '../types/core_v1.js';
+import { checkIp, checkOneOf, checkPort, checkRelativePath, invalids, PROTOCOLS } from '../checks.js';
+import type { Container, ContainerPort, EnvVar, EnvVarSource, FileKeySelector, VolumeMount } from '../types/core_v1.js';
 import { validateLifecycle, validateProbes } from './probe-validation.js';
 import { validateResources } from './resources-validation.js';
+import { validateContainerSecurity } from './security-validation.js';
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const MESSAGE_POLICIES = ['File', 'FallbackToLogsOnError'];
@@ -20,12 +21,18 @@ const FIELD_PATHS = [
   'status.podIPs',
 ];
 const RESOURCE_FIELDS = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.+)$/;
+const PROPAGATIONS = ['Bidirectional', 'HostToContainer', 'None'];
+const RECURSIVE_READ_ONLY = ['Disabled', 'Enabled', 'IfPossible'];
+const RESIZABLE = ['cpu', 'memory'];
+const RESIZE_POLICIES = ['NotRequired', 'RestartContainer'];
 /** Printable ASCII, in which `=` would end the name. */
 const ENV_NAME = /^[ -<>-~]+$/;
 
 /** What validation must know of the pod around a container. */
 export interface PodContext {
   readonly volumes: ReadonlySet<string>;
+  /** Those that come of a claim. */
+  readonly claims: ReadonlySet<string>;
   readonly hostNetwork: boolean;
 }
 
@@ -46,9 +53,11 @@ export function validateContainer(at: string, container: Container, context: Pod
     ...validatePorts(`${at}.ports`, container.ports ?? [], context.hostNetwork),
     ...(container.env ?? []).flatMap((env, i) => validateEnv(`${at}.env[${i}]`, env)),
     ...validateEnvFrom(`${at}.envFrom`, container),
-    ...validateMounts(`${at}.volumeMounts`, container.volumeMounts ?? [], context.volumes),
+    ...validateMounts(`${at}.volumeMounts`, container, context.volumes),
+    ...validateDevices(`${at}.volumeDevices`, container, context),
+    ...validateResizePolicy(`${at}.resizePolicy`, container),
     ...validateResources(`${at}.resources`, container.resources ?? {}),
-    ...validateUser(`${at}.securityContext`, container),
+    ...validateContainerSecurity(`${at}.securityContext`, container.securityContext),
     ...validateProbes(at, container),
     ...validateLifecycle(`${at}.lifecycle`, container.lifecycle),
   );
@@ -110,7 +119,7 @@ function validateEnvSource(at: string, source: EnvVarSource, value: string | und
     errors.push(invalid(at, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`'));
   } else if (value) errors.push(invalid(at, '', 'may not be specified when `value` is not empty'));
   else if (given.length > 1) errors.push(invalid(at, '', 'may not have more than one field specified at a time'));
-  if (fileKeyRef) errors.push(forbidden(`${at}.fileKeyRef`, 'not supported by this server'));
+  if (fileKeyRef) errors.push(...validateFileKeyRef(`${at}.fileKeyRef`, fileKeyRef));
   if (fieldRef) errors.push(...validateFieldPath(`${at}.fieldRef.fieldPath`, fieldRef.fieldPath));
   if (resourceFieldRef && !RESOURCE_FIELDS.test(resourceFieldRef.resource ?? '')) {
     errors.push(
@@ -139,6 +148,14 @@ function validateKeyRef(at: string, { name, key }: { readonly name?: string; rea
   return [...(name ? [] : [required(`${at}.name`)]), ...(key ? invalids(`${at}.key`, key, isConfigMapKey(key)) : [required(`${at}.key`)])];
 }
 
+function validateFileKeyRef(at: string, { volumeName, path, key }: FileKeySelector): FieldError[] {
+  return [
+    ...(volumeName ? invalids(`${at}.volumeName`, volumeName, isDns1123Label(volumeName)) : [required(`${at}.volumeName`)]),
+    ...(path ? checkRelativePath(`${at}.path`, path) : [required(`${at}.path`)]),
+    ...(key ? [] : [required(`${at}.key`)]),
+  ];
+}
+
 function validateEnvFrom(at: string, { envFrom }: Container): FieldError[] {
   return (envFrom ?? []).flatMap(({ configMapRef, secretRef }, i) => {
     if (!configMapRef && !secretRef) return [invalid(`${at}[${i}]`, '', 'must specify one of: `configMapRef` or `secretRef`')];
@@ -148,10 +165,11 @@ function validateEnvFrom(at: string, { envFrom }: Container): FieldError[] {
   });
 }
 
-function validateMounts(at: string, mounts: readonly VolumeMount[], volumes: ReadonlySet<string>): FieldError[] {
+function validateMounts(at: string, container: Container, volumes: ReadonlySet<string>): FieldError[] {
   const errors: FieldError[] = [];
   const paths = new Set<string>();
-  for (const [i, { name, mountPath, subPath, subPathExpr }] of mounts.entries()) {
+  for (const [i, mount] of (container.volumeMounts ?? []).entries()) {
+    const { name, mountPath, subPath, subPathExpr } = mount;
     if (!name) errors.push(required(`${at}[${i}].name`));
     else if (!volumes.has(name)) errors.push(notFoundValue(`${at}[${i}].name`, name));
     if (!mountPath) errors.push(required(`${at}[${i}].mountPath`));
@@ -161,21 +179,64 @@ function validateMounts(at: string, mounts: readonly VolumeMount[], volumes: Rea
     if (subPathExpr) errors.push(...checkRelativePath(`${at}[${i}].subPathExpr`, subPathExpr));
     if (subPath && subPathExpr)
       errors.push(invalid(`${at}[${i}].subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
+    errors.push(...validatePropagation(`${at}[${i}]`, mount, container.securityContext?.privileged ?? false));
   }
   return errors;
 }
 
-/** A path that cannot lead out of the directory it is taken in. */
-export function checkRelativePath(field: string, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (path.startsWith('/')) errors.push(invalid(field, path, 'must be a relative path'));
-  if (path.split('/').includes('..')) errors.push(invalid(field, path, "must not contain '..'"));
+/** Mounts that a container makes can reach the node only from one that may do anything there. */
+function validatePropagation(
+  at: string,
+  { mountPropagation, recursiveReadOnly, readOnly }: VolumeMount,
+  privileged: boolean,
+): FieldError[] {
+  const errors = checkOneOf(`${at}.mountPropagation`, mountPropagation, PROPAGATIONS, true);
+  if (mountPropagation === 'Bidirectional' && !privileged) {
+    errors.push(forbidden(`${at}.mountPropagation`, 'Bidirectional mount propagation is available only to privileged containers'));
+  }
+  if (recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return errors;
+  if (!RECURSIVE_READ_ONLY.includes(recursiveReadOnly)) {
+    return [...errors, notSupported(`${at}.recursiveReadOnly`, recursiveReadOnly, RECURSIVE_READ_ONLY)];
+  }
+  if (!readOnly) errors.push(forbidden(`${at}.recursiveReadOnly`, 'may only be specified when readOnly is true'));
+  if (mountPropagation !== undefined && mountPropagation !== 'None') {
+    errors.push(forbidden(`${at}.recursiveReadOnly`, 'may only be specified when mountPropagation is None or not specified'));
+  }
   return errors;
 }
 
-function validateUser(at: string, { securityContext }: Container): FieldError[] {
-  return [
-    ...checkRange(`${at}.runAsUser`, securityContext?.runAsUser, 0, MAX_INT32),
-    ...checkRange(`${at}.runAsGroup`, securityContext?.runAsGroup, 0, MAX_INT32),
-  ];
+/** Block devices come of claims, and are mounted nowhere. */
+function validateDevices(at: string, { volumeDevices = [], volumeMounts = [] }: Container, context: PodContext): FieldError[] {
+  const names = volumeDevices.map(({ name }) => name);
+  const paths = volumeDevices.map(({ devicePath }) => devicePath);
+  return volumeDevices.flatMap(({ name, devicePath }, i) => {
+    const field = `${at}[${i}]`;
+    const errors: FieldError[] = [];
+    if (!name) errors.push(required(`${field}.name`));
+    if (names.indexOf(name) < i) errors.push(invalid(`${field}.name`, name, 'must be unique'));
+    if (!context.volumes.has(name)) errors.push(notFoundValue(`${field}.name`, name));
+    else if (!context.claims.has(name)) {
+      errors.push(invalid(`${field}.name`, name, 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode'));
+    }
+    if (!devicePath) errors.push(required(`${field}.devicePath`));
+    else if (devicePath.split('/').includes('..'))
+      errors.push(invalid(`${field}.devicePath`, devicePath, "can not contain backsteps ('..')"));
+    if (paths.indexOf(devicePath) < i) errors.push(invalid(`${field}.devicePath`, devicePath, 'must be unique'));
+    if (volumeMounts.some((mount) => mount.name === name)) {
+      errors.push(invalid(`${field}.name`, name, 'must not already exist in volumeMounts'));
+    }
+    if (volumeMounts.some(({ mountPath }) => mountPath === devicePath)) {
+      errors.push(invalid(`${field}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts'));
+    }
+    return errors;
+  });
+}
+
+function validateResizePolicy(at: string, { resizePolicy = [] }: Container): FieldError[] {
+  const names = resizePolicy.map(({ resourceName }) => resourceName);
+  return resizePolicy.flatMap(({ resourceName, restartPolicy }, i) => [
+    ...(names.indexOf(resourceName) < i ? [duplicate(`${at}[${i}]`, resourceName)] : []),
+    ...checkOneOf(at, resourceName, RESIZABLE),
+    ...checkOneOf(at, restartPolicy, RESIZE_POLICIES),
+  ]);
 }

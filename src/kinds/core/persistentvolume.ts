@@ -1,11 +1,26 @@
 // The kind PersistentVolume of v1.
-import { type FieldError, required } from '../../apimachinery/field.js';
-import { checkNonNegativeQuantity, checkOneOf } from '../checks.js';
+import { type FieldError, forbidden, invalid, notSupported, required } from '../../apimachinery/field.js';
+import { isDns1123Subdomain } from '../../apimachinery/names.js';
+import { checkImmutable, checkOneOf, invalids, readQuantity, sameJson } from '../checks.js';
 import { UNSET } from '../columns.js';
 import { defineKind } from '../define.js';
-import type { PersistentVolume } from '../types/core_v1.js';
+import type { PersistentVolume, PersistentVolumeSpec } from '../types/core_v1.js';
 import { ACCESS_MODES, formatAccessModes } from './access-modes.js';
+import { checkSingle, sourcesOf, validateSource } from './volume-sources.js';
 
+/** The fields of a volume's spec that are no source of it. */
+const NOT_SOURCES = [
+  'capacity',
+  'accessModes',
+  'claimRef',
+  'persistentVolumeReclaimPolicy',
+  'storageClassName',
+  'mountOptions',
+  'volumeMode',
+  'nodeAffinity',
+  'volumeAttributesClassName',
+] as const satisfies readonly (keyof PersistentVolumeSpec)[];
+const VOLUME_MODES = ['Block', 'Filesystem'];
 const RECLAIM_POLICIES = ['Delete', 'Recycle', 'Retain'];
 
 export const persistentVolumes = defineKind<PersistentVolume>({
@@ -65,7 +80,7 @@ export const persistentVolumes = defineKind<PersistentVolume>({
     if (spec.hostPath) spec.hostPath.type ??= '';
     status.phase ||= 'Pending';
   },
-  validate: ({ spec }) => validatePersistentVolumeSpec('spec', spec),
+  validate: ({ spec }, old) => [...validatePersistentVolumeSpec('spec', spec), ...(old ? validateUpdate(spec, old.spec) : [])],
   prepareForCreate(volume) {
     volume.status = { phase: 'Pending' };
   },
@@ -73,13 +88,43 @@ export const persistentVolumes = defineKind<PersistentVolume>({
 });
 
 /** Also where a VolumeAttachment has one of its own. */
-export function validatePersistentVolumeSpec(at: string, spec: PersistentVolume['spec']): FieldError[] {
-  const { accessModes = [], capacity, persistentVolumeReclaimPolicy } = spec;
+export function validatePersistentVolumeSpec(at: string, spec: PersistentVolumeSpec): FieldError[] {
+  const { accessModes = [], capacity = {}, persistentVolumeReclaimPolicy: policy, storageClassName, volumeMode, nodeAffinity } = spec;
   const errors: FieldError[] = [];
   if (accessModes.length === 0) errors.push(required(`${at}.accessModes`));
   for (const mode of accessModes) errors.push(...checkOneOf(`${at}.accessModes`, mode, ACCESS_MODES));
-  const size = capacity?.['storage'];
-  if (size === undefined) errors.push(required(`${at}.capacity`));
-  else errors.push(...checkNonNegativeQuantity(`${at}.capacity[storage]`, size));
-  return [...errors, ...checkOneOf(`${at}.persistentVolumeReclaimPolicy`, persistentVolumeReclaimPolicy, RECLAIM_POLICIES)];
+  if (accessModes.includes('ReadWriteOncePod') && accessModes.length > 1) {
+    errors.push(forbidden(`${at}.accessModes`, 'may not use ReadWriteOncePod with other access modes'));
+  }
+  const resources = Object.keys(capacity);
+  if (resources.length === 0) errors.push(required(`${at}.capacity`));
+  else if (resources.length > 1 || capacity['storage'] === undefined) errors.push(notSupported(`${at}.capacity`, capacity, ['storage']));
+  for (const [resource, quantity] of Object.entries(capacity)) {
+    const { value, errors: unreadable } = readQuantity(`${at}.capacity[${resource}]`, quantity);
+    errors.push(...unreadable);
+    if (value <= 0) errors.push(invalid(`${at}.capacity[${resource}]`, String(quantity), 'must be greater than zero'));
+  }
+  errors.push(...checkOneOf(`${at}.persistentVolumeReclaimPolicy`, policy, RECLAIM_POLICIES));
+  const types = sourcesOf(spec, NOT_SOURCES);
+  if (types[0] === undefined) errors.push(required(at, 'must specify a volume type'));
+  else errors.push(...checkSingle(at, types), ...validateSource(at, types[0], spec));
+  if (spec.local && !nodeAffinity?.required) errors.push(required(`${at}.nodeAffinity`, 'Local volume requires node affinity'));
+  if (spec.hostPath?.path === '/' && policy === 'Recycle') {
+    errors.push(forbidden(`${at}.persistentVolumeReclaimPolicy`, "may not be 'recycle' for a hostPath mount of '/'"));
+  }
+  if (storageClassName) errors.push(...invalids(`${at}.storageClassName`, storageClassName, isDns1123Subdomain(storageClassName)));
+  return [...errors, ...checkOneOf(`${at}.volumeMode`, volumeMode, VOLUME_MODES, true)];
+}
+
+/** Data would be lost, or found in another place. */
+function validateUpdate(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): FieldError[] {
+  const source = (of: PersistentVolumeSpec) =>
+    Object.fromEntries(sourcesOf(of, NOT_SOURCES).map((type) => [type, of[type as keyof PersistentVolumeSpec]]));
+  return [
+    ...(sameJson(source(spec), source(old))
+      ? []
+      : [forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation')]),
+    ...checkImmutable('spec.volumeMode', spec.volumeMode, old.volumeMode),
+    ...(old.nodeAffinity ? checkImmutable('spec.nodeAffinity', spec.nodeAffinity, old.nodeAffinity) : []),
+  ];
 }

@@ -1,11 +1,14 @@
 // The kind PersistentVolumeClaim of v1.
-import { type FieldError, forbidden, required } from '../../apimachinery/field.js';
+import { type FieldError, forbidden, invalid, required } from '../../apimachinery/field.js';
 import { validateLabelSelector } from '../../apimachinery/labels.js';
-import { checkNonNegativeQuantity, checkOneOf, sameJson } from '../checks.js';
+import { isDns1123Subdomain } from '../../apimachinery/names.js';
+import { checkOneOf, invalids, readQuantity, sameJson } from '../checks.js';
 import { UNSET } from '../columns.js';
 import { defineKind } from '../define.js';
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/core_v1.js';
 import { ACCESS_MODES, formatAccessModes } from './access-modes.js';
+
+const VOLUME_MODES = ['Block', 'Filesystem'];
 
 export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   group: '',
@@ -55,21 +58,38 @@ export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
     spec.volumeMode ??= 'Filesystem';
     status.phase ||= 'Pending';
   },
-  validate: (claim, old) => [...validateSpec(claim.spec), ...(old ? validateUpdate(claim.spec, old) : [])],
+  validate: (claim, old) => [...validateClaimSpec('spec', claim.spec), ...(old ? validateUpdate(claim.spec, old) : [])],
   prepareForCreate(claim) {
     claim.status = { phase: 'Pending' };
   },
   subresources: { status: true },
 });
 
-function validateSpec({ accessModes = [], selector, resources }: PersistentVolumeClaimSpec): FieldError[] {
+/** Also of a claim that a pod brings for itself. */
+export function validateClaimSpec(at: string, spec: PersistentVolumeClaimSpec): FieldError[] {
+  const { accessModes = [], selector, resources, volumeMode, storageClassName, dataSource } = spec;
   const errors: FieldError[] = [];
-  if (accessModes.length === 0) errors.push(required('spec.accessModes', 'at least 1 access mode is required'));
-  for (const mode of accessModes) errors.push(...checkOneOf('spec.accessModes', mode, ACCESS_MODES));
-  errors.push(...validateLabelSelector(selector, 'spec.selector'));
+  if (accessModes.length === 0) errors.push(required(`${at}.accessModes`, 'at least 1 access mode is required'));
+  for (const mode of accessModes) errors.push(...checkOneOf(`${at}.accessModes`, mode, ACCESS_MODES));
+  if (accessModes.includes('ReadWriteOncePod') && accessModes.length > 1) {
+    errors.push(forbidden(`${at}.accessModes`, 'may not use ReadWriteOncePod with other access modes'));
+  }
+  errors.push(...validateLabelSelector(selector, `${at}.selector`));
   const size = resources?.requests?.['storage'];
-  if (size === undefined) errors.push(required('spec.resources[storage]'));
-  else errors.push(...checkNonNegativeQuantity('spec.resources[storage]', size));
+  if (size === undefined) errors.push(required(`${at}.resources[storage]`));
+  else {
+    const { value, errors: unreadable } = readQuantity(`${at}.resources[storage]`, size);
+    errors.push(...unreadable);
+    if (value <= 0) errors.push(invalid(`${at}.resources[storage]`, String(size), 'must be greater than zero'));
+  }
+  if (storageClassName) errors.push(...invalids(`${at}.storageClassName`, storageClassName, isDns1123Subdomain(storageClassName)));
+  errors.push(...checkOneOf(`${at}.volumeMode`, volumeMode, VOLUME_MODES, true));
+  if (dataSource) {
+    for (const part of ['name', 'kind'] as const) if (!dataSource[part]) errors.push(required(`${at}.dataSource.${part}`));
+    const { apiGroup, kind } = dataSource;
+    if (!apiGroup && kind && kind !== 'PersistentVolumeClaim')
+      errors.push(invalid(`${at}.dataSource`, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"));
+  }
   return errors;
 }
 

@@ -95,6 +95,7 @@ function defaultVolume(volume: Mutable<Volume>): void {
   const sources = Object.entries(volume).filter(([key, source]) => key !== 'name' && source !== undefined);
   if (sources.length === 0) volume.emptyDir = {};
   if (volume.hostPath) volume.hostPath.type ??= '';
+  if (volume.image) volume.image.pullPolicy ||= pullPolicyOf(volume.image.reference ?? '');
   for (const source of [volume.configMap, volume.secret, volume.downwardAPI, volume.projected]) {
     if (source) source.defaultMode ??= DEFAULT_MODE;
   }

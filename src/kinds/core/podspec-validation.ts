@@ -1,14 +1,18 @@
 // Validation of a pod's spec, for pods and for pod templates.
-import { type FieldError, forbidden, invalid, required } from '../../apimachinery/field.js';
-import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.js';
+import { duplicate, type FieldError, forbidden, invalid, notFoundValue, required } from '../../apimachinery/field.js';
+import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../apimachinery/names.js';
 import { checkIp, checkNonNegative, checkOneOf, checkRange, invalids, MAX_INT32 } from '../checks.js';
 import type { PodSpec, PodTemplateSpec } from '../types/core_v1.js';
 import { validateAnnotations, validateLabels } from '../validation.js';
 import { type PodContext, validateContainer, validateHostPorts } from './container-validation.js';
+import { validateResources } from './resources-validation.js';
 import { validateScheduling } from './scheduling-validation.js';
+import { validatePodSecurity } from './security-validation.js';
 import { validateVolumes } from './volume-validation.js';
 
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
+const PREEMPTION_POLICIES = ['Never', 'PreemptLowerPriority'];
+const OPERATING_SYSTEMS = ['linux', 'windows'];
 const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 /** What resolv.conf takes. */
 const MAX_NAMESERVERS = 3;
@@ -19,6 +23,7 @@ export function validatePodSpec(at: string, spec: PodSpec): FieldError[] {
   const errors = validateVolumes(`${at}.volumes`, spec.volumes ?? []);
   const context: PodContext = {
     volumes: new Set((spec.volumes ?? []).map(({ name }) => name)),
+    claims: new Set((spec.volumes ?? []).filter((volume) => volume.persistentVolumeClaim ?? volume.ephemeral).map(({ name }) => name)),
     hostNetwork: spec.hostNetwork ?? false,
   };
   const containers = spec.containers ?? [];
@@ -36,9 +41,17 @@ export function validatePodSpec(at: string, spec: PodSpec): FieldError[] {
     ...validateNames(at, spec),
     ...validateDns(at, spec),
     ...validateScheduling(at, spec),
-    ...(spec.hostAliases ?? []).flatMap(({ ip }, i) => checkIp(`${at}.hostAliases[${i}].ip`, ip)),
-    ...validateUsers(`${at}.securityContext`, spec),
-    ...refuseUnsupported(at, spec),
+    ...(spec.hostAliases ?? []).flatMap(({ ip, hostnames = [] }, i) => [
+      ...checkIp(`${at}.hostAliases[${i}].ip`, ip),
+      ...hostnames.flatMap((name, j) => invalids(`${at}.hostAliases[${i}].hostnames[${j}]`, name, isDns1123Subdomain(name))),
+    ]),
+    ...validatePodSecurity(`${at}.securityContext`, spec),
+    ...validateGates(at, spec),
+    ...validateClaims(`${at}.resourceClaims`, spec),
+    ...(spec.resources ? validateResources(`${at}.resources`, spec.resources) : []),
+    ...checkOneOf(`${at}.preemptionPolicy`, spec.preemptionPolicy, PREEMPTION_POLICIES, true),
+    ...(spec.os ? checkOneOf(`${at}.os.name`, spec.os.name, OPERATING_SYSTEMS) : []),
+    ...(spec.workloadRef ? [forbidden(`${at}.workloadRef`, 'this field is not supported by this server')] : []),
   );
   return errors;
 }
@@ -66,6 +79,7 @@ function validateNames(at: string, spec: PodSpec): FieldError[] {
     ['serviceAccountName', isDns1123Subdomain],
     ['nodeName', isDns1123Subdomain],
     ['hostname', isDns1123Label],
+    ['hostnameOverride', isDns1123Subdomain],
     ['subdomain', isDns1123Label],
     ['priorityClassName', isDns1123Subdomain],
     ['runtimeClassName', isDns1123Subdomain],
@@ -101,30 +115,53 @@ function validateDns(at: string, { dnsPolicy, dnsConfig }: PodSpec): FieldError[
   return errors;
 }
 
-function validateUsers(at: string, { securityContext }: PodSpec): FieldError[] {
-  return (['runAsUser', 'runAsGroup', 'fsGroup'] as const).flatMap((part) =>
-    checkRange(`${at}.${part}`, securityContext?.[part], 0, MAX_INT32),
-  );
+/** What a pod waits for before it is scheduled, and before it is ready. */
+function validateGates(at: string, { readinessGates = [], schedulingGates = [] }: PodSpec): FieldError[] {
+  const names = schedulingGates.map(({ name }) => name);
+  return [
+    ...readinessGates.flatMap(({ conditionType }, i) =>
+      invalids(`${at}.readinessGates[${i}].conditionType`, conditionType, isQualifiedName(conditionType)),
+    ),
+    ...names.flatMap((name, i) => [
+      ...invalids(`${at}.schedulingGates[${i}].name`, name, isQualifiedName(name)),
+      ...(names.indexOf(name) < i ? [duplicate(`${at}.schedulingGates[${i}]`, name)] : []),
+    ]),
+  ];
 }
 
-/** What changes how a pod is run but that no component here acts on: saying so beats running the pod without it. */
-function refuseUnsupported(at: string, spec: PodSpec): FieldError[] {
-  const unsupported = ['resources', 'resourceClaims', 'workloadRef', 'hostnameOverride'] as const;
-  return unsupported
-    .filter((part) => spec[part] !== undefined)
-    .map((part) => forbidden(`${at}.${part}`, 'this field is not supported by this server'));
+/** Devices that the pod claims, and the containers that use them. */
+function validateClaims(at: string, { resourceClaims = [], containers = [], initContainers = [] }: PodSpec): FieldError[] {
+  const names = resourceClaims.map(({ name }) => name);
+  const errors = resourceClaims.flatMap(({ name, resourceClaimName, resourceClaimTemplateName }, i) => {
+    const field = `${at}[${i}]`;
+    const one = 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified';
+    const given = [resourceClaimName, resourceClaimTemplateName].filter((value) => value !== undefined).length;
+    return [
+      ...(name ? invalids(`${field}.name`, name, isDns1123Label(name)) : [required(`${field}.name`)]),
+      ...(names.indexOf(name) < i ? [duplicate(field, name)] : []),
+      ...(given === 0 ? [invalid(field, null, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`')] : []),
+      ...(given === 2 ? [invalid(field, null, one)] : []),
+    ];
+  });
+  for (const [list, all] of Object.entries({ containers, initContainers })) {
+    for (const [i, { resources }] of all.entries()) {
+      for (const [j, { name }] of (resources?.claims ?? []).entries()) {
+        const field = `${at.slice(0, at.lastIndexOf('.'))}.${list}[${i}].resources.claims[${j}]`;
+        if (!name) errors.push(required(`${field}.name`));
+        else if (!names.includes(name)) errors.push(notFoundValue(field, name));
+      }
+    }
+  }
+  return errors;
 }
 
 /** The template of a workload whose pods are replaced as they end, so that they must always restart. */
 export function validatePodTemplate(at: string, template: PodTemplateSpec): FieldError[] {
-  const { restartPolicy, activeDeadlineSeconds, ephemeralContainers } = template.spec;
+  const { restartPolicy, activeDeadlineSeconds } = template.spec;
   const errors = validatePlainTemplate(at, template);
   if (RESTART_POLICIES.includes(restartPolicy ?? '')) errors.push(...checkOneOf(`${at}.spec.restartPolicy`, restartPolicy, ['Always']));
   if (activeDeadlineSeconds !== undefined) {
     errors.push(forbidden(`${at}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'));
-  }
-  if (ephemeralContainers?.length) {
-    errors.push(forbidden(`${at}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'));
   }
   return errors;
 }
@@ -135,5 +172,8 @@ export function validatePlainTemplate(at: string, template: PodTemplateSpec): Fi
     ...validateLabels(`${at}.metadata.labels`, template.metadata?.labels),
     ...validateAnnotations(`${at}.metadata.annotations`, template.metadata?.annotations),
     ...validatePodSpec(`${at}.spec`, template.spec),
+    ...(template.spec.ephemeralContainers?.length
+      ? [forbidden(`${at}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
+      : []),
   ];
 }

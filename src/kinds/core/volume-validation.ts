@@ -1,13 +1,16 @@
-// Validation of a pod's volumes: unique names, exactly one source each, and what the sources must say.
-import { duplicate, type FieldError, forbidden, invalid, required } from '../../apimachinery/field.js';
+// Validation of a pod's volumes: unique names, exactly one source each, and files that fit beside one another.
+import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../apimachinery/field.js';
 import { isDns1123Label } from '../../apimachinery/names.js';
-import { checkNonNegativeQuantity, invalids } from '../checks.js';
-import type { KeyToPath, ProjectedVolumeSource, Volume, VolumeProjection } from '../types/core_v1.js';
-import { checkRelativePath } from './container-validation.js';
+import { checkNonNegativeQuantity, checkRelativePath, invalids } from '../checks.js';
+import type { DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, Volume } from '../types/core_v1.js';
+import { validateClaimSpec } from './persistentvolumeclaim.js';
+import { checkSingle, sourcesOf, validateSource } from './volume-sources.js';
 
 const MAX_MODE = 0o777;
-const TOKEN_LIFE_MIN_s = 600;
-const TOKEN_LIFE_MAX_s = 2 ** 32;
+const MIN_TOKEN_s = 600;
+const MAX_TOKEN_s = 2 ** 32;
+/** What files of a downward API volume can hold of the pod. */
+const FILE_FIELDS = ['metadata.annotations', 'metadata.labels', 'metadata.name', 'metadata.namespace', 'metadata.uid'];
 
 export function validateVolumes(at: string, volumes: readonly Volume[]): FieldError[] {
   const errors: FieldError[] = [];
@@ -18,53 +21,27 @@ export function validateVolumes(at: string, volumes: readonly Volume[]): FieldEr
     else if (names.has(name)) errors.push(duplicate(`${at}[${i}].name`, name));
     else errors.push(...invalids(`${at}[${i}].name`, name, isDns1123Label(name)));
     names.add(name);
-    errors.push(...validateSource(`${at}[${i}]`, volume));
+    errors.push(...validateVolume(`${at}[${i}]`, volume));
   }
   return errors;
 }
 
-function validateSource(at: string, volume: Volume): FieldError[] {
-  const kinds = Object.entries(volume)
-    .filter(([key, source]) => key !== 'name' && source !== undefined)
-    .map(([kind]) => kind);
-  if (kinds.length === 0) return [required(at, 'must specify a volume type')];
-  const errors = kinds.slice(1).map((kind) => forbidden(`${at}.${kind}`, 'may not specify more than 1 volume type'));
-  const { emptyDir, hostPath, configMap, secret, persistentVolumeClaim, downwardAPI, projected } = volume;
+function validateVolume(at: string, volume: Volume): FieldError[] {
+  const [type, ...more] = sourcesOf(volume, ['name']);
+  if (type === undefined) return [required(at, 'must specify a volume type')];
+  const errors = [...checkSingle(at, [type, ...more]), ...validateSource(at, type, volume)];
+  const { emptyDir, configMap, secret, downwardAPI, projected, ephemeral } = volume;
   if (emptyDir?.sizeLimit !== undefined) errors.push(...checkNonNegativeQuantity(`${at}.emptyDir.sizeLimit`, emptyDir.sizeLimit));
-  if (hostPath) errors.push(...validateHostPath(`${at}.hostPath.path`, hostPath.path));
   if (configMap) errors.push(...validateFiles(`${at}.configMap`, 'name', configMap.name, configMap.items, configMap.defaultMode));
   if (secret) errors.push(...validateFiles(`${at}.secret`, 'secretName', secret.secretName, secret.items, secret.defaultMode));
-  if (persistentVolumeClaim && !persistentVolumeClaim.claimName) errors.push(required(`${at}.persistentVolumeClaim.claimName`));
-  if (downwardAPI) errors.push(...checkMode(`${at}.downwardAPI.defaultMode`, downwardAPI.defaultMode));
+  if (downwardAPI) {
+    errors.push(...checkMode(`${at}.downwardAPI.defaultMode`, downwardAPI.defaultMode));
+    errors.push(...(downwardAPI.items ?? []).flatMap((file) => validateDownwardFile(`${at}.downwardAPI`, file)));
+  }
   if (projected) errors.push(...validateProjected(`${at}.projected`, projected));
+  if (ephemeral && !ephemeral.volumeClaimTemplate) errors.push(required(`${at}.ephemeral.volumeClaimTemplate`));
+  else if (ephemeral) errors.push(...validateClaimSpec(`${at}.ephemeral.volumeClaimTemplate.spec`, ephemeral.volumeClaimTemplate!.spec));
   return errors;
-}
-
-function validateProjected(at: string, { sources = [], defaultMode }: ProjectedVolumeSource): FieldError[] {
-  return [
-    ...checkMode(`${at}.defaultMode`, defaultMode),
-    ...sources.flatMap((source, i) => validateProjection(`${at}.sources[${i}]`, source)),
-  ];
-}
-
-function validateProjection(at: string, source: VolumeProjection): FieldError[] {
-  const [, ...more] = Object.keys(source);
-  const errors = more.map((kind) => forbidden(`${at}.${kind}`, 'may not specify more than 1 volume type'));
-  const { configMap, secret, serviceAccountToken: token } = source;
-  if (configMap) errors.push(...validateFiles(`${at}.configMap`, 'name', configMap.name, configMap.items));
-  if (secret) errors.push(...validateFiles(`${at}.secret`, 'name', secret.name, secret.items));
-  if (!token) return errors;
-  const field = `${at}.serviceAccountToken`;
-  const { path, expirationSeconds = TOKEN_LIFE_MIN_s } = token;
-  const refuse = (why: string) => invalid(`${field}.expirationSeconds`, expirationSeconds, why);
-  if (expirationSeconds < TOKEN_LIFE_MIN_s) errors.push(refuse('may not specify a duration less than 10 minutes'));
-  if (expirationSeconds > TOKEN_LIFE_MAX_s) errors.push(refuse('may not specify a duration larger than 2^32 seconds'));
-  return [...errors, ...(path ? checkRelativePath(`${field}.path`, path) : [required(`${field}.path`)])];
-}
-
-function validateHostPath(at: string, path: string | undefined): FieldError[] {
-  if (!path) return [required(at)];
-  return path.split('/').includes('..') ? [invalid(at, path, "must not contain '..'")] : [];
 }
 
 function validateFiles(
@@ -83,6 +60,53 @@ function validateFiles(
       ...checkMode(`${at}.items[${i}].mode`, mode),
     ]),
   ];
+}
+
+function validateDownwardFile(at: string, { path, fieldRef, resourceFieldRef, mode }: DownwardAPIVolumeFile): FieldError[] {
+  const errors: FieldError[] = path ? checkRelativePath(`${at}.path`, path) : [required(`${at}.path`)];
+  if (fieldRef && resourceFieldRef)
+    errors.push(invalid(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'));
+  else if (fieldRef) {
+    const subscripted = /^metadata\.(labels|annotations)\['.+'\]$/.test(fieldRef.fieldPath);
+    if (!fieldRef.fieldPath) errors.push(required(`${at}.fieldRef.fieldPath`));
+    else if (!subscripted && !FILE_FIELDS.includes(fieldRef.fieldPath)) {
+      errors.push(notSupported(`${at}.fieldRef.fieldPath`, fieldRef.fieldPath, FILE_FIELDS));
+    }
+  } else if (resourceFieldRef) {
+    if (!resourceFieldRef.containerName) errors.push(required(`${at}.resourceFieldRef.containerName`));
+    if (!resourceFieldRef.resource) errors.push(required(`${at}.resourceFieldRef.resource`));
+  } else errors.push(required(at, 'one of fieldRef and resourceFieldRef is required'));
+  return [...errors, ...checkMode(`${at}.mode`, mode)];
+}
+
+function validateProjected(at: string, { sources = [], defaultMode }: ProjectedVolumeSource): FieldError[] {
+  const errors = checkMode(`${at}.defaultMode`, defaultMode);
+  const paths = new Set<string>();
+  for (const [i, source] of sources.entries()) {
+    const field = `${at}.sources[${i}]`;
+    const types = sourcesOf(source, []);
+    const { secret, configMap, downwardAPI, serviceAccountToken: token, clusterTrustBundle } = source;
+    if (types.length > 1) errors.push(forbidden(field, 'may not specify more than 1 volume type'));
+    if (secret) errors.push(...validateFiles(`${field}.secret`, 'name', secret.name, secret.items));
+    if (configMap) errors.push(...validateFiles(`${field}.configMap`, 'name', configMap.name, configMap.items));
+    for (const file of downwardAPI?.items ?? []) errors.push(...validateDownwardFile(`${field}.downwardAPI`, file));
+    if (token) errors.push(...validateToken(`${field}.serviceAccountToken`, token.expirationSeconds ?? MIN_TOKEN_s, token.path));
+    if (clusterTrustBundle && !clusterTrustBundle.path) errors.push(required(`${field}.clusterTrustBundle.path`));
+    const files = [...(secret?.items ?? []), ...(configMap?.items ?? []), ...(downwardAPI?.items ?? []), ...(token ? [token] : [])];
+    for (const { path } of files) {
+      if (paths.has(path)) errors.push(invalid(at, path, 'conflicting duplicate paths'));
+      if (path) paths.add(path);
+    }
+  }
+  return errors;
+}
+
+function validateToken(at: string, seconds: number, path: string): FieldError[] {
+  const errors: FieldError[] = path ? checkRelativePath(`${at}.path`, path) : [required(`${at}.path`)];
+  const refuse = (why: string) => errors.push(invalid(`${at}.expirationSeconds`, seconds, why));
+  if (seconds < MIN_TOKEN_s) refuse('may not specify a duration less than 10 minutes');
+  if (seconds > MAX_TOKEN_s) refuse('may not specify a duration larger than 2^32 seconds');
+  return errors;
 }
 
 function checkMode(field: string, mode: number | undefined): FieldError[] {

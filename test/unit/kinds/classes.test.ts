@@ -192,6 +192,7 @@ describe('a VolumeAttachment', () => {
         'spec.source.inlineVolumeSpec.accessModes: Required value',
         'spec.source.inlineVolumeSpec.capacity: Required value',
         'spec.source.inlineVolumeSpec.persistentVolumeReclaimPolicy: Required value',
+        'spec.source.inlineVolumeSpec: Required value: must specify a volume type',
       ],
     ],
   ])('with the spec %j gets the errors %j', (spec, errors) => {

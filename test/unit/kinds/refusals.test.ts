@@ -205,6 +205,7 @@ describe('volumes and claims', () => {
     expect(errorsOf(persistentVolumes, { metadata, spec: {} })).toEqual([
       'spec.accessModes: Required value',
       'spec.capacity: Required value',
+      'spec: Required value: must specify a volume type',
     ]);
     expect(errorsOf(persistentVolumeClaims, claim())).toEqual([]);
     expect(errorsOf(persistentVolumeClaims, { metadata, spec: {} })).toEqual([
