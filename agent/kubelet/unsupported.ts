@@ -1,5 +1,4 @@
 // Fields of a pod that this node cannot honour: named, so that no pod runs as something other than what it asked for.
-import { isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Lifecycle, PodSpec, Probe, SecurityContext } from '../../src/kinds/types/core_v1.js';
 
 type Checks<T> = readonly (readonly [field: string, isUsed: (object: T) => boolean])[];
@@ -45,8 +44,8 @@ const hasTcpHook = (lifecycle: Lifecycle | undefined) => lifecycle?.postStart?.t
 /** The first such field, as a path below the pod; undefined where all can be honoured. Volumes are judged as they are set up. */
 export function unsupportedField(spec: PodSpec, container: Container): string | undefined {
   for (const [field, isUsed] of POD) if (isUsed(spec)) return `spec.${field}`;
-  const sidecar = (spec.initContainers ?? []).find(isSidecar);
-  if (sidecar) return `spec.initContainers{${sidecar.name}}.restartPolicy`;
+  const restarting = (spec.initContainers ?? []).find(({ restartPolicy }) => restartPolicy !== undefined);
+  if (restarting) return `spec.initContainers{${restarting.name}}.restartPolicy`;
   const list = spec.initContainers?.includes(container) ? 'initContainers' : 'containers';
   for (const [field, isUsed] of CONTAINER) if (isUsed(container)) return `spec.${list}{${container.name}}.${field}`;
   return list === 'containers' && container.restartPolicy ? `spec.containers{${container.name}}.restartPolicy` : undefined;

@@ -2,7 +2,7 @@
 import { duplicate, type FieldError, forbidden, invalid, notFoundValue, notSupported, required } from '../../apimachinery/field.js';
 import { isConfigMapKey, isDns1123Label, isPortName } from '../../apimachinery/names.js';
 import { checkIp, checkOneOf, checkPort, checkRelativePath, invalids, PROTOCOLS } from '../checks.js';
-import type { Container, ContainerPort, EnvVar, EnvVarSource, FileKeySelector, VolumeMount } from '../types/core_v1.js';
+import type { Container, ContainerPort, EnvVar, EnvVarSource, FileKeySelector, PodSpec, VolumeMount } from '../types/core_v1.js';
 import { validateLifecycle, validateProbes } from './probe-validation.js';
 import { validateResources } from './resources-validation.js';
 import { validateContainerSecurity } from './security-validation.js';
@@ -34,6 +34,11 @@ export interface PodContext {
   /** Those that come of a claim. */
   readonly claims: ReadonlySet<string>;
   readonly hostNetwork: boolean;
+}
+
+export function contextOf({ volumes = [], hostNetwork = false }: PodSpec): PodContext {
+  const claims = volumes.filter((volume) => volume.persistentVolumeClaim ?? volume.ephemeral);
+  return { volumes: new Set(volumes.map(({ name }) => name)), claims: new Set(claims.map(({ name }) => name)), hostNetwork };
 }
 
 /** One container at `at`; `names` collects those of the whole pod, which must differ. */

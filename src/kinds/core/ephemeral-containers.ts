@@ -3,7 +3,7 @@ import { duplicate, type FieldError, forbidden, notFoundValue } from '../../apim
 import { sameJson } from '../checks.js';
 import type { Container, EphemeralContainer, Pod } from '../types/core_v1.js';
 import { ANNOTATION_MIRROR_POD } from '../wellknown.js';
-import { validateContainer } from './container-validation.js';
+import { contextOf, validateContainer } from './container-validation.js';
 
 const FIELD = 'spec.ephemeralContainers';
 /** What needs a plan made before the pod was placed, or a life of its own. */
@@ -12,8 +12,8 @@ const NOT_FOR_THEM = ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe'
 export function validateEphemeralContainers(pod: Pod, old: Pod): FieldError[] {
   if (pod.metadata.annotations?.[ANNOTATION_MIRROR_POD] !== undefined)
     return [forbidden('', 'static pods do not support ephemeral containers')];
-  const { containers, initContainers = [], ephemeralContainers = [], volumes = [], hostNetwork = false } = pod.spec;
-  const context = { volumes: new Set(volumes.map(({ name }) => name)), hostNetwork };
+  const { containers, initContainers = [], ephemeralContainers = [] } = pod.spec;
+  const context = contextOf(pod.spec);
   const others = new Set([...containers, ...initContainers].map(({ name }) => name));
   const names = new Set<string>();
   return [

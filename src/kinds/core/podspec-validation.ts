@@ -1,16 +1,20 @@
 // Validation of a pod's spec, for pods and for pod templates.
-import { duplicate, type FieldError, forbidden, invalid, notFoundValue, required } from '../../apimachinery/field.js';
+import { duplicate, type FieldError, forbidden, invalid, notFoundValue, required, tooMany } from '../../apimachinery/field.js';
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../apimachinery/names.js';
 import { checkIp, checkNonNegative, checkOneOf, checkRange, invalids, MAX_INT32 } from '../checks.js';
-import type { PodSpec, PodTemplateSpec } from '../types/core_v1.js';
+import type { Container, PodSpec, PodTemplateSpec } from '../types/core_v1.js';
 import { validateAnnotations, validateLabels } from '../validation.js';
-import { type PodContext, validateContainer, validateHostPorts } from './container-validation.js';
+import { contextOf, type PodContext, validateContainer, validateHostPorts } from './container-validation.js';
 import { validateResources } from './resources-validation.js';
 import { validateScheduling } from './scheduling-validation.js';
 import { validatePodSecurity } from './security-validation.js';
 import { validateVolumes } from './volume-validation.js';
 
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
+const CONTAINER_RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
+/** Upstream's bounds: an exit is held against all of them. */
+const MAX_RESTART_RULES = 20;
+const MAX_EXIT_CODES = 255;
 const PREEMPTION_POLICIES = ['Never', 'PreemptLowerPriority'];
 const OPERATING_SYSTEMS = ['linux', 'windows'];
 const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
@@ -21,17 +25,13 @@ const MAX_SEARCHES = 32;
 /** All that is wrong with the spec at path `at`. */
 export function validatePodSpec(at: string, spec: PodSpec): FieldError[] {
   const errors = validateVolumes(`${at}.volumes`, spec.volumes ?? []);
-  const context: PodContext = {
-    volumes: new Set((spec.volumes ?? []).map(({ name }) => name)),
-    claims: new Set((spec.volumes ?? []).filter((volume) => volume.persistentVolumeClaim ?? volume.ephemeral).map(({ name }) => name)),
-    hostNetwork: spec.hostNetwork ?? false,
-  };
+  const context = contextOf(spec);
   const containers = spec.containers ?? [];
   const names = new Set<string>();
   if (containers.length === 0) errors.push(required(`${at}.containers`));
   for (const [i, container] of containers.entries()) {
     errors.push(...validateContainer(`${at}.containers[${i}]`, container, context, names));
-    if (container.restartPolicy !== undefined) errors.push(forbidden(`${at}.containers[${i}].restartPolicy`, INIT_ONLY));
+    errors.push(...validateRestart(`${at}.containers[${i}]`, container));
   }
   errors.push(...validateHostPorts(`${at}.containers`, containers), ...validateInitContainers(at, spec, context, names));
   errors.push(
@@ -56,15 +56,32 @@ export function validatePodSpec(at: string, spec: PodSpec): FieldError[] {
   return errors;
 }
 
-const INIT_ONLY = 'may not be set for non-init containers';
+/** When a container is started again, where that is not as for its pod. */
+function validateRestart(at: string, { restartPolicy: policy, restartPolicyRules: rules = [] }: Container): FieldError[] {
+  const errors = checkOneOf(`${at}.restartPolicy`, policy, CONTAINER_RESTART_POLICIES, true);
+  if (rules.length > 0 && policy === undefined) {
+    errors.push(required(`${at}.restartPolicy`, 'must specify restartPolicy when restart rules are used'));
+  }
+  if (rules.length > MAX_RESTART_RULES) return [...errors, tooMany(`${at}.restartPolicyRules`, rules.length, MAX_RESTART_RULES)];
+  for (const [i, { action, exitCodes }] of rules.entries()) {
+    const field = `${at}.restartPolicyRules[${i}]`;
+    errors.push(...checkOneOf(`${field}.action`, action, ['Restart']));
+    if (!exitCodes) errors.push(required(`${field}.exitCodes`, 'must be specified'));
+    else {
+      const { operator, values = [] } = exitCodes;
+      errors.push(...checkOneOf(`${field}.exitCodes.operator`, operator, ['In', 'NotIn']));
+      if (values.length === 0) errors.push(invalid(`${field}.exitCodes.values`, values, 'must have at least one value'));
+      if (values.length > MAX_EXIT_CODES) errors.push(tooMany(`${field}.exitCodes.values`, values.length, MAX_EXIT_CODES));
+    }
+  }
+  return errors;
+}
 
 function validateInitContainers(at: string, spec: PodSpec, context: PodContext, names: Set<string>): FieldError[] {
   return (spec.initContainers ?? []).flatMap((container, i) => {
     const field = `${at}.initContainers[${i}]`;
     const errors = validateContainer(field, container, context, names);
-    if (container.restartPolicy !== undefined && container.restartPolicy !== 'Always') {
-      errors.push(...checkOneOf(`${field}.restartPolicy`, container.restartPolicy, ['Always']));
-    }
+    errors.push(...validateRestart(field, container));
     if (container.restartPolicy === 'Always') return errors;
     // One that ends before the others start is never probed, and has no life to hook into.
     for (const part of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {

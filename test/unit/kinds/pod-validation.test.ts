@@ -170,6 +170,22 @@ describe('a container', () => {
 describe('a pod', () => {
   it.each([
     [{ initContainers: [container({ name: 'sidecar', restartPolicy: 'Always', readinessProbe: { exec: { command: ['true'] } } })] }, []],
+    [
+      {
+        containers: [
+          container({ restartPolicy: 'Never', restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }] }),
+        ],
+      },
+      [],
+    ],
+    [
+      { containers: [container({ restartPolicyRules: [{ action: 'Stop' }] })] },
+      [
+        'spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used',
+        'spec.containers[0].restartPolicyRules[0].action: Unsupported value: "Stop": supported values: "Restart"',
+        'spec.containers[0].restartPolicyRules[0].exitCodes: Required value: must be specified',
+      ],
+    ],
     [{ resources: { requests: { cpu: '1' }, limits: { cpu: '2' } } }, []],
     [{ hostnameOverride: 'a.example.com' }, []],
     [{ os: { name: 'plan9' } }, ['spec.os.name: Unsupported value: "plan9": supported values: "linux", "windows"']],

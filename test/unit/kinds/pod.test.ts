@@ -119,7 +119,7 @@ describe('creating a pod', () => {
     [
       'a projection of two things',
       podWith({ volumes: [{ name: 'a', projected: { sources: [{ secret: { name: 's' }, configMap: { name: 'c' } }] } }] }),
-      'spec.volumes[0].projected.sources[0].configMap: Forbidden: may not specify more than 1 volume type',
+      'spec.volumes[0].projected.sources[0]: Forbidden: may not specify more than 1 volume type',
     ],
     [
       'a volume with two sources',
