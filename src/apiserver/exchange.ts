@@ -16,7 +16,7 @@ export type RequestBody =
   | { readonly type: 'value'; readonly contentType: string; readonly value: unknown };
 
 export interface Credentials {
-  /** The subject of a client certificate that the cluster's CA has signed. */
+  /** The subject of a client certificate that the cluster's CA has signed, or whom a front proxy vouches for. */
   readonly certificate?: UserInfo;
   /** What the client presented as a certificate did not verify; why. */
   readonly certificateError?: string;

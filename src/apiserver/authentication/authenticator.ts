@@ -26,7 +26,8 @@ export class TokenAuthenticator {
   }
 }
 
-/** Everybody who is somebody is in this group. */
+/** Everybody who is somebody is in this group; a front proxy may pass on somebody who is nobody. */
 export function authenticated(user: UserInfo): UserInfo {
-  return user.groups.includes(GROUP_AUTHENTICATED) ? user : { ...user, groups: [...user.groups, GROUP_AUTHENTICATED] };
+  const isSettled = user.groups.includes(GROUP_AUTHENTICATED) || user.groups.includes(GROUP_UNAUTHENTICATED);
+  return isSettled ? user : { ...user, groups: [...user.groups, GROUP_AUTHENTICATED] };
 }

@@ -2,9 +2,12 @@
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../apimachinery/clock.js';
 import type { Credentials } from '../exchange.js';
+import { type FrontProxies, remoteUser } from './request-header.js';
 
 interface Presented {
   readonly credentials: Credentials;
+  /** It is a front proxy's: who asks is in the headers of each request. */
+  readonly frontProxy?: true;
   /** When the certificate ends; a connection may outlive it. */
   readonly notAfter_ms: number;
 }
@@ -15,28 +18,40 @@ const NONE: Presented = { credentials: {}, notAfter_ms: Number.POSITIVE_INFINITY
 export class CredentialReader {
   readonly #byConnection = new WeakMap<object, Presented>();
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly frontProxies: FrontProxies | undefined,
+  ) {}
 
   /** `connection` stands for the socket in the cache: an HTTP/2 session's own sockets are proxies. */
-  read(connection: object, socket: () => TLSSocket, authorization: string | undefined): Credentials {
+  read(connection: object, socket: () => TLSSocket, authorization: string | undefined, rawHeaders: readonly string[]): Credentials {
     let presented = this.#byConnection.get(connection);
     if (!presented) {
-      presented = certificateOf(socket());
+      presented = certificateOf(socket(), this.frontProxies);
       this.#byConnection.set(connection, presented);
     }
     if (presented.notAfter_ms < this.clock.now()) return { certificateError: 'it has expired' };
+    if (presented.frontProxy) return ofFrontProxy(rawHeaders);
     if (presented.credentials.certificate || !authorization) return presented.credentials;
     const [scheme, token] = authorization.split(' ', 2);
     return scheme?.toLowerCase() === 'bearer' && token ? { ...presented.credentials, bearer: token } : presented.credentials;
   }
 }
 
-function certificateOf(socket: TLSSocket): Presented {
+function ofFrontProxy(rawHeaders: readonly string[]): Credentials {
+  const certificate = remoteUser(rawHeaders);
+  return certificate ? { certificate } : { certificateError: 'it is of a front proxy, which does not say who asks' };
+}
+
+function certificateOf(socket: TLSSocket, frontProxies: FrontProxies | undefined): Presented {
   const certificate = socket.getPeerCertificate();
   if (!certificate?.subject) return NONE;
   const notAfter_ms = Date.parse(certificate.valid_to);
   if (!socket.authorized)
     return { credentials: { certificateError: String(socket.authorizationError) }, notAfter_ms: Number.POSITIVE_INFINITY };
+  const proxy = frontProxies?.check(socket);
+  if (proxy === 'trusted') return { credentials: {}, notAfter_ms, frontProxy: true };
+  if (proxy) return { credentials: { certificateError: proxy.error }, notAfter_ms };
   const { CN, O } = certificate.subject as { CN?: string | string[]; O?: string | string[] };
   const name = [CN ?? []].flat()[0];
   if (!name) return { credentials: { certificateError: 'its subject has no common name' }, notAfter_ms };

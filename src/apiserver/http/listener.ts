@@ -18,6 +18,7 @@ import { CredentialReader } from './credentials.js';
 import { EventEncoder } from './encode-events.js';
 import { HttpWatch } from './http-watch.js';
 import { impersonationOf } from './impersonation-headers.js';
+import { FrontProxies } from './request-header.js';
 import { commonHeaders, errorReply, type Reply, replyTo } from './respond.js';
 import { type ProxyTarget, type ReverseProxy, responseHeaders } from './reverse-proxy.js';
 import { refuseUpgrade, Tunnels } from './upgrade.js';
@@ -55,8 +56,8 @@ export class Listener {
     private readonly proxy: ReverseProxy,
     private readonly metrics: Metrics,
   ) {
-    const { tls, kubeletClient } = context.options;
-    this.#credentials = new CredentialReader(context.clock);
+    const { tls, kubeletClient, requestHeaderCa } = context.options;
+    this.#credentials = new CredentialReader(context.clock, requestHeaderCa ? new FrontProxies(requestHeaderCa) : undefined);
     this.#tunnels = new Tunnels(kubeletClient, metrics);
     this.#app = fastify({
       http2: true,
@@ -64,7 +65,7 @@ export class Listener {
         allowHTTP1: true,
         cert: tls.cert,
         key: tls.key,
-        ca: tls.clientCa,
+        ca: requestHeaderCa ? [tls.clientCa, requestHeaderCa] : tls.clientCa,
         requestCert: true,
         // Who presents nothing may still ask for /livez, or have a token: that is for the filters to say.
         rejectUnauthorized: false,
@@ -183,7 +184,7 @@ export class Listener {
     const { accept, authorization, 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch, 'user-agent': userAgent } = raw.headers;
     const session = 'stream' in raw ? raw.stream?.session : undefined;
     const socket = () => (session?.socket ?? raw.socket) as TLSSocket;
-    const credentials = this.#credentials.read(session ?? raw.socket, socket, authorization);
+    const credentials = this.#credentials.read(session ?? raw.socket, socket, authorization, raw.rawHeaders);
     const impersonate = impersonationOf(raw.headers, raw.rawHeaders);
     const headers = { accept, acceptEncoding: acceptEncoding as string | undefined, ifNoneMatch, userAgent, impersonate };
     return new Exchange(raw.method ?? 'GET', path, new URLSearchParams(query), body, credentials, headers);

@@ -178,6 +178,44 @@ describe('an APIService with a Service', () => {
   });
 });
 
+describe('a front proxy', () => {
+  const whoami = async (tls: { cert: string; key: string }, headers: { [name: string]: string | string[] }) => {
+    const review = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
+    const outgoing = request(`${api.url}/apis/authentication.k8s.io/v1/selfsubjectreviews`, {
+      method: 'POST',
+      ca: api.pki.ca.cert,
+      agent: false,
+      ...tls,
+      headers: { 'content-type': 'application/json', 'content-length': String(review.length), ...headers },
+    });
+    outgoing.end(review);
+    const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+    let text = '';
+    for await (const chunk of response) text += chunk;
+    return JSON.parse(text);
+  };
+  const remote = {
+    'X-Remote-User': 'ann',
+    'X-Remote-Group': ['devs', 'ops'],
+    'X-Remote-Uid': 'u1',
+    'X-Remote-Extra-Acme.com%2Fteam': 'blue',
+  };
+
+  test('is believed who asks', async () => {
+    expect((await whoami(api.pki.frontProxy.client, remote)).status.userInfo).toEqual({
+      username: 'ann',
+      uid: 'u1',
+      groups: ['devs', 'ops', 'system:authenticated'],
+      extra: { 'acme.com/team': ['blue'] },
+    });
+  });
+
+  test('has to say it, and nobody else is believed', async () => {
+    expect(await whoami(api.pki.frontProxy.client, {})).toMatchObject({ code: 401 });
+    expect((await whoami(api.pki.admin, remote)).status.userInfo.username).toBe('kubernetes-admin');
+  });
+});
+
 test('what is wrong with an APIService is told in upstream’s words', async () => {
   const manifest = {
     apiVersion: 'apiregistration.k8s.io/v1',
