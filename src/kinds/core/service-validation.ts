@@ -14,6 +14,7 @@ import {
 } from '../checks.js';
 import type { Service, ServicePort, ServiceSpec } from '../types/core_v1.js';
 import { validateLabels } from '../validation.js';
+import { validateReach } from './service-reach.js';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const POLICIES = ['Cluster', 'Local'];
@@ -38,6 +39,7 @@ export function validateService(service: Service, old: Service | undefined): rea
     ...(spec.externalIPs ?? []).flatMap((ip, i) => checkReachableIp(`spec.externalIPs[${i}]`, ip)),
     ...validateClusterIps(spec),
     ...validatePolicies(spec),
+    ...validateReach(spec, old?.spec),
     ...(old ? validateUpdate(spec, old.spec) : []),
   ];
 }

@@ -1,9 +1,8 @@
 // Validation of one device of a ResourceSlice: its attributes, capacities, counters, and the nodes it is for.
 import { type FieldError, forbidden, invalid, required, tooMany } from '../../apimachinery/field.js';
-import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.js';
-import { checkLength, invalids } from '../checks.js';
-import { validateTaint } from '../core/scheduling-validation.js';
-import type { Counter, Device, DeviceAttribute } from '../types/resource_v1.js';
+import { isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../apimachinery/names.js';
+import { checkLength, checkOneOf, invalids } from '../checks.js';
+import type { Counter, Device, DeviceAttribute, DeviceTaint } from '../types/resource_v1.js';
 import { checkItems, checkLabelName, checkQualifiedName, checkSet } from './checks.js';
 
 const MAX_PROPERTIES = 32;
@@ -11,6 +10,7 @@ const MAX_VALUE_bytes = 64;
 const MAX_TAINTS = 16;
 const MAX_COUNTERS = 32;
 const MAX_CONSUMPTIONS = 2;
+const TAINT_EFFECTS = ['NoExecute', 'NoSchedule', 'None'];
 const VALUES = ['bool', 'int', 'string', 'version'] as const;
 const NUMBER = '(0|[1-9]\\d*)';
 const PRE_RELEASE = '(0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)';
@@ -37,7 +37,7 @@ export function validateDevice(at: string, device: Device, perDevice: boolean): 
   }
   return [
     ...errors,
-    ...checkItems(`${at}.taints`, taints, MAX_TAINTS, (field, taint) => validateTaint(field, taint)),
+    ...checkItems(`${at}.taints`, taints, MAX_TAINTS, validateTaint),
     ...checkSet(
       `${at}.consumesCounters`,
       consumesCounters,
@@ -46,6 +46,14 @@ export function validateDevice(at: string, device: Device, perDevice: boolean): 
       (field, consumption) => validateCounters(field, 'counterSet', consumption.counterSet, consumption.counters),
     ),
     ...validateNodes(at, device, perDevice),
+  ];
+}
+
+function validateTaint(at: string, { key, value = '', effect }: DeviceTaint): FieldError[] {
+  return [
+    ...invalids(`${at}.key`, key, isQualifiedName(key)),
+    ...invalids(`${at}.value`, value, isLabelValue(value)),
+    ...checkOneOf(`${at}.effect`, effect, TAINT_EFFECTS),
   ];
 }
 

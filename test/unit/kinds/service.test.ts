@@ -90,6 +90,56 @@ describe('creating a Service', () => {
   });
 });
 
+describe('how far a Service reaches', () => {
+  const balanced = (spec: object) => service({ type: 'LoadBalancer', ...spec });
+  it.each([
+    [balanced({ loadBalancerSourceRanges: ['10.0.0.0/8'], loadBalancerClass: 'example.com/lb', externalTrafficPolicy: 'Local' }), []],
+    [service({ trafficDistribution: 'PreferSameZone', ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' }), []],
+    [
+      balanced({ loadBalancerSourceRanges: ['10.0.0.0'] }),
+      ['spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'],
+    ],
+    [
+      service({ loadBalancerSourceRanges: ['10.0.0.0/8'], allocateLoadBalancerNodePorts: true, loadBalancerClass: 'a' }),
+      [
+        "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+        "spec.allocateLoadBalancerNodePorts: Forbidden: may only be used when `type` is 'LoadBalancer'",
+        "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'",
+      ],
+    ],
+    [
+      service({ healthCheckNodePort: 30_100 }),
+      [
+        "spec.healthCheckNodePort: Invalid value: 30100: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+      ],
+    ],
+    [
+      service({ trafficDistribution: 'Anywhere' }),
+      ['spec.trafficDistribution: Unsupported value: "Anywhere": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"'],
+    ],
+    [
+      service({ ipFamilies: ['IPv4', 'IPv4', 'IPX'], ipFamilyPolicy: 'Any' }),
+      [
+        'spec.ipFamilies[1]: Duplicate value: "IPv4"',
+        'spec.ipFamilies[2]: Unsupported value: "IPX": supported values: "IPv4", "IPv6"',
+        'spec.ipFamilyPolicy: Unsupported value: "Any": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"',
+      ],
+    ],
+    [
+      service({ ports: [{ port: 80, appProtocol: 'a b' }] }),
+      [expect.stringMatching(/^spec\.ports\[0\]\.appProtocol: Invalid value: "a b": name part/)],
+    ],
+  ])('%j gets the errors %j', (draft, errors) => {
+    expect(errorsOf(services, draft)).toEqual(errors);
+  });
+
+  it('keeps the class of its load balancer', () => {
+    expect(updateErrorsOf(services, balanced({ loadBalancerClass: 'a' }), balanced({ loadBalancerClass: 'b' }))).toEqual([
+      'spec.loadBalancerClass: Invalid value: "b": may not change once set',
+    ]);
+  });
+});
+
 describe('changing a Service', () => {
   const stored = service({
     type: 'NodePort',
