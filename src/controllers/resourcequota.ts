@@ -30,6 +30,7 @@ const overstated = new WeakMap<ResourceQuota, number>();
 export const resourceQuota = defineController({
   name: 'resourcequota',
   inputs: [resourceQuotas, ...counted.map((kind) => kind.mapped((object, lister) => quotasCounting(kind, object, lister)))],
+  customInputs: (kind) => kind.mapped((object, lister) => (kind.namespaced ? quotasCounting(kind, object, lister) : [])),
   outputs: [resourceQuotas.status],
   async reconcile(key, context) {
     const quota = context.get(resourceQuotas, parseKey(key));
@@ -55,7 +56,8 @@ function quotasCounting(kind: AnyKind, object: KubeObject, lister: Lister): read
 function usedOf(context: ReconcileContext, quota: ResourceQuota): { readonly [resource: string]: string } {
   const hard = amountsOf(quota.spec.hard);
   const used = new Map([...hard.keys()].map((resource) => [resource, 0]));
-  for (const kind of [...counted, resourceQuotas] as readonly AnyKind[]) {
+  const custom = (context.customKinds ?? []).filter(({ namespaced }) => namespaced);
+  for (const kind of [...counted, resourceQuotas, ...custom] as readonly AnyKind[]) {
     if (![...hard.keys()].some((resource) => countsFor(kind, resource))) continue;
     for (const object of context.list<KubeObject>(kind, quota.metadata.namespace)) {
       if (!isInScope(quota, kind, object)) continue;

@@ -9,13 +9,16 @@ import { createInformers } from '../../../src/client/informers.js';
 import { garbageCollector } from '../../../src/controllers/garbagecollector.js';
 import { startControllers } from '../../../src/controllers/manager.js';
 import { namespace } from '../../../src/controllers/namespace.js';
+import { resourceQuota } from '../../../src/controllers/resourcequota.js';
 import { customResourceDefinitions } from '../../../src/kinds/apiextensions/customresourcedefinition.js';
 import { servedKind } from '../../../src/kinds/apiextensions/served-kind.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { namespaces } from '../../../src/kinds/core/namespace.js';
+import { resourceQuotas } from '../../../src/kinds/core/resourcequota.js';
 import type { AnyKind } from '../../../src/kinds/define.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
 import { crontab, crontabs } from '../../suites/custom-resources.js';
+import { until } from '../../suites/until.js';
 
 const NAME = 'crontabs.stable.example.com';
 let api: TestServer;
@@ -29,7 +32,7 @@ beforeAll(async () => {
   const informers = createInformers(parts);
   const options = {} as Parameters<typeof startControllers>[1]['options'];
   const events = createEventRecorder({ ...parts, component: 'test' });
-  const running = startControllers([garbageCollector, namespace], { ...parts, informers, options, events });
+  const running = startControllers([garbageCollector, namespace, resourceQuota], { ...parts, informers, options, events });
   stop = async () => {
     await running.stop();
     informers.stop();
@@ -43,11 +46,10 @@ afterAll(async () => {
 
 async function define(): Promise<void> {
   await api.client.create(customResourceDefinitions, crontabs() as never);
-  await until(async () => (kind = servedKind(await api.client.get(customResourceDefinitions, { name: NAME }))!) !== undefined);
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition()));
+  await until(
+    'the definition is established',
+    async () => (kind = servedKind(await api.client.get(customResourceDefinitions, { name: NAME }))!) !== undefined,
+  );
 }
 
 async function isGone(of: AnyKind, name: string, inNamespace = 'default'): Promise<boolean> {
@@ -73,14 +75,14 @@ it('what a custom resource owns goes when it goes, of whatever kind', async () =
   await makeConfigMap('owned', ownedBy(owner));
   await make('owned', ownedBy(owner));
   await api.client.delete(kind, { namespace: 'default', name: 'owner' }, { propagationPolicy: 'Background' });
-  await until(async () => (await isGone(configMaps, 'owned')) && (await isGone(kind, 'owned')));
+  await until('what is owned goes', async () => (await isGone(configMaps, 'owned')) && (await isGone(kind, 'owned')));
 });
 
 it('a custom resource goes with its owner; in the foreground before it', async () => {
   const owner = await makeConfigMap('front');
   await make('first', ownedBy(owner));
   await api.client.delete(configMaps, { namespace: 'default', name: 'front' }, { propagationPolicy: 'Foreground' });
-  await until(() => isGone(configMaps, 'front'));
+  await until('the owner goes', () => isGone(configMaps, 'front'));
   expect(await isGone(kind, 'first')).toBe(true);
 });
 
@@ -89,21 +91,43 @@ it('a namespace goes with the custom resources in it, and waits for those that f
   await make('kept', { namespace: 'dev', finalizers: ['example.com/hold'] });
   await make('free', { namespace: 'dev' });
   await api.client.delete(namespaces, { name: 'dev' });
-  await until(async () => {
+  await until('the namespace says what it waits for', async () => {
     const { status } = await api.client.get(namespaces, { name: 'dev' });
     return status.conditions?.some(({ message }) => message?.includes('crontabs.stable.example.com has 1 resource instances')) ?? false;
   });
   expect(await isGone(kind, 'free', 'dev')).toBe(true);
   await api.client.patch(kind, { name: 'kept', namespace: 'dev' }, 'application/merge-patch+json', { metadata: { finalizers: null } });
-  await until(() => isGone(namespaces, 'dev'));
+  await until('the namespace goes', () => isGone(namespaces, 'dev'));
+});
+
+it('a quota counts them', async () => {
+  const resource = 'count/crontabs.stable.example.com';
+  await api.client.create(namespaces, { metadata: { name: 'few' } });
+  await make('one', { namespace: 'few' });
+  await api.client.create(resourceQuotas, { metadata: { name: 'quota', namespace: 'few' }, spec: { hard: { [resource]: '2' } } });
+  const used = async (count: string) => {
+    const { status } = await api.client.get(resourceQuotas, { name: 'quota', namespace: 'few' });
+    return status.used?.[resource] === count;
+  };
+  await until('the quota counts', () => used('1'));
+  await make('two', { namespace: 'few' });
+  await expect(make('three', { namespace: 'few' })).rejects.toThrow(
+    `crontabs.stable.example.com "three" is forbidden: exceeded quota: quota, requested: ${resource}=1, used: ${resource}=2, limited: ${resource}=2`,
+  );
+  await api.client.delete(kind, { name: 'one', namespace: 'few' });
+  await until('the quota has room again', () => used('1'));
+  await make('three', { namespace: 'few' });
 });
 
 it('what the objects of a definition own goes when the definition goes, and a new one of its name is as good', async () => {
   await makeConfigMap('last', ownedBy(await make('x')));
   await api.client.delete(customResourceDefinitions, { name: NAME });
-  await until(async () => (await isGone(customResourceDefinitions, NAME)) && (await isGone(configMaps, 'last')));
+  await until(
+    'the definition and what its objects owned go',
+    async () => (await isGone(customResourceDefinitions, NAME)) && (await isGone(configMaps, 'last')),
+  );
   await define();
   await makeConfigMap('again', ownedBy(await make('y')));
   await api.client.delete(kind, { namespace: 'default', name: 'y' });
-  await until(() => isGone(configMaps, 'again'));
+  await until('what is owned goes', () => isGone(configMaps, 'again'));
 });
