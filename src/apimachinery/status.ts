@@ -42,12 +42,21 @@ export class StatusError extends Error {
     readonly reason: string,
     message: string,
     readonly details?: StatusDetails,
+    /** The ListMeta of the Status: how a list may go on in spite of the error. */
+    readonly metadata: { readonly continue?: string } = {},
   ) {
     super(message);
   }
 
   toStatus(): Status {
-    const base = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: this.message, reason: this.reason } as const;
+    const base = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: this.metadata,
+      status: 'Failure',
+      message: this.message,
+      reason: this.reason,
+    } as const;
     return this.details ? { ...base, details: this.details, code: this.code } : { ...base, code: this.code };
   }
 
@@ -99,7 +108,8 @@ export const conflict = (
 ) => new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(what)} "${name}": ${why}`, about(what, name));
 
 /** A resourceVersion or continue token older than what is kept. */
-export const expired = (message: string) => new StatusError(410, 'Expired', message);
+export const expired = (message: string, continueToken?: string) =>
+  new StatusError(410, 'Expired', message, undefined, continueToken ? { continue: continueToken } : {});
 
 export const tooLarge = (limit_bytes: number) =>
   new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit_bytes}`);

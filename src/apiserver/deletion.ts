@@ -1,7 +1,8 @@
 // What a deletion does to an object, decided from the object and the options alone: removed, marked, or left as it is.
 import { rfc3339 } from '../apimachinery/clock.js';
+import { type FieldError, invalid, notSupported } from '../apimachinery/field.js';
 import type { KubeObject } from '../apimachinery/object.js';
-import { badRequest, conflict, type GroupResource } from '../apimachinery/status.js';
+import { conflict, invalidObject } from '../apimachinery/status.js';
 import type { AnyKind, Mutable } from '../kinds/define.js';
 import type { ResourceExtension } from './extensions/extension.js';
 
@@ -27,35 +28,44 @@ interface DeletableKind {
   readonly extension: ResourceExtension | undefined;
 }
 
-/** Throws 400 for options that contradict themselves or are unknown. */
-export function checkDeletionOptions({ gracePeriodSeconds, propagationPolicy, orphanDependents }: DeletionOptions): void {
-  if (gracePeriodSeconds !== undefined && gracePeriodSeconds < 0) throw badRequest('gracePeriodSeconds must not be negative');
-  if (propagationPolicy !== undefined && orphanDependents !== undefined) {
-    throw badRequest('orphanDependents and deletionPropagation cannot be both set');
-  }
-  if (propagationPolicy !== undefined && !['Foreground', 'Background', 'Orphan'].includes(propagationPolicy)) {
-    throw badRequest(`DeletionPropagationPolicy "${propagationPolicy}" is unknown: supported values are Foreground, Background and Orphan`);
-  }
+const POLICIES = ['Foreground', 'Background', 'Orphan'];
+
+/** Throws 422 for options that contradict themselves or are unknown. */
+export function checkDeletionOptions({ propagationPolicy, orphanDependents }: DeletionOptions): void {
+  if (propagationPolicy === undefined) return;
+  const errors: FieldError[] = [];
+  const bothSet = 'orphanDependents and deletionPropagation cannot be both set';
+  if (orphanDependents !== undefined) errors.push(invalid('propagationPolicy', propagationPolicy, bothSet));
+  if (!POLICIES.includes(propagationPolicy)) errors.push(notSupported('propagationPolicy', propagationPolicy, [...POLICIES, 'nil']));
+  if (errors.length > 0) throw invalidObject('meta.k8s.io', 'DeleteOptions', '', errors);
 }
 
 /** Throws 409 where the object is not the one, or not in the state, that the client means. */
-export function checkPreconditions(what: GroupResource, { metadata }: KubeObject, preconditions: DeletionOptions['preconditions']): void {
+export function checkPreconditions(
+  { group, kind }: AnyKind,
+  { metadata }: KubeObject,
+  preconditions: DeletionOptions['preconditions'],
+): void {
   const { uid, resourceVersion } = preconditions ?? {};
+  // As upstream, which here names the kind.
+  const refuse = (why: string) => conflict({ group, resource: kind }, metadata.name, why);
   if (uid !== undefined && uid !== metadata.uid) {
-    throw conflict(what, metadata.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`);
+    throw refuse(
+      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
+    );
   }
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
-    throw conflict(
-      what,
-      metadata.name,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+    throw refuse(
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
     );
   }
 }
 
 export function decideDeletion({ kind, extension }: DeletableKind, object: KubeObject, options: DeletionOptions, now_ms: number): Deletion {
   const { metadata } = object;
-  const grace_s = kind.gracePeriodSeconds?.(object, options.gracePeriodSeconds) ?? 0;
+  const { gracePeriodSeconds: asked_s } = options;
+  // As upstream, negative means one second.
+  const grace_s = kind.gracePeriodSeconds?.(object, asked_s !== undefined && asked_s < 0 ? 1 : asked_s) ?? 0;
   const finalizers = finalizersAfter(metadata.finalizers ?? [], options);
   const held = finalizers.length > 0 || (extension?.finalizers?.(object) ?? []).length > 0;
   if (metadata.deletionTimestamp !== undefined) return again(object, grace_s, finalizers, held);

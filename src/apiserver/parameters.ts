@@ -65,17 +65,46 @@ export function fieldValidation(query: URLSearchParams, optionsKind: string): Fi
   return value === '' ? 'Warn' : (value as FieldValidation);
 }
 
+/** Throws 422 with all that is wrong with the options of a list or, where `isWatch`, a watch. */
+export function checkListOptions(query: URLSearchParams, isWatch = false): void {
+  const [match, version] = [query.get('resourceVersionMatch') ?? '', query.get('resourceVersion') ?? ''];
+  const initialEvents = query.has('sendInitialEvents');
+  const errors: FieldError[] = [];
+  const forbid = (field: string, why: string) => errors.push(forbidden(field, why));
+  const forbidMatch = (why: string) => forbid('resourceVersionMatch', why);
+  if (isWatch && initialEvents && match !== NOT_OLDER)
+    forbidMatch(`sendInitialEvents requires setting resourceVersionMatch to ${NOT_OLDER}`);
+  if (match !== '') {
+    if (isWatch && !initialEvents) forbidMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    if (!isWatch && version === '') forbidMatch('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    if (query.get('continue')) forbidMatch('resourceVersionMatch is forbidden when continue is provided');
+    const supported = isWatch ? [NOT_OLDER] : [EXACT, NOT_OLDER];
+    if (!supported.includes(match)) errors.push(notSupported('resourceVersionMatch', match, supported));
+    if (!isWatch && match === EXACT && version === '0') forbidMatch('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  }
+  if (!isWatch && initialEvents) forbid('sendInitialEvents', 'sendInitialEvents is forbidden for list');
+  if (errors.length > 0) throw invalidObject('meta.k8s.io', 'ListOptions', '', errors);
+}
+
+const [EXACT, NOT_OLDER] = ['Exact', 'NotOlderThan'];
+
 /** A resourceVersion as the revision it is; undefined if unset. Throws 400. */
 export function revisionOf(text: string | null): number | undefined {
   if (text === null || text === '') return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw badRequest(`Invalid value: ${JSON.stringify(text)}: resourceVersion is not a number`);
-  return Number(text);
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw badRequest(
+    `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+  );
 }
 
-/** A number that is zero or more; undefined if unset. Throws 400. */
+/** A whole number, 0 if it is less; undefined if unset. Throws 400. */
 export function countOf(query: URLSearchParams, parameter: string): number | undefined {
   const text = query.get(parameter);
-  if (text === null || text === '') return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw badRequest(`${parameter} must be a number that is not negative, not ${JSON.stringify(text)}`);
-  return Number(text);
+  return text === null || text === '' ? undefined : Math.max(0, integerOf(text));
+}
+
+/** Throws 400. */
+export function integerOf(text: string): number {
+  if (/^-?\d{1,15}$/.test(text)) return Number(text);
+  throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
 }

@@ -17,8 +17,14 @@ export function matcherOf(kind: AnyKind, query: URLSearchParams, name: string | 
 
 function fieldMatcher(kind: AnyKind, { path, op, value }: FieldRequirement): (object: KubeObject) => boolean {
   const read = fieldReader(kind, path);
-  if (!read) throw badRequest(`field label not supported: ${path}`);
+  if (!read) throw badRequest(unsupported(kind, path));
   return op === '=' ? (object) => read(object) === value : (object) => read(object) !== value;
+}
+
+/** Upstream's words differ by whether the kind has fields of its own to select by. */
+function unsupported({ selectableFields, namespaced }: AnyKind, path: string): string {
+  if (selectableFields) return `field label not supported: ${path}`;
+  return `${JSON.stringify(path)} is not a known field selector: only "metadata.name"${namespaced ? ', "metadata.namespace"' : ''}`;
 }
 
 function fieldReader(kind: AnyKind, path: string): ((object: KubeObject) => string) | undefined {

@@ -1,6 +1,7 @@
 // The generic part of every write: what of an object only the server may set, and what an update cannot change.
 import { isDeepStrictEqual } from 'node:util';
 import { type Random, rfc3339, uuid } from '../apimachinery/clock.js';
+import type { FieldError } from '../apimachinery/field.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { badRequest, conflict, invalidObject } from '../apimachinery/status.js';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../kinds/validation.js';
@@ -44,19 +45,37 @@ export function validateForCreate(resource: Resource, object: KubeObject): void 
   refuse(resource, object, [...validateObjectMeta(resource.kind, object), ...(resource.kind.validate?.(object, undefined) ?? [])]);
 }
 
-/** Throws 400 where an object that is made under the name of the path has another, or none. */
-export function checkName({ metadata }: Draft, { name }: ObjectName): void {
+/** Throws where `draft` is not what a write to the object `name`, of which there is none, may create. */
+export function checkCreation(resource: Resource, draft: Draft, name: ObjectName): void {
+  const { uid } = draft.metadata;
+  const mismatch = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  if (uid) throw conflict(resource.kind.groupResource, name.name, mismatch);
+  delete (draft.metadata as { resourceVersion?: string }).resourceVersion;
+  checkName(draft, name);
+  setNamespace(draft, resource, name.namespace);
+}
+
+/** Throws 400 where the object has another name than the path, or none. */
+function checkName({ metadata }: Draft, { name }: ObjectName): void {
   if (metadata.name === name) return;
   if (metadata.name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   throw badRequest(`the name of the object (${name} based on URL) was undeterminable: Internal error occurred: name must be provided`);
 }
 
-/** Throws 400 or 409 where `draft` is not about the object that the path names, in the state that is stored. */
+/** The zero as Go shows it. */
+const NO_VERSION: FieldError = {
+  reason: 'FieldValueInvalid',
+  field: 'metadata.resourceVersion',
+  message: 'Invalid value: 0x0: must be specified for an update',
+};
+
+/** Throws 400, 409 or 422 where `draft` is not about the object that the path names, in the state that is stored. */
 export function checkIdentity(resource: Resource, draft: Draft, name: ObjectName, old: KubeObject): void {
   const { metadata } = draft;
   if (metadata.name) checkName(draft, name);
   setNamespace(draft, resource, name.namespace);
   const what = resource.kind.groupResource;
+  if (!metadata.resourceVersion && resource.kind.allowUnconditionalUpdate === false) refuse(resource, old, [NO_VERSION]);
   if (metadata.resourceVersion && metadata.resourceVersion !== old.metadata.resourceVersion) throw conflict(what, name.name);
   if (metadata.uid && metadata.uid !== old.metadata.uid) {
     throw conflict(what, name.name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid}`);

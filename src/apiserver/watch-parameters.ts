@@ -1,8 +1,6 @@
 // The parameters of a watch: from where, for how long, and what of it.
-import { forbidden } from '../apimachinery/field.js';
-import { invalidObject } from '../apimachinery/status.js';
 import type { ResourceRequest } from './exchange.js';
-import { countOf, revisionOf } from './parameters.js';
+import { checkListOptions, countOf, revisionOf } from './parameters.js';
 import { isTrue } from './request.js';
 import { matcherOf } from './selectors.js';
 import type { Matcher } from './storage/cache-event.js';
@@ -23,15 +21,9 @@ export interface WatchParameters {
 /** Throws StatusError 400 or 422. */
 export function watchParameters({ exchange, info, resource }: ResourceRequest): WatchParameters {
   const { query } = exchange;
+  checkListOptions(query, true);
   const revision = revisionOf(query.get('resourceVersion'));
   const initialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
-  const match = query.get('resourceVersionMatch') ?? '';
-  if (initialEvents === undefined && match !== '') {
-    throw invalidOptions('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
-  }
-  if (initialEvents !== undefined && match !== 'NotOlderThan') {
-    throw invalidOptions('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
-  }
   const startWithState = initialEvents ?? !revision;
   const bookmarks = isTrue(query.get('allowWatchBookmarks'));
   const timeout_s = countOf(query, 'timeoutSeconds');
@@ -44,8 +36,4 @@ export function watchParameters({ exchange, info, resource }: ResourceRequest): 
     initialEventsEnd: initialEvents === true && bookmarks,
     timeout_ms: timeout_s ? timeout_s * 1000 : undefined,
   };
-}
-
-function invalidOptions(field: string, why: string) {
-  return invalidObject('meta.k8s.io', 'ListOptions', '', [forbidden(field, why)]);
 }

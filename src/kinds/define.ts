@@ -114,6 +114,10 @@ export interface KindOptions<T extends KubeObject> {
   prepareForUpdate?(object: Mutable<T>, old: T): void;
   /** Restores what of the status an update of it may not change. */
   prepareForStatusUpdate?(object: Mutable<T>, old: T): void;
+  /** A PUT makes the object where there is none. Absent: it is not found. */
+  readonly allowCreateOnUpdate?: boolean;
+  /** False: a PUT must say which version it is about. */
+  readonly allowUnconditionalUpdate?: boolean;
   /** Seconds to wait for a graceful deletion, given what the client asked for; absent or 0: deleted at once. */
   gracePeriodSeconds?(object: T, requested: number | undefined): number;
   /** Fields for field selectors besides metadata.name and metadata.namespace. */

@@ -83,7 +83,7 @@ function goType(value: Json): string {
 const goStruct = (value: Json): string => `&{${goPlain(value)}}`;
 
 /** Go's %v. */
-function goPlain(value: Json): string {
+export function goPlain(value: Json): string {
   if (value === null) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goPlain).join(' ')}]`;
   if (!isJsonObject(value)) return String(value);

@@ -47,6 +47,7 @@ export function customKind(definition: CustomResourceDefinition, version: Custom
     validate,
     validateStatus: validate,
     generation: true,
+    allowUnconditionalUpdate: false,
     ...(status && {
       prepareForCreate(object) {
         delete (object as { status?: unknown }).status;

@@ -1,12 +1,11 @@
 // PATCH with a configuration to apply: creates the object where there is none.
-import { conflict } from '../../apimachinery/status.js';
 import { applyTo } from '../apply.js';
 import type { ApiContext } from '../context.js';
 import type { ResourceRequest, Result } from '../exchange.js';
 import { writerOf } from '../managed-fields.js';
 import { writeOptions } from '../parameters.js';
 import { readConfiguration } from '../patches.js';
-import { checkName, setNamespace } from '../strategy.js';
+import { checkCreation } from '../strategy.js';
 import { createObject, createOrUpdate, updateObject } from '../writes.js';
 
 export async function apply(context: ApiContext, { exchange, info, resource }: ResourceRequest): Promise<Result> {
@@ -19,12 +18,7 @@ export async function apply(context: ApiContext, { exchange, info, resource }: R
   if (subresource !== undefined) return update();
   return createOrUpdate(resource, name, update, async () => {
     const draft = await applyTo(context, request, undefined);
-    const { uid } = draft.metadata;
-    const mismatch = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
-    if (uid) throw conflict(resource.kind.groupResource, name.name, mismatch);
-    delete (draft.metadata as { resourceVersion?: string }).resourceVersion;
-    checkName(draft, name);
-    setNamespace(draft, resource, info.namespace);
+    checkCreation(resource, draft, name);
     return createObject(context, { resource, draft, exchange, dryRun });
   });
 }

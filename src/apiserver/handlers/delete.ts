@@ -6,9 +6,9 @@ import { badRequest, isStatus } from '../../apimachinery/status.js';
 import type { AdmissionRequest } from '../admission/admission.js';
 import { kindOf, readBody } from '../body.js';
 import type { ApiContext } from '../context.js';
-import { checkDeletionOptions, checkPreconditions, type DeletionOptions, decideDeletion } from '../deletion.js';
+import { checkDeletionOptions, checkPreconditions, type Deletion, type DeletionOptions, decideDeletion } from '../deletion.js';
 import type { Exchange, Handler, Result } from '../exchange.js';
-import { countOf, isDryRun } from '../parameters.js';
+import { integerOf, isDryRun } from '../parameters.js';
 import { isTrue } from '../request.js';
 import type { Resource } from '../resources.js';
 import { claimsOf } from '../storage/claims.js';
@@ -67,20 +67,27 @@ async function unlessGone(deletion: Promise<Result>): Promise<void> {
 /** The object where it stays for a while, a success Status where it is gone. */
 export async function deleteObject(context: ApiContext, request: DeleteRequest): Promise<Result> {
   const { resource, namespace, name, options, dryRun } = request;
+  let deletion = { type: 'keep' } as Deletion;
   const changed = await resource.storage.change({ namespace, name }, async ({ object: old }) => {
-    checkPreconditions(resource.kind.groupResource, old, options.preconditions);
+    checkPreconditions(resource.kind, old, options.preconditions);
     if (!request.admitted) await admit(context, request, old);
-    const deletion = decideDeletion(resource, old, options, context.clock.now());
+    deletion = decideDeletion(resource, old, options, context.clock.now());
     if (deletion.type === 'keep' || dryRun) return { type: 'keep' };
     if (deletion.type === 'mark') return { type: 'put', object: deletion.object };
     return { type: 'delete', release: claimsOf(resource, old) };
   });
-  if (changed.deleted) {
+  if (deletion.type === 'remove') {
     const { uid } = changed.object.object.metadata;
     return { type: 'value', code: 200, value: successStatus(resource.kind.groupResource, name, uid) };
   }
-  return { type: 'object', code: 200, resource, object: changed.object };
+  const code = isAccepted(options) ? 202 : 200;
+  if (dryRun && deletion.type === 'mark') return { type: 'value', code, value: deletion.object };
+  return { type: 'object', code, resource, object: changed.object };
 }
+
+/** As upstream: only who asked for dependents to go first is told that it is not over. */
+const isAccepted = ({ propagationPolicy, orphanDependents }: DeletionOptions) =>
+  propagationPolicy === 'Foreground' || orphanDependents === false;
 
 async function admit(context: ApiContext, request: DeleteRequest, old: KubeObject): Promise<void> {
   const admission: AdmissionRequest = { ...request, operation: 'DELETE', subresource: undefined, kind: kindOf(request.resource), old };
@@ -93,7 +100,7 @@ function readOptions(context: ApiContext, exchange: Exchange): { options: Deleti
   const { query } = exchange;
   const body = hasBody(exchange) ? readOptionsBody(context, exchange) : {};
   const fromQuery: JsonObject = {
-    ...(query.has('gracePeriodSeconds') ? { gracePeriodSeconds: countOf(query, 'gracePeriodSeconds') } : {}),
+    ...(query.has('gracePeriodSeconds') ? { gracePeriodSeconds: integerOf(query.get('gracePeriodSeconds')!) } : {}),
     ...(query.has('propagationPolicy') ? { propagationPolicy: query.get('propagationPolicy')! } : {}),
     ...(query.has('orphanDependents') ? { orphanDependents: isTrue(query.get('orphanDependents')) } : {}),
   };

@@ -1,17 +1,18 @@
 // GET of a collection: from the watch cache where its state is new enough, page by page from the store otherwise.
-import { badRequest, expired, StatusError } from '../../apimachinery/status.js';
+import { badRequest, expired, isStatus, StatusError } from '../../apimachinery/status.js';
 import { CompactedError, FutureRevisionError } from '../../etcd/backend.js';
 import type { Handler, ListResult, ResourceRequest } from '../exchange.js';
-import { countOf, revisionOf } from '../parameters.js';
+import { checkListOptions, countOf, revisionOf } from '../parameters.js';
 import { matcherOf } from '../selectors.js';
 import type { Matcher } from '../storage/cache-event.js';
-import { decodeContinue, encodeContinue } from '../storage/continue-token.js';
+import { decodeContinue, encodeContinue, NEWEST } from '../storage/continue-token.js';
 import type { StoredObject } from '../storage/stored.js';
 
 /** How many keys a page reads at least: with selectors few of them may match. */
 const MIN_RANGE = 500;
-const COMPACTED =
-  'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.';
+const COMPACTED = 'The resourceVersion for the provided list is too old.';
+const CONTINUE_COMPACTED =
+  'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
 
 interface ListQuery {
   readonly prefix: string;
@@ -23,6 +24,7 @@ interface ListQuery {
 export const listHandler: Handler = async (request) => {
   const { exchange, info, resource } = request;
   const { query } = exchange;
+  checkListOptions(query);
   const list: ListQuery = {
     prefix: resource.storage.prefixOf(info.namespace),
     matches: matcherOf(resource.kind, query, undefined),
@@ -33,21 +35,25 @@ export const listHandler: Handler = async (request) => {
   if (token) {
     if (revision) throw badRequest('specifying resource version is not allowed when using continue');
     const { revision: at, start } = decodeContinue(token, list.prefix);
-    return page(request, list, start, at);
+    return orGoOn(start, page(request, list, start, at === NEWEST ? await newest(request) : at));
   }
-  const exact = checkMatch(query.get('resourceVersionMatch') ?? '', revision) === 'Exact';
-  if (exact) return page(request, list, list.prefix, revision!);
+  if (query.get('resourceVersionMatch') === 'Exact') return page(request, list, list.prefix, revision!);
   return fromCache(request, list, revision);
 };
 
-function checkMatch(match: string, revision: number | undefined): string {
-  if (match === '') return match;
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    throw badRequest(`resourceVersionMatch: Unsupported value: "${match}": supported values: "Exact", "NotOlderThan"`);
+async function newest({ resource: { cache } }: ResourceRequest): Promise<number> {
+  await cache.fresh();
+  return cache.revision;
+}
+
+/** As upstream: a client that has come far may go on where it was, in the state of now. */
+async function orGoOn(start: string, list: Promise<ListResult>): Promise<ListResult> {
+  try {
+    return await list;
+  } catch (error) {
+    if (!isStatus(error, 'Expired')) throw error;
+    throw expired(CONTINUE_COMPACTED, encodeContinue({ revision: NEWEST, start }));
   }
-  if (revision === undefined) throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
-  if (match === 'Exact' && revision === 0) throw badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
-  return match;
 }
 
 /** Unset: at least as new as every acknowledged write. 0: whatever the cache has. Else at least that revision. */

@@ -8,12 +8,12 @@ import { conflict, invalidObject, notFound } from '../../apimachinery/status.js'
 import type { Mutable, ScaleSubresource } from '../../kinds/define.js';
 import type { AdmissionRequest } from '../admission/admission.js';
 import { applyTo, checkConfiguration } from '../apply.js';
-import { type Draft, readObject, toObject } from '../body.js';
+import { type Draft, readObject } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Handler, ResourceRequest, Result } from '../exchange.js';
 import { writerOf } from '../managed-fields.js';
 import { type WriteOptionsKind, writeOptions } from '../parameters.js';
-import { isApply, readConfiguration, readPatch } from '../patches.js';
+import { isApply, PATCH_TYPES, readConfiguration, readPatch } from '../patches.js';
 import type { Resource } from '../resources.js';
 import { SCALE_VERSION, scaleSchema } from '../scale-schema.js';
 import { updateObject } from '../writes.js';
@@ -41,10 +41,9 @@ export function updateScaleHandler(context: ApiContext): Handler {
 export function patchScaleHandler(context: ApiContext): Handler {
   return async (request) => {
     if (isApply(request.exchange.body)) return applyScale(context, request);
-    const patch = readPatch(request.exchange.body);
+    const patch = readPatch(request.exchange, PATCH_TYPES);
     return setScale(context, request, 'PatchOptions', (current) => {
-      const patched = patch(scaleSchema, scaleOf(scaling(request.resource), current) as unknown as JsonObject);
-      return toObject(request.exchange, SCALE, patched, 'PatchOptions') as unknown as Scale;
+      return patch(SCALE, scaleOf(scaling(request.resource), current) as unknown as JsonObject) as unknown as Scale;
     });
   };
 }

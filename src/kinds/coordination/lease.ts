@@ -11,6 +11,8 @@ export const leases = defineKind<Lease>({
   plural: 'leases',
   namespaced: true,
   schema: 'coordination.v1.Lease',
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: false,
   columns: [{ name: 'Holder', type: 'string', description: 'Who holds it', cell: ({ spec }) => spec.holderIdentity ?? '' }],
   validate({ spec }): readonly FieldError[] {
     const errors = checkNonNegative('spec.leaseTransitions', spec.leaseTransitions);

@@ -14,6 +14,7 @@ export const endpoints = defineKind<Endpoints>({
   shortNames: ['ep'],
   namespaced: true,
   schema: 'core.v1.Endpoints',
+  allowCreateOnUpdate: true,
   columns: [
     {
       name: 'Endpoints',

@@ -85,6 +85,7 @@ export const events = defineKind<Event>({
   shortNames: ['ev'],
   namespaced: true,
   schema: 'core.v1.Event',
+  allowCreateOnUpdate: true,
   columns: eventColumns,
   validate: (event) => validateEvent(event, 'reportingComponent', 'message'),
   selectableFields: eventFields,

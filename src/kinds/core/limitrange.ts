@@ -22,6 +22,7 @@ export const limitRanges = defineKind<LimitRange>({
   shortNames: ['limits'],
   namespaced: true,
   schema: 'core.v1.LimitRange',
+  allowCreateOnUpdate: true,
   columns,
   defaults({ spec }) {
     for (const item of spec.limits ?? []) if (item.type === 'Container') defaultItem(item);

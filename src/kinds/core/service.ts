@@ -18,6 +18,7 @@ export const services = defineKind<Service>({
   categories: ['all'],
   namespaced: true,
   schema: 'core.v1.Service',
+  allowCreateOnUpdate: true,
   generation: false,
   columns: [
     { name: 'Type', type: 'string', description: 'How it can be reached', cell: ({ spec }) => spec.type ?? '' },

@@ -29,6 +29,7 @@ export const eventsV1 = defineKind<Event>({
   shortNames: ['ev'],
   namespaced: true,
   schema: 'events.v1.Event',
+  allowCreateOnUpdate: true,
   columns: eventColumns.map((column) => ({ ...column, cell: (event: Event, now_ms: number) => column.cell(toCore(event), now_ms) })),
   validate: (event, old) =>
     old

@@ -14,6 +14,7 @@ export const clusterRoles = defineKind<ClusterRole>({
   plural: 'clusterroles',
   namespaced: false,
   schema: 'rbac.v1.ClusterRole',
+  allowCreateOnUpdate: true,
   columns: roleColumns,
   validateName: isPathSegmentName,
   validate: ({ rules, aggregationRule }) => [...validateRules(rules, false), ...validateAggregation(aggregationRule)],

@@ -11,6 +11,7 @@ export const clusterRoleBindings = defineKind<ClusterRoleBinding>({
   plural: 'clusterrolebindings',
   namespaced: false,
   schema: 'rbac.v1.ClusterRoleBinding',
+  allowCreateOnUpdate: true,
   columns: bindingColumns,
   defaults: bindingDefaults,
   validateName: isPathSegmentName,

@@ -11,6 +11,7 @@ export const roles = defineKind<Role>({
   plural: 'roles',
   namespaced: true,
   schema: 'rbac.v1.Role',
+  allowCreateOnUpdate: true,
   columns: roleColumns,
   validateName: isPathSegmentName,
   validate: ({ rules }) => validateRules(rules, true),

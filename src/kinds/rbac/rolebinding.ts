@@ -11,6 +11,7 @@ export const roleBindings = defineKind<RoleBinding>({
   plural: 'rolebindings',
   namespaced: true,
   schema: 'rbac.v1.RoleBinding',
+  allowCreateOnUpdate: true,
   columns: bindingColumns,
   defaults: bindingDefaults,
   validateName: isPathSegmentName,

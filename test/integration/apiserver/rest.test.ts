@@ -6,6 +6,7 @@ import { ApiClient } from '../../../src/client/api-client.js';
 import type { Transport, WatchEvent } from '../../../src/client/client.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { certificateSigningRequests } from '../../../src/kinds/certificates/certificatesigningrequest.js';
+import { leases } from '../../../src/kinds/coordination/lease.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { endpoints } from '../../../src/kinds/core/endpoints.js';
 import { events } from '../../../src/kinds/core/event.js';
@@ -168,6 +169,40 @@ describe('updating', () => {
     );
   });
 
+  it('makes the object where the kind allows that, and not elsewhere', async () => {
+    const lease = { metadata: { name: 'put', namespace: 'default' }, spec: { holderIdentity: 'me' } };
+    const made = await client.update(leases, lease);
+    expect(made).toMatchObject({ metadata: { name: 'put', uid: expect.any(String) }, spec: { holderIdentity: 'me' } });
+    expect((await refusal(client.update(configMaps, configMap('put')))).message).toBe('configmaps "put" not found');
+    const other = { metadata: { ...lease.metadata, name: 'put-too', uid: 'u' } };
+    expect((await refusal(client.update(leases, other))).message).toContain('uid mismatch: the provided object specified uid u');
+    expect(await refusal(client.update(leases, lease))).toMatchObject({
+      code: 422,
+      message: 'Lease.coordination.k8s.io "put" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update',
+    });
+  });
+
+  it('shows what a patch makes that is no object of its kind', async () => {
+    await client.create(configMaps, configMap('unfit'));
+    const url = '/api/v1/namespaces/default/configmaps/unfit';
+    const patches: [string, unknown, string][] = [
+      ['merge-patch', { data: ['a'] }, '"data":["a"]'],
+      ['json-patch', [{ op: 'replace', path: '/data', value: 'a' }], '"data":"a"'],
+      ['strategic-merge-patch', { data: ['a'] }, 'map[data:[a]]'],
+    ];
+    for (const [type, patch, shown] of patches) {
+      const error = await refusal(send('PATCH', url, patch, `application/${type}+json`));
+      expect(error).toMatchObject({
+        code: 422,
+        message: expect.stringMatching(/^ "" is invalid: patch: Invalid value: .*: json: cannot unmarshal /),
+      });
+      expect(error.message.replaceAll('\\"', '"')).toContain(shown);
+    }
+    expect((await refusal(send('PATCH', url, [], 'application/merge-patch+json'))).message).toBe(
+      'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}',
+    );
+  });
+
   it('refuses patches that it does not know', async () => {
     const url = '/api/v1/namespaces/default/configmaps/hot';
     expect(await refusal(send('PATCH', url, {}, 'application/apply-patch+cbor'))).toMatchObject({
@@ -175,7 +210,6 @@ describe('updating', () => {
       message:
         'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml',
     });
-    expect(await refusal(send('PATCH', url, [], 'application/merge-patch+json'))).toMatchObject({ code: 400 });
     expect((await refusal(send('PATCH', `${url}`, { metadata: { resourceVersion: '1' } }, 'application/merge-patch+json'))).code).toBe(409);
     expect((await refusal(send('PATCH', `${url}?fieldValidation=Strict`, { dta: {} }, 'application/merge-patch+json'))).message).toContain(
       'unknown field "dta"',
@@ -213,10 +247,29 @@ describe('deleting', () => {
     expect((await refusal(client.get(configMaps, created.metadata))).code).toBe(404);
   });
 
+  it('is tried without keeping, and answered as it would be', async () => {
+    const url = (kind: string, name: string, query: string) => `/api/v1/namespaces/default/${kind}/${name}?${query}`;
+    await client.create(configMaps, configMap('tried'));
+    expect(await send('DELETE', url('configmaps', 'tried', 'dryRun=All'))).toMatchObject({ kind: 'Status', status: 'Success' });
+    expect(await client.get(configMaps, { namespace: 'default', name: 'tried' })).toMatchObject(configMap('tried'));
+    const foreground = await send('DELETE', url('configmaps', 'tried', 'propagationPolicy=Foreground&dryRun=All'));
+    expect(foreground.metadata).toMatchObject({ finalizers: ['foregroundDeletion'], deletionTimestamp: expect.any(String) });
+    expect((await client.get(configMaps, { namespace: 'default', name: 'tried' })).metadata).not.toHaveProperty('deletionTimestamp');
+    const both = refusal(send('DELETE', url('configmaps', 'tried', 'propagationPolicy=Orphan&orphanDependents=true')));
+    expect((await both).message).toBe(
+      'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: "Orphan": orphanDependents and deletionPropagation cannot be both set',
+    );
+  });
+
   it('is refused for another object of the same name', async () => {
     const { metadata } = await client.create(configMaps, configMap('precise'));
     const error = await refusal(client.delete(configMaps, metadata, { preconditions: { uid: 'other' } }));
-    expect(error).toMatchObject({ code: 409, message: expect.stringContaining('Precondition failed: UID in precondition: other') });
+    expect(error).toMatchObject({
+      code: 409,
+      message: expect.stringContaining(
+        'Operation cannot be fulfilled on ConfigMap "precise": the UID in the precondition (other) does not match',
+      ),
+    });
   });
 
   it('takes a collection by its labels', async () => {
@@ -273,15 +326,61 @@ describe('listing', () => {
     await api.backend.compact(Number(resourceVersion));
     const error = await refusal(client.list(configMaps, { namespace, limit: 1, continue: page.continue! }));
     expect(error).toMatchObject({ code: 410, reason: 'Expired', message: expect.stringContaining('too old to display a consistent list') });
+    const rest = await client.list(configMaps, { namespace, continue: error.metadata.continue! });
+    expect(rest.items.map(({ metadata }) => metadata.name)).toEqual(['b', 'c', 'd']);
+    const exact = refusal(send('GET', `/api/v1/namespaces/${namespace}/configmaps?resourceVersion=2&resourceVersionMatch=Exact`));
+    expect((await exact).message).toBe('The resourceVersion for the provided list is too old.');
+  });
+
+  it('shows a state of the past, or one as new as asked for', async () => {
+    const namespace = await freshNamespace();
+    const { resourceVersion } = await client.create(configMaps, configMap('a', { namespace })).then(({ metadata }) => metadata);
+    await client.create(configMaps, configMap('b', { namespace }));
+    const list = (query: string) => send('GET', `/api/v1/namespaces/${namespace}/configmaps?${query}`);
+    const exact = await list(`resourceVersion=${resourceVersion}&resourceVersionMatch=Exact`);
+    expect(exact).toMatchObject({ metadata: { resourceVersion }, items: [{ metadata: { name: 'a' } }] });
+    expect((await list(`resourceVersion=${resourceVersion}&resourceVersionMatch=NotOlderThan`)).items).toHaveLength(2);
+    const url = `/api/v1/namespaces/${namespace}/configmaps`;
+    for (const path of [url, `${url}/a`]) {
+      expect(await refusal(send('GET', `${path}?resourceVersion=999999999`))).toMatchObject({
+        code: 504,
+        reason: 'Timeout',
+        message: expect.stringContaining('Too large resource version: 999999999'),
+        details: { retryAfterSeconds: 1 },
+      });
+    }
   });
 
   it('refuses selectors and versions that make no sense', async () => {
     const list = (query: string) => refusal(send('GET', `/api/v1/namespaces/default/configmaps?${query}`));
     expect((await list('labelSelector=a%20b')).code).toBe(400);
-    expect((await list('fieldSelector=data.a%3Db')).message).toContain('field label not supported: data.a');
-    expect((await list('resourceVersion=new')).code).toBe(400);
-    expect((await list('limit=some')).code).toBe(400);
-    expect((await list('resourceVersionMatch=Exact')).code).toBe(400);
+    const listPods = (query: string) => refusal(send('GET', `/api/v1/namespaces/default/pods?${query}`));
+    expect((await listPods('fieldSelector=spec.image%3Db')).message).toBe('field label not supported: spec.image');
+    const cases: [string, number, string][] = [
+      ['fieldSelector=data.a%3Db', 400, '"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"'],
+      ['fieldSelector=data.a', 400, "invalid selector: 'data.a'; can't understand 'data.a'"],
+      ['labelSelector=a%20b', 400, "unable to parse requirement: found 'b'"],
+      ['resourceVersion=new', 400, 'resourceVersion: Invalid value: "new": strconv.ParseUint: parsing "new": invalid syntax'],
+      ['limit=some', 400, 'strconv.ParseInt: parsing "some": invalid syntax'],
+      ['continue=x', 400, 'invalid continue token: continue key is not valid'],
+      [
+        'resourceVersionMatch=Exact',
+        422,
+        'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+      ],
+      ['resourceVersionMatch=Exact&resourceVersion=0', 422, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'],
+      [
+        'resourceVersionMatch=Best&resourceVersion=1',
+        422,
+        'resourceVersionMatch: Unsupported value: "Best": supported values: "Exact", "NotOlderThan"',
+      ],
+      ['sendInitialEvents=true', 422, 'sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list'],
+    ];
+    for (const [query, code, message] of cases) {
+      const error = await list(query);
+      expect(error.message).toContain(message);
+      expect(error.code, query).toBe(code);
+    }
   });
 });
 
