@@ -1,5 +1,6 @@
 // PATCH with a configuration to apply: creates the object where there is none.
 import { applyTo } from '../apply.js';
+import { authorizeCreation } from '../authorization/creation.js';
 import type { ApiContext } from '../context.js';
 import type { ResourceRequest, Result } from '../exchange.js';
 import { writerOf } from '../managed-fields.js';
@@ -17,6 +18,7 @@ export async function apply(context: ApiContext, { exchange, info, resource }: R
     updateObject(context, { resource, name, subresource, exchange, dryRun, draft: (current) => applyTo(context, request, current) });
   if (subresource !== undefined) return update();
   return createOrUpdate(resource, name, update, async () => {
+    await authorizeCreation(context, exchange);
     const draft = await applyTo(context, request, undefined);
     checkCreation(resource, draft, name);
     return createObject(context, { resource, draft, exchange, dryRun });

@@ -49,7 +49,7 @@ async function evict(context: ApiContext, target: Target, options: DeletionOptio
   const { resource, namespace, name, dryRun } = target;
   const stored = await resource.storage.get({ namespace, name });
   if (!stored) throw notFound(resource.kind.groupResource, name);
-  checkPreconditions(resource.kind.groupResource, stored.object, options.preconditions);
+  checkPreconditions(resource.kind, stored.object, options.preconditions);
   await takeFromBudget(context, stored.object as Pod, dryRun);
   if (!dryRun)
     await resource.storage.change({ namespace, name }, ({ object }) => ({

@@ -1,4 +1,5 @@
 // PUT of an object or of a subresource that is a view of the whole object (status, finalize, approval).
+import { authorizeCreation } from '../authorization/creation.js';
 import { kindOf, readObject } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Handler } from '../exchange.js';
@@ -23,7 +24,8 @@ export function updateHandler(context: ApiContext): Handler {
     const writer = writerOf(context, exchange, resource, info.subresource);
     const update = () => updateObject(context, { resource, name, subresource: info.subresource, exchange, dryRun, writer, draft });
     if (info.subresource !== undefined || !resource.kind.allowCreateOnUpdate) return update();
-    return createOrUpdate(resource, name, update, () => {
+    return createOrUpdate(resource, name, update, async () => {
+      await authorizeCreation(context, exchange);
       const fresh = draft();
       checkCreation(resource, fresh, name);
       return createObject(context, { resource, draft: fresh, exchange, dryRun, writer });

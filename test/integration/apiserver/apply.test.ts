@@ -257,6 +257,25 @@ describe('apply', () => {
     expect(entryOf(ignored, 'one')!.fieldsV1).not.toHaveProperty('f:status');
   });
 
+  it('creates only for who may create', async () => {
+    const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['patch', 'get'] }];
+    await send('POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles', { metadata: { name: 'patcher' }, rules });
+    await send('POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings', {
+      metadata: { name: 'patcher' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'patcher' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'jane' }],
+    });
+    const jane = sender(api.server.transport({ name: 'jane', groups: ['system:authenticated'] }));
+    const apply = (name: string) => jane('PATCH', `${configMapUrl(name)}?fieldManager=jane`, configMap(name, { a: '1' }), APPLY);
+    expect(await refusal(apply('of-jane'))).toMatchObject({
+      code: 403,
+      message:
+        'configmaps "of-jane" is forbidden: User "jane" cannot create resource "configmaps" in API group "" in the namespace "default"',
+    });
+    await applyMap('of-jane', 'one', { a: '1' });
+    expect(await apply('of-jane')).toMatchObject({ data: { a: '1' } });
+  });
+
   it('tries without keeping', async () => {
     expect(await applyMap('dry', 'one', { a: '1' }, '&dryRun=All')).toMatchObject({ data: { a: '1' } });
     expect((await refusal(send('GET', configMapUrl('dry')))).code).toBe(404);
