@@ -1,5 +1,6 @@
 // Patch bodies: read once, applied to whatever the object is at the time. And configurations to apply.
 import { goPlain } from '../apimachinery/apply/validate.js';
+import { cloneJson } from '../apimachinery/clone.js';
 import { mediaType } from '../apimachinery/codec/index.js';
 import { type ParsedJson, parseJson } from '../apimachinery/codec/json.js';
 import { hasDuplicates, strictErrorsOf, unknownFieldMessages } from '../apimachinery/codec/strict.js';
@@ -91,7 +92,8 @@ export function readConfiguration({ body, query, warnings }: Exchange): JsonObje
   const message = `error converting YAML to JSON: yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`;
   if (validation === 'Strict') throw badRequest(`error strict decoding YAML: ${message}`);
   if (validation === 'Warn') warnings.push(message);
-  return value;
+  // A copy, which refuses names and depths that no object may have.
+  return cloneJson(value) as JsonObject;
 }
 
 const OPEN_OBJECT = 0x7b;

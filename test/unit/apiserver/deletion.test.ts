@@ -74,10 +74,16 @@ describe('deleting an object', () => {
   });
 
   it('refuses options that make no sense, and preconditions that do not hold', () => {
-    expect(() => checkDeletionOptions({ propagationPolicy: 'Sideways' })).toThrow(/propagationPolicy: Unsupported value: "Sideways": supported values: "Foreground", "Background", "Orphan", "nil"/);
+    expect(() => checkDeletionOptions({ propagationPolicy: 'Sideways' })).toThrow(
+      /propagationPolicy: Unsupported value: "Sideways": supported values: "Foreground", "Background", "Orphan", "nil"/,
+    );
     expect(() => checkDeletionOptions({ propagationPolicy: 'Orphan', orphanDependents: true })).toThrow(/cannot be both set/);
-    expect(() => checkPreconditions(configMaps, configMap(), { uid: 'other' })).toThrow(/the UID in the precondition \(other\) does not match the UID in record \(u\)/);
-    expect(() => checkPreconditions(configMaps, configMap(), { resourceVersion: '6' })).toThrow(/the ResourceVersion in the precondition \(6\) does not match/);
+    expect(() => checkPreconditions(configMaps, configMap(), { uid: 'other' })).toThrow(
+      /the UID in the precondition \(other\) does not match the UID in record \(u\)/,
+    );
+    expect(() => checkPreconditions(configMaps, configMap(), { resourceVersion: '6' })).toThrow(
+      /the ResourceVersion in the precondition \(6\) does not match/,
+    );
     expect(() => checkPreconditions(configMaps, configMap(), { uid: 'u', resourceVersion: '7' })).not.toThrow();
   });
 });
