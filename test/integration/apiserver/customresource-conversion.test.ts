@@ -1,5 +1,5 @@
 // Custom resources whose versions a webhook converts, over HTTPS.
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/apimachinery/json.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
 import { crontabs } from '../../suites/custom-resources.js';
@@ -59,7 +59,7 @@ afterAll(async () => {
   await api?.stop();
   await webhook?.stop();
 });
-beforeEach(() => {
+afterEach(() => {
   reviews = [];
   answer = (response) => response;
 });
