@@ -230,6 +230,49 @@ describe('which requests a webhook is asked about', () => {
   });
 });
 
+describe('custom resources', () => {
+  const version = (name: string) => ({
+    name,
+    served: true,
+    storage: name === 'v1',
+    schema: {
+      openAPIV3Schema: {
+        type: 'object',
+        properties: { spec: { type: 'object', properties: { size: { type: 'integer' }, colour: { type: 'string', default: 'grey' } } } },
+      },
+    },
+  });
+  const at = (name: string) => `/apis/shop.example.com/${name}/namespaces/default/gadgets`;
+
+  test('are seen in the version that a rule names, whichever the request is of, and come back in the request’s', async () => {
+    const names = { plural: 'gadgets', singular: 'gadget', kind: 'Gadget', listKind: 'GadgetList' };
+    const spec = { group: 'shop.example.com', names, scope: 'Namespaced', versions: [version('v1'), version('v2')] };
+    await send('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { metadata: { name: 'gadgets.shop.example.com' }, spec });
+    const rules = [{ operations: ['CREATE'], apiGroups: ['shop.example.com'], apiVersions: ['v1'], resources: ['gadgets'] }];
+    await mutating('resize', { rules });
+    await validating('exact', { rules, matchPolicy: 'Exact' });
+    decide('resize', patchOf({ op: 'replace', path: '/spec/size', value: 7 }, { op: 'add', path: '/spec/unknown', value: 1 }));
+    const made = await send('POST', at('v2'), {
+      apiVersion: 'shop.example.com/v2',
+      kind: 'Gadget',
+      metadata: { name: 'g' },
+      spec: { size: 1 },
+    });
+    expect(made).toMatchObject({ apiVersion: 'shop.example.com/v2', spec: { size: 7, colour: 'grey' } });
+    expect((made as { spec: object }).spec).not.toHaveProperty('unknown');
+    expect(hooks.reviews.map(({ request }) => request)).toMatchObject([
+      {
+        kind: { group: 'shop.example.com', version: 'v1', kind: 'Gadget' },
+        resource: { version: 'v1', resource: 'gadgets' },
+        requestKind: { version: 'v2' },
+        requestResource: { version: 'v2' },
+        object: { apiVersion: 'shop.example.com/v1', spec: { size: 1, colour: 'grey' } },
+      },
+    ]);
+    expect(await send('GET', `${at('v1')}/g`)).toMatchObject({ apiVersion: 'shop.example.com/v1', spec: { size: 7 } });
+  });
+});
+
 describe('what a mutating webhook may do', () => {
   test('change the object, each seeing what the one before it has made, with defaults and without unknown fields', async () => {
     await mutating('first', { resources: ['pods'], operations: ['CREATE'] });
