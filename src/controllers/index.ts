@@ -5,6 +5,7 @@ import { csrCleaner } from './csrcleaner.js';
 import { csrSigning } from './csrsigning.js';
 import type { ControllerDefinition } from './define.js';
 import { deployment } from './deployment.js';
+import { disruption } from './disruption.js';
 import { endpoints } from './endpoints.js';
 import { endpointSlice } from './endpointslice.js';
 import { garbageCollector } from './garbagecollector.js';
@@ -25,6 +26,7 @@ export const controllers: readonly ControllerDefinition[] = [
   deployment,
   replicaSet,
   replicationController,
+  disruption,
   endpoints,
   endpointSlice,
   namespace,

@@ -50,8 +50,13 @@ export interface AdmissionPlugin {
 export class AdmissionRounds {
   second = false;
   wantsSecond = false;
-  /** What a plugin remembers of the first round. */
-  readonly memory = new Map<AdmissionPlugin, unknown>();
+  #memory: Map<AdmissionPlugin, unknown> | undefined;
+
+  /** What plugins remember of the first round. */
+  get memory(): Map<AdmissionPlugin, unknown> {
+    this.#memory ??= new Map();
+    return this.#memory;
+  }
 }
 
 interface Plan {
@@ -68,14 +73,17 @@ export class Admission {
     const { admit } = this.#plan(request);
     if (admit.length === 0) return;
     const rounds = new AdmissionRounds();
-    for (const plugin of admit) await plugin.admit!(request, object, context, rounds);
+    await askAll(admit, request, object, context, rounds);
     if (!rounds.wantsSecond) return;
     rounds.second = true;
-    for (const plugin of admit) await plugin.admit!(request, object, context, rounds);
+    await askAll(admit, request, object, context, rounds);
   }
 
   async validate(request: AdmissionRequest, object: KubeObject | undefined, context: ApiContext): Promise<void> {
-    for (const plugin of this.#plan(request).validate) await plugin.validate!(request, object, context);
+    for (const plugin of this.#plan(request).validate) {
+      const pending = plugin.validate!(request, object, context);
+      if (pending) await pending;
+    }
   }
 
   /** Both, for what is not stored: the bodies of actions, and connections. */
@@ -94,6 +102,20 @@ export class Admission {
     const name = group ? `${plural}.${group}` : plural;
     const asked = this.plugins.filter((plugin) => plugin.operations.includes(operation) && (plugin.resources?.includes(name) ?? true));
     return { admit: asked.filter(({ admit }) => admit), validate: asked.filter(({ validate }) => validate) };
+  }
+}
+
+/** Most have nothing to wait for. */
+async function askAll(
+  plugins: readonly AdmissionPlugin[],
+  request: AdmissionRequest,
+  object: Mutable<KubeObject> | undefined,
+  context: ApiContext,
+  rounds: AdmissionRounds,
+): Promise<void> {
+  for (const plugin of plugins) {
+    const pending = plugin.admit!(request, object, context, rounds);
+    if (pending) await pending;
   }
 }
 

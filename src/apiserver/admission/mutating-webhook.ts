@@ -14,7 +14,7 @@ import { CallingWebhookError, callHook } from '../webhooks/call.js';
 import type { Hook } from '../webhooks/hooks.js';
 import type { ReviewSubject } from '../webhooks/review.js';
 import { conditionsHold, subjectOf } from '../webhooks/subject.js';
-import type { AdmissionPlugin, AdmissionRounds } from './admission.js';
+import type { AdmissionPlugin, AdmissionRequest, AdmissionRounds } from './admission.js';
 import { isExempt } from './matching.js';
 
 /** Who is to be asked again (reinvocationPolicy IfNeeded) because the object has changed since. */
@@ -28,26 +28,37 @@ interface Memory {
 export const mutatingWebhook: AdmissionPlugin = {
   name: 'MutatingAdmissionWebhook',
   operations: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'],
-  async admit(request, object, context, rounds) {
-    const known = context.webhooks.mutating.get();
-    const hooks = known instanceof Promise ? await known : known;
-    if (hooks.length === 0 || isExempt(request)) return;
-    const memory = memoryOf(rounds);
-    // Other plugins have changed the object after the webhooks: all that want to know are asked.
-    if (rounds.second && !isDeepStrictEqual(object, memory.left)) askAgain(memory);
-    for (const hook of hooks) {
-      if (rounds.second && !memory.again.has(hook.uid)) continue;
-      const subject = await subjectOf(context, hook, request, object as KubeObject | undefined);
-      if (!subject || !(await conditionsHold(context, hook, subject))) continue;
-      if (await mutate(context, hook, subject, object)) {
-        askAgain(memory);
-        rounds.wantsSecond = true;
-      }
-      if (hook.webhook.reinvocationPolicy === 'IfNeeded') memory.asked.add(hook.uid);
-    }
-    if (memory.asked.size > 0) memory.left = structuredClone(object);
+  admit(request, object, context, rounds) {
+    const hooks = context.webhooks.mutating.get();
+    if (hooks instanceof Promise) return hooks.then((known) => askAll(known, request, object, context, rounds));
+    // Without any, nobody waits for anything.
+    return hooks.length === 0 ? undefined : askAll(hooks, request, object, context, rounds);
   },
 };
+
+async function askAll(
+  hooks: readonly Hook[],
+  request: AdmissionRequest,
+  object: Mutable<KubeObject> | undefined,
+  context: ApiContext,
+  rounds: AdmissionRounds,
+): Promise<void> {
+  if (hooks.length === 0 || isExempt(request)) return;
+  const memory = memoryOf(rounds);
+  // Other plugins have changed the object after the webhooks: all that want to know are asked.
+  if (rounds.second && !isDeepStrictEqual(object, memory.left)) askAgain(memory);
+  for (const hook of hooks) {
+    if (rounds.second && !memory.again.has(hook.uid)) continue;
+    const subject = await subjectOf(context, hook, request, object as KubeObject | undefined);
+    if (!subject || !(await conditionsHold(context, hook, subject))) continue;
+    if (await mutate(context, hook, subject, object)) {
+      askAgain(memory);
+      rounds.wantsSecond = true;
+    }
+    if (hook.webhook.reinvocationPolicy === 'IfNeeded') memory.asked.add(hook.uid);
+  }
+  if (memory.asked.size > 0) memory.left = structuredClone(object);
+}
 
 function memoryOf(rounds: AdmissionRounds): Memory {
   let memory = rounds.memory.get(mutatingWebhook) as Memory | undefined;

@@ -18,21 +18,31 @@ const INVALID = 422;
 export const validatingAdmissionPolicy: AdmissionPlugin = {
   name: 'ValidatingAdmissionPolicy',
   operations: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'],
-  async validate(request, object, context) {
-    const known = context.policies.policies.get();
-    const policies = known instanceof Promise ? await known : known;
-    if (policies.length === 0 || isExempt(request)) return;
-    const bindings = await context.policies.bindings.get();
-    let denial: StatusError | undefined;
-    for (const policy of policies) {
-      const own = bindings.get(policy.policy.metadata.name) ?? [];
-      const subject = own.length > 0 ? await subjectOf(context, policy, request, object) : undefined;
-      // All are asked: those after a denial may still warn.
-      if (subject) denial = (await ask(context, policy, own, subject, object)) ?? denial;
-    }
-    if (denial) throw denial;
+  validate(request, object, context) {
+    const policies = context.policies.policies.get();
+    if (policies instanceof Promise) return policies.then((known) => askAll(known, request, object, context));
+    // Without any, nobody waits for anything.
+    return policies.length === 0 ? undefined : askAll(policies, request, object, context);
   },
 };
+
+async function askAll(
+  policies: readonly CompiledPolicy[],
+  request: AdmissionRequest,
+  object: KubeObject | undefined,
+  context: ApiContext,
+): Promise<void> {
+  if (policies.length === 0 || isExempt(request)) return;
+  const bindings = await context.policies.bindings.get();
+  let denial: StatusError | undefined;
+  for (const policy of policies) {
+    const own = bindings.get(policy.policy.metadata.name) ?? [];
+    const subject = own.length > 0 ? await subjectOf(context, policy, request, object) : undefined;
+    // All are asked: those after a denial may still warn.
+    if (subject) denial = (await ask(context, policy, own, subject, object)) ?? denial;
+  }
+  if (denial) throw denial;
+}
 
 async function ask(
   context: ApiContext,
