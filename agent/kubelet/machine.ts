@@ -2,10 +2,8 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { arch, cpus, release, totalmem } from 'node:os';
 import type { NodeSystemInfo } from '../../src/kinds/types/core_v1.js';
+import { GIT_VERSION } from '../../src/kinds/wellknown.js';
 import type { RuntimeVersion } from '../runtime/runtime.js';
-
-/** What API clients compare versions with, and whose it is. */
-export const KUBELET_VERSION = 'v1.35.0+porthole';
 
 const ARCHITECTURES: { readonly [node: string]: string } = { x64: 'amd64', ia32: '386' };
 
@@ -70,8 +68,8 @@ export async function systemInfo(runtime: RuntimeVersion | undefined): Promise<N
     kernelVersion: release(),
     osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? 'Linux',
     containerRuntimeVersion: runtime ? `${runtime.name}://${runtime.version}` : '',
-    kubeletVersion: KUBELET_VERSION,
-    kubeProxyVersion: KUBELET_VERSION,
+    kubeletVersion: GIT_VERSION,
+    kubeProxyVersion: GIT_VERSION,
     operatingSystem: 'linux',
     architecture: architecture(),
   };

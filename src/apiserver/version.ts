@@ -1,12 +1,14 @@
 // The version that clients see: the Kubernetes release whose API this is, marked as ours.
+import { GIT_VERSION, UPSTREAM_MINOR } from '../kinds/wellknown.js';
+
 export const VERSION_INFO = {
   major: '1',
-  minor: '35',
+  minor: String(UPSTREAM_MINOR),
   emulationMajor: '1',
-  emulationMinor: '35',
+  emulationMinor: String(UPSTREAM_MINOR),
   minCompatibilityMajor: '1',
-  minCompatibilityMinor: '34',
-  gitVersion: 'v1.35.0+porthole',
+  minCompatibilityMinor: String(UPSTREAM_MINOR - 1),
+  gitVersion: GIT_VERSION,
   gitCommit: '',
   gitTreeState: '',
   buildDate: '',

@@ -52,3 +52,8 @@ export const NODE_PORT_MAX = 32767;
 /** What a pod that names no ServiceAccount runs as. */
 export const SERVICE_ACCOUNT_DEFAULT = 'default';
 export const CONFIG_MAP_ROOT_CA = 'kube-root-ca.crt';
+
+/** The minor version of the Kubernetes release whose API this is: the one place that names it. */
+export const UPSTREAM_MINOR = 35;
+/** What clients are told of every component. */
+export const GIT_VERSION = `v1.${UPSTREAM_MINOR}.0+porthole`;
