@@ -14,6 +14,8 @@ const GOAL_CLIENTS = 16;
 const LOAD_MS = 3_000;
 /** Before anything is measured, so that what is measured is compiled. */
 const WARM_UP_MS = 1_500;
+/** Done in any case: on a slow machine that time is not enough. */
+const WARM_UP_OPERATIONS = 5_000;
 const TURNS = 3;
 const LIST_OBJECTS = 5_000;
 const LIST_VALUE_BYTES = 2_048 - 250;
@@ -71,7 +73,7 @@ async function requests(server: BenchServer, clients: readonly BenchClient[]): P
   await clients[0]!.request('POST', path('default'), configMap('one', 1024));
   const run = (count: number, duration_ms: number, operation: (client: BenchClient) => Promise<unknown>) =>
     load(server.pid, clients.slice(0, count), duration_ms, operation);
-  for (const operation of [create, get, patchOf('one')]) await run(GOAL_CLIENTS, WARM_UP_MS, operation);
+  for (const operation of [create, get, patchOf('one')]) await warmUp(server, clients, operation);
   const measured = async (name: string, operation: (client: BenchClient) => Promise<unknown>, counts: readonly number[]) => {
     const costs = new Map<number, Cost>();
     for (const count of counts) {
@@ -92,6 +94,9 @@ async function requests(server: BenchServer, clients: readonly BenchClient[]): P
     await listing(server, clients[0]!),
   ];
 }
+
+const warmUp = (server: BenchServer, clients: readonly BenchClient[], operation: (client: BenchClient) => Promise<unknown>) =>
+  load(server.pid, clients.slice(0, GOAL_CLIENTS), WARM_UP_MS, operation, WARM_UP_OPERATIONS);
 
 /** CPU of the server per operation, each with its rate; the goal stands at the number of clients that it is for. */
 function costRows(name: string, costs: ReadonlyMap<number, Cost>, goal: number, known: string): readonly Row[] {
@@ -214,7 +219,7 @@ async function growth(dir: string): Promise<readonly Row[]> {
       await createMany(sixteen, stored, (client, i) => client.request('POST', path('default'), configMap(`stored-${i}`, 1024)));
       await clients[0]!.request('POST', path('default'), configMap('one', 1024));
       for (const [name, operation] of Object.entries(operations)) {
-        await load(server.pid, sixteen, WARM_UP_MS, operation);
+        await warmUp(server, sixteen, operation);
         costs[name] = (await load(server.pid, sixteen, LOAD_MS, operation)).cpu_ms;
       }
       return [];
