@@ -13,6 +13,8 @@ import { namespace } from './namespace.js';
 import { nodeIpam } from './nodeipam.js';
 import { nodeLifecycle } from './nodelifecycle.js';
 import { podGc } from './podgc.js';
+import { pvcProtection } from './pvcprotection.js';
+import { pvProtection } from './pvprotection.js';
 import { replicaSet } from './replicaset.js';
 import { replicationController } from './replicationcontroller.js';
 import { resourceQuota } from './resourcequota.js';
@@ -27,6 +29,8 @@ export const controllers: readonly ControllerDefinition[] = [
   replicaSet,
   replicationController,
   disruption,
+  pvcProtection,
+  pvProtection,
   endpoints,
   endpointSlice,
   namespace,

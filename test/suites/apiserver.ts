@@ -46,8 +46,8 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
     proxyClient: pki.frontProxy.client,
     requestHeaderCa: pki.frontProxy.ca.cert,
     serviceAccounts: identityOf(pki).serviceAccounts!,
-    // No controller makes the accounts that it looks for.
-    disableAdmissionPlugins: ['ServiceAccount'],
+    // No controller makes the accounts that one looks for, or takes away the finalizers that the other sets.
+    disableAdmissionPlugins: ['ServiceAccount', 'StorageObjectInUseProtection'],
     ...options,
   });
   const { port } = await listen(server, async () => {

@@ -107,8 +107,8 @@ test('DefaultIngressClass', async () => {
   expect(ingress.spec.ingressClassName).toBe('gate');
 });
 
-describe('plugins that have to be asked for', () => {
-  test('do what their names say once they are', async () => {
+describe('plugins that have to be asked for, or that need a controller', () => {
+  test('do what their names say', async () => {
     const enableAdmissionPlugins = [
       'AlwaysPullImages',
       'NamespaceAutoProvision',
@@ -116,7 +116,7 @@ describe('plugins that have to be asked for', () => {
       'LimitPodHardAntiAffinityTopology',
       'DenyServiceExternalIPs',
     ];
-    const strict = await startTestServer({ enableAdmissionPlugins });
+    const strict = await startTestServer({ enableAdmissionPlugins, disableAdmissionPlugins: ['ServiceAccount'] });
     try {
       const containers = [{ name: 'c', image: 'i:1', resources: { limits: { 'x.io/gpu': '1' } } }];
       const { spec } = await createPod({ containers }, strict);
@@ -129,6 +129,9 @@ describe('plugins that have to be asked for', () => {
       expect(await refusal(createPod({ affinity }, strict))).toContain(
         'has TopologyKey zone but only key kubernetes.io/hostname is allowed',
       );
+      const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+      const made = await strict.client.create(persistentVolumeClaims, { metadata: { name: 'c', namespace: 'new' }, spec: claim } as never);
+      expect(made.metadata.finalizers).toEqual(['kubernetes.io/pvc-protection']);
       const external = { ports: [{ port: 80 }], externalIPs: ['192.0.2.9'] };
       const service = strict.client.create(services, { metadata: { name: 'e', namespace: 'new' }, spec: external } as never);
       expect(await refusal(service)).toBe('services "e" is forbidden: Use of external IPs is denied by admission control.');

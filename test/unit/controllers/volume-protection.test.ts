@@ -1,0 +1,36 @@
+// Claims in use by a pod, and volumes bound to a claim, outlive their deletion for as long as that lasts.
+import { expect, test } from 'vitest';
+import { persistentVolumes } from '../../../src/kinds/core/persistentvolume.js';
+import { persistentVolumeClaims } from '../../../src/kinds/core/persistentvolumeclaim.js';
+import { pods } from '../../../src/kinds/core/pod.js';
+import { FINALIZER_PV, FINALIZER_PVC } from '../../../src/kinds/core/volume-protection.js';
+import { one, useControlPlane } from './control-plane.js';
+import { at, pod } from './objects.js';
+
+const plane = useControlPlane();
+const going = { deletionTimestamp: at(0), deletionGracePeriodSeconds: 0 };
+const finalizersOf = (objects: readonly { metadata: { finalizers?: readonly string[] } }[]) => one(objects).metadata.finalizers ?? [];
+
+test('a claim waits for the pod that uses it, not for one without a node', async () => {
+  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }];
+  await plane.api.create(pods, pod('user', { spec: { nodeName: 'n', volumes } }) as never);
+  await plane.api.create(pods, pod('waiting', { spec: { volumes } }) as never);
+  const metadata = { name: 'data', namespace: 'default', finalizers: [FINALIZER_PVC], ...going };
+  await plane.api.create(persistentVolumeClaims, { metadata, spec: {}, status: {} } as never);
+  await plane.quiet();
+  expect(finalizersOf(plane.api.objects(persistentVolumeClaims))).toEqual([FINALIZER_PVC]);
+  await plane.api.delete(pods, { namespace: 'default', name: 'user' }, { gracePeriodSeconds: 0 });
+  await plane.quiet();
+  expect(plane.api.objects(persistentVolumeClaims).flatMap(({ metadata: { finalizers = [] } }) => finalizers)).toEqual([]);
+});
+
+test('a volume waits for its claim, and one that is not being deleted is left alone', async () => {
+  const metadata = { name: 'disk', finalizers: [FINALIZER_PV], ...going };
+  await plane.api.create(persistentVolumes, { metadata, spec: {}, status: { phase: 'Bound' } } as never);
+  await plane.quiet();
+  const volume = one(plane.api.objects(persistentVolumes));
+  expect(volume.metadata.finalizers).toEqual([FINALIZER_PV]);
+  await plane.api.update(persistentVolumes, { ...volume, status: { phase: 'Released' } } as never, 'status');
+  await plane.quiet();
+  expect(plane.api.objects(persistentVolumes).flatMap(({ metadata: { finalizers = [] } }) => finalizers)).toEqual([]);
+});
