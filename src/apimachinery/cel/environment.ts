@@ -10,7 +10,7 @@ import { registerSemver } from './libraries/semver.js';
 import { registerStrings } from './libraries/strings.js';
 import { registerUrls } from './libraries/urls.js';
 import { CostExceededError, instrument, MAX_COST_PER_CALL, metered } from './meter.js';
-import { nodesOf } from './nodes.js';
+import { type Node, nodesOf } from './nodes.js';
 
 /** What is wrong with an expression, before it is ever run. */
 export class CelCompileError extends Error {
@@ -29,6 +29,8 @@ export type CelVariables = { readonly [name: string]: unknown };
 export interface CelProgram {
   /** `bool`, `string`, `list<string>`, `dyn`. */
   readonly type: string;
+  /** The expression as it is run, for those that look into it. */
+  readonly root: Node;
   /** Whether the expression speaks of a variable. */
   uses(variable: string): boolean;
   /** Throws CelError; CostExceededError past `budget`, or past what one expression may cost. */
@@ -95,6 +97,7 @@ export class CelEnvironment {
     instrument(parsed.ast);
     return {
       type,
+      root: parsed.ast as unknown as Node,
       uses: (variable) => names.has(variable),
       evaluate: (variables, budget = MAX_COST_PER_CALL) => evaluate(parsed, variables, Math.min(budget, MAX_COST_PER_CALL)),
     };

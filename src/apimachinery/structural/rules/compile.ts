@@ -1,10 +1,11 @@
 // compileRules: the x-kubernetes-validations of a schema as programs, each where it stands in the schema.
 import { CelCompileError, type CelEnvironment, type CelProgram } from '../../cel/environment.js';
 import type { FieldError } from '../../field.js';
-import { invalid } from '../../field.js';
+import { forbidden, invalid } from '../../field.js';
 import type { Json } from '../../json.js';
 import { itemsOf, type JsonSchema, someSchema, type ValidationRule, valuesOf } from '../schema.js';
 import { fieldPathSteps } from '../well-formed.js';
+import { estimatedCost, MAX_RULE_COST, MAX_SCHEMA_COST, maxTimes, tooExpensive } from './cost.js';
 import { type CelType, CelTypes } from './types.js';
 
 export interface Rule {
@@ -41,11 +42,25 @@ export const hasRules = (schema: JsonSchema): boolean => someSchema(schema, (eac
 export function compileRules(schema: JsonSchema, base: CelEnvironment, at: string): CompiledRules {
   const compiler = new Compiler(base.extend());
   compiler.declare(schema, true);
-  return { root: compiler.node(schema, at, undefined), errors: compiler.errors };
+  const root = compiler.node(schema, at, undefined, 1);
+  compiler.checkTotal(at);
+  return { root, errors: compiler.errors };
 }
+
+/** Where a rule stands. */
+interface Place {
+  readonly schema: JsonSchema;
+  readonly type: CelType;
+  readonly uncorrelated: string | undefined;
+  readonly times: number | undefined;
+}
+
+const timesOf = (times: number | undefined, bound: number | undefined) =>
+  times === undefined || bound === undefined ? undefined : times * bound;
 
 class Compiler {
   readonly errors: FieldError[] = [];
+  #total = 0;
   readonly #types: CelTypes;
 
   constructor(private readonly environment: CelEnvironment) {
@@ -59,18 +74,25 @@ class Compiler {
     for (const inner of [itemsOf(schema), valuesOf(schema), ...Object.values(schema.properties ?? {})]) if (inner) this.declare(inner);
   }
 
-  /** `uncorrelated` is the first path above at which old and new cannot be told apart. */
-  node(schema: JsonSchema, at: string, uncorrelated: string | undefined): RuleNode | undefined {
+  checkTotal(at: string): void {
+    const what = 'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema';
+    if (this.#total > MAX_SCHEMA_COST) this.errors.push(forbidden(at, tooExpensive(what, this.#total, MAX_SCHEMA_COST)));
+  }
+
+  /** `uncorrelated` is the first path above at which old and new cannot be told apart, `times` how often one object can have the place, if that is bounded. */
+  node(schema: JsonSchema, at: string, uncorrelated: string | undefined, times: number | undefined): RuleNode | undefined {
     if (!hasRules(schema)) return undefined;
     const ownRules = schema['x-kubernetes-validations'] ?? [];
     const type = ownRules.length > 0 ? this.#types.of(schema) : undefined;
-    const rules = type ? ownRules.flatMap((rule, i) => this.#rule(rule, type, `${at}.x-kubernetes-validations[${i}]`, uncorrelated)) : [];
+    const rules = type
+      ? ownRules.flatMap((rule, i) => this.#rule(rule, { schema, type, uncorrelated, times }, `${at}.x-kubernetes-validations[${i}]`))
+      : [];
     const inMap = uncorrelated ?? (schema['x-kubernetes-map-type'] === 'atomic' ? at : undefined);
     const inList = uncorrelated ?? (schema['x-kubernetes-list-type'] === 'map' ? undefined : at);
     const [items, values] = [itemsOf(schema), valuesOf(schema)];
     const properties = new Map<string, RuleNode>();
     for (const [name, property] of Object.entries(schema.properties ?? {})) {
-      const node = this.node(property, `${at}.properties[${name}]`, inMap);
+      const node = this.node(property, `${at}.properties[${name}]`, inMap, times);
       if (node) properties.set(name, node);
     }
     return {
@@ -78,12 +100,12 @@ class Compiler {
       type: type && { ...type, optional: (value) => this.environment.optional(value) },
       rules,
       properties,
-      items: items && this.node(items, `${at}.items`, inList),
-      values: values && this.node(values, `${at}.additionalProperties`, inMap),
+      items: items && this.node(items, `${at}.items`, inList, timesOf(times, schema.maxItems)),
+      values: values && this.node(values, `${at}.additionalProperties`, inMap, timesOf(times, schema.maxProperties)),
     };
   }
 
-  #rule(source: ValidationRule, type: CelType, at: string, uncorrelated: string | undefined): readonly Rule[] {
+  #rule(source: ValidationRule, { schema, type, uncorrelated, times }: Place, at: string): readonly Rule[] {
     const optional = source.optionalOldSelf === true;
     const environment = this.environment
       .extend()
@@ -95,6 +117,7 @@ class Compiler {
       ? this.#compile(environment, messageExpression, 'string', `${at}.messageExpression`, source)
       : undefined;
     if (!program) return [];
+    this.#checkCost(estimatedCost(program.root, schema) * (times ?? maxTimes(schema)), `${at}.rule`);
     const usesOldSelf = program.uses('oldSelf');
     if (usesOldSelf && uncorrelated !== undefined) {
       const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`;
@@ -105,6 +128,11 @@ class Compiler {
     }
     const steps = source.fieldPath ? (fieldPathSteps(source.fieldPath) ?? []) : [];
     return [{ source, program, message, usesOldSelf, fieldPath: steps.map((step) => `.${step}`).join('') }];
+  }
+
+  #checkCost(cost: number, at: string): void {
+    this.#total += cost;
+    if (cost > MAX_RULE_COST) this.errors.push(forbidden(at, tooExpensive('estimated rule cost', cost, MAX_RULE_COST)));
   }
 
   #compile(

@@ -104,11 +104,28 @@ test('what was wrong already and is as it was does not fail an update', () => {
 
 test('rules that cost too much are stopped', () => {
   const schema: JsonSchema = { type: 'array', items: integer, ...rules('self.all(a, self.all(b, self.all(c, a + b + c >= 0)))') };
-  const [error] = broken(
-    schema,
-    Array.from({ length: 200 }, (_, i) => i),
-  );
+  const { root } = compile(schema);
+  const spec = Array.from({ length: 200 }, (_, i) => i);
+  const [error] = lines(checkRules(root!, { spec }, undefined));
   expect(error).toContain('operation cancelled: actual cost limit exceeded');
+});
+
+const long = Array(30).fill('self.a > 0').join(' && ');
+const item: JsonSchema = { type: 'object', properties: { a: integer }, ...rules(long) };
+
+test.each<[string, JsonSchema, string | undefined]>([
+  ['a loop', { type: 'array', items: integer, ...rules('self.all(a, a > 0)') }, undefined],
+  ['a loop in a loop', { type: 'array', items: integer, ...rules('self.all(a, self.all(b, a == b))') }, 'more than 100x'],
+  ['a bounded loop in a loop', { type: 'array', maxItems: 100, items: integer, ...rules('self.all(a, self.all(b, a == b))') }, undefined],
+  ['a long rule at each item', { type: 'array', items: item }, '\\d+\\.\\dx'],
+  ['a long rule at each of a few', { type: 'array', maxItems: 1000, items: item }, undefined],
+])('what rules can cost is estimated: %s', (_name, schema, factor) => {
+  const errors = lines(compile(schema).errors);
+  if (factor === undefined) expect(errors).toEqual([]);
+  else
+    expect(errors[0]).toMatch(
+      new RegExp(`Forbidden: estimated rule cost exceeds budget by factor of ${factor} \\(try simplifying the rule`),
+    );
 });
 
 test.each<[string | ValidationRule, string]>([
