@@ -16,7 +16,7 @@ export const ALL_KUBECTL_VERSIONS: readonly KubectlVersion[] = [
 ];
 
 /** Longest that one of them may take: a hang must fail its own test, not the whole run. */
-const TIMEOUT_MS = 45_000;
+const TIMEOUT_MS = 90_000;
 
 export interface Run {
   readonly code: number;

@@ -94,6 +94,7 @@ verb('a controller: election, reconcile, status, events, finalizers, owners', as
   await client.delete(WEBSITES, 'default', 'shop');
   await until('it is gone', async () => (await kubectl.run(['get', 'website', 'shop'])).code !== 0);
   expect(follower.cleaned).toEqual(['default/shop']);
+  await until('what it owned has gone with it', async () => (await kubectl.run(['get', 'deployment', 'shop'])).code !== 0);
   await follower.stop();
 });
 

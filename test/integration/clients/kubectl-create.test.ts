@@ -166,3 +166,16 @@ verb('create serviceaccount', async (k) => {
   await k.ok('create serviceaccount robot');
   expect(await k.ok('get sa -o name')).toBe('serviceaccount/default\nserviceaccount/robot\n');
 });
+
+verb(
+  'create token',
+  async (k) => {
+    await k.ok('create serviceaccount robot');
+    const token = (await k.ok('create token robot --duration=1h --audience=somebody')).trim();
+    const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString());
+    expect(claims).toMatchObject({ sub: `system:serviceaccount:${k.namespace}:robot`, aud: ['somebody'] });
+    expect(claims.exp - claims.iat).toBe(3600);
+    expect(await k.fails('create token nobody')).toContain('serviceaccounts "nobody" not found');
+  },
+  '1.29',
+);

@@ -177,3 +177,18 @@ async function addedNode({ namespace, cluster: { client } }: KubectlSession): Pr
   await until('it takes pods', async () => (await client.get(nodes, { name })).spec.taints?.length === 1);
   return name;
 }
+
+verb('debug', async (k) => {
+  await k.ok('run web --image=nginx');
+  await k.ok('wait --for=condition=Ready pod/web');
+  // The oldest has it, and asks for it in a form that Kubernetes has not had since 1.22.
+  const container = 'debug web --image=busybox --container=tools --target=web';
+  if (k.minor < 21) {
+    expect(await k.fails(`alpha ${container}`)).not.toBe('');
+    return 'refused';
+  }
+  await k.ok(`${container} --attach=false -- sleep 1`);
+  expect(await k.get('pod/web', '.spec.ephemeralContainers[*].name')).toBe('tools');
+  await k.ok('debug web --image=busybox --copy-to=copy --attach=false -- sleep 1');
+  expect(await k.get('pod/copy', '.spec.containers[*].image')).toBe('nginx busybox');
+});
