@@ -1,9 +1,16 @@
-// What the controllers of certificate signing requests share: the two signers of kubelets' certificates and who may ask for what.
+// What the controllers of certificate signing requests share: the signers, what they sign, and who may ask for a kubelet's certificate.
 import { isDns1123Subdomain } from '../apimachinery/names.js';
 import type { SigningRequest } from '../client/certificates.js';
 import type { CertificateSigningRequest, CertificateSigningRequestCondition } from '../kinds/types/certificates_v1.js';
 import type { Node } from '../kinds/types/core_v1.js';
-import { GROUP_BOOTSTRAPPERS, GROUP_NODES, SIGNER_KUBELET_CLIENT, SIGNER_KUBELET_SERVING, USER_NODE_PREFIX } from '../kinds/wellknown.js';
+import {
+  GROUP_BOOTSTRAPPERS,
+  GROUP_NODES,
+  SIGNER_API_CLIENT,
+  SIGNER_KUBELET_CLIENT,
+  SIGNER_KUBELET_SERVING,
+  USER_NODE_PREFIX,
+} from '../kinds/wellknown.js';
 
 /** `undefined`: the request is in order. Else why it is refused, for the person who reads the Denied condition. */
 export type Refusal = string | undefined;
@@ -29,6 +36,8 @@ export function nodeNameIn({ subject }: SigningRequest): string | undefined {
 
 /** What holds for every certificate of a signer, whoever asks and whoever approves: checked again before signing. */
 export function checkForm(csr: CertificateSigningRequest, request: SigningRequest): Refusal {
+  // The name and the groups are the business of whoever approves.
+  if (csr.spec.signerName === SIGNER_API_CLIENT) return checkUsages(csr, 'client auth');
   const serving = csr.spec.signerName === SIGNER_KUBELET_SERVING;
   const node = nodeNameIn(request);
   if (!node) return `the subject must be CN=${USER_NODE_PREFIX}<node name>, O=${GROUP_NODES}`;
@@ -37,7 +46,10 @@ export function checkForm(csr: CertificateSigningRequest, request: SigningReques
   if (!serving && dns.length + ips.length > 0) return 'a client certificate has no DNS names or IP addresses';
   if (serving && dns.length + ips.length === 0) return 'a serving certificate needs a DNS name or an IP address';
   if (dns.some((name) => name !== node)) return `the only DNS name of node ${node} is its own name`;
-  const wanted = serving ? 'server auth' : 'client auth';
+  return checkUsages(csr, serving ? 'server auth' : 'client auth');
+}
+
+function checkUsages(csr: CertificateSigningRequest, wanted: 'server auth' | 'client auth'): Refusal {
   const allowed = new Set(['digital signature', 'key encipherment', wanted]);
   const usages = csr.spec.usages ?? [];
   if (!usages.includes(wanted) || usages.some((usage) => !allowed.has(usage))) return `the usages must be digital signature and ${wanted}`;

@@ -1,10 +1,10 @@
-// csrsigning: watches CertificateSigningRequests and gives those of kubelets that are approved their certificate.
+// csrsigning: watches CertificateSigningRequests and gives those that are approved, for kubelets and for clients, their certificate.
 import { rfc3339 } from '../apimachinery/clock.js';
 import { parseKey } from '../apimachinery/object.js';
 import { makeCertificate, readSigningRequest } from '../client/certificates.js';
 import { certificateSigningRequests } from '../kinds/certificates/certificatesigningrequest.js';
 import type { CertificateSigningRequest } from '../kinds/types/certificates_v1.js';
-import { SIGNER_KUBELET_SERVING } from '../kinds/wellknown.js';
+import { SIGNER_API_CLIENT, SIGNER_KUBELET_SERVING } from '../kinds/wellknown.js';
 import { checkForm, conditionOf, isKubeletSigner } from './csr.js';
 import { defineController, type ReconcileContext } from './define.js';
 
@@ -20,13 +20,15 @@ export const csrSigning = defineController({
   async reconcile(key, context) {
     const { get, client, log } = context;
     const csr = get(certificateSigningRequests, parseKey(key));
-    if (!csr || !isKubeletSigner(csr.spec.signerName)) return;
+    if (!csr || !isSigned(csr.spec.signerName)) return;
     if (csr.status?.certificate || !conditionOf(csr, 'Approved') || conditionOf(csr, 'Failed')) return;
     const status = await sign(csr, context);
     await client.update<CertificateSigningRequest>(certificateSigningRequests, { ...csr, status: { ...csr.status, ...status } }, 'status');
     log.info({ csr: key }, status.certificate ? 'signed' : 'refused to sign what was approved');
   },
 });
+
+const isSigned = (signerName: string) => isKubeletSigner(signerName) || signerName === SIGNER_API_CLIENT;
 
 /** A person can approve anything; what does not have the signer's form fails all the same. */
 async function sign(

@@ -23,6 +23,8 @@ export const ANNOTATION_REVISION = 'deployment.kubernetes.io/revision';
 export const ANNOTATION_MIRROR_POD = 'kubernetes.io/config.mirror';
 export const ANNOTATION_CHANGE_CAUSE = 'kubernetes.io/change-cause';
 
+/** Of anybody's client certificates; nobody is approved by a controller. */
+export const SIGNER_API_CLIENT = 'kubernetes.io/kube-apiserver-client';
 export const SIGNER_KUBELET_CLIENT = 'kubernetes.io/kube-apiserver-client-kubelet';
 export const SIGNER_KUBELET_SERVING = 'kubernetes.io/kubelet-serving';
 

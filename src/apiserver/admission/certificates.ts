@@ -3,13 +3,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { readSigningRequest } from '../../client/certificates.js';
 import type { CertificateSigningRequest } from '../../kinds/types/certificates_v1.js';
-import { GROUP_MASTERS } from '../../kinds/wellknown.js';
+import { GROUP_MASTERS, SIGNER_API_CLIENT } from '../../kinds/wellknown.js';
 import type { ApiContext } from '../context.js';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from './admission.js';
 
 const GROUP = 'certificates.k8s.io';
 const RESOURCES = [`certificatesigningrequests.${GROUP}`];
-const SIGNER_API_CLIENT = 'kubernetes.io/kube-apiserver-client';
 
 export const certificateApproval: AdmissionPlugin = {
   name: 'CertificateApproval',

@@ -158,6 +158,25 @@ test('what a person approves against the signer’s form fails, and is not signe
   expect(status.certificate).toBeUndefined();
 });
 
+test('a client certificate for anybody whom a person has approved, and for nothing but that', async () => {
+  const request = await makeSigningRequest({ subject: { commonName: 'jane', organizations: ['staff'] }, key: KEY });
+  const approved = (name: string, usages: readonly string[]) =>
+    api.create(certificateSigningRequests, {
+      metadata: { name },
+      spec: { signerName: 'kubernetes.io/kube-apiserver-client', request: Buffer.from(request).toString('base64'), usages },
+      status: { conditions: [{ type: 'Approved', status: 'True' }] },
+    });
+  await withControllers([csrApproving, csrSigning], async () => {
+    await approved('good', ['client auth']);
+    await approved('more', ['client auth', 'server auth']);
+    for (let i = 0; i < 400 && api.objects(certificateSigningRequests).some(isApproved); i++) await settle();
+  });
+  const [good, more] = api.objects(certificateSigningRequests);
+  const certificate = Buffer.from(good!.status.certificate!, 'base64').toString();
+  expect(readCertificate(certificate)).toMatchObject({ commonName: 'jane', organizations: ['staff'] });
+  expect(more!.status.conditions?.map(({ type }) => type)).toEqual(['Approved', 'Failed']);
+});
+
 test('answered requests go after an hour, unanswered ones after a day', async () => {
   const metadata = (name: string) => ({ name, creationTimestamp: '2026-01-01T00:00:00Z' });
   const conditions = [{ type: 'Denied', status: 'True', lastUpdateTime: '2026-01-01T00:00:00Z' }];
