@@ -1,7 +1,6 @@
 // kubectl's verbs for who may do what: auth, certificates, other identities.
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { expect } from 'vitest';
+import { makeKey, makeSigningRequest } from '../../../src/client/certificates.js';
 import { until } from '../../suites/until.js';
 import { kubectlVerbs } from './kubectl-verbs.js';
 
@@ -61,43 +60,26 @@ verb('--token', async (k) => {
   await k.ok(`create rolebinding robot --clusterrole=view --serviceaccount=${k.namespace}:robot`);
   const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} });
   const { status } = JSON.parse(await k.ok(`create --raw /api/v1/namespaces/${k.namespace}/serviceaccounts/robot/token -f -`, body));
-  const config = k.file('token-only', await k.ok('config view --raw -o json'));
-  await k.ok(`config unset users.admin --kubeconfig=${config}`);
-  await k.ok(`config set-credentials admin --token=${status.token} --kubeconfig=${config}`);
-  expect(await k.ok(`get pods --kubeconfig=${config}`)).toBe('');
-  expect(await k.fails(`create configmap c --kubeconfig=${config}`)).toContain(
+  const robot = `${k.nobody()} --token=${status.token}`;
+  expect(await k.ok(`get pods ${robot}`)).toBe('');
+  expect(await k.fails(`create configmap c ${robot}`)).toContain(
     `User "system:serviceaccount:${k.namespace}:robot" cannot create resource "configmaps"`,
   );
 });
 
 verb('certificate approve, deny', async (k) => {
-  const request = join(k.dir, 'jane.csr');
-  const subject = ['-subj', '/O=staff/CN=jane'];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-new',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-keyout',
-      join(k.dir, 'jane.key'),
-      '-out',
-      request,
-      ...subject,
-    ],
-    { stdio: 'pipe' },
-  );
-  const encoded = execFileSync('base64', ['-w0', request], { encoding: 'utf8' });
+  const key = makeKey();
+  const request = await makeSigningRequest({ subject: { commonName: 'jane', organizations: ['staff'] }, key });
   const csr = (name: string) =>
     JSON.stringify({
       apiVersion: 'certificates.k8s.io/v1',
       kind: 'CertificateSigningRequest',
       metadata: { name },
-      spec: { request: encoded, signerName: 'kubernetes.io/kube-apiserver-client', usages: ['client auth'] },
+      spec: {
+        request: Buffer.from(request).toString('base64'),
+        signerName: 'kubernetes.io/kube-apiserver-client',
+        usages: ['client auth'],
+      },
     });
   const [yes, no] = [`${k.namespace}-yes`, `${k.namespace}-no`];
   await k.ok('create -f -', csr(yes));
@@ -108,7 +90,6 @@ verb('certificate approve, deny', async (k) => {
   expect(await k.ok(`get csr ${no} --no-headers`)).toContain('Denied');
   await until('it is signed', async () => (await k.get(`csr/${yes}`, '.status.certificate')) !== '');
   const certificate = Buffer.from(await k.get(`csr/${yes}`, '.status.certificate'), 'base64').toString();
-  k.file('jane.crt', certificate);
-  await k.ok(`config set-credentials jane --client-certificate=${join(k.dir, 'jane.crt')} --client-key=${join(k.dir, 'jane.key')}`);
-  expect(await k.fails('get pods --user=jane')).toContain('User "jane" cannot list resource "pods"');
+  const jane = `--client-certificate=${k.file('jane.crt', certificate)} --client-key=${k.file('jane.key', key)}`;
+  expect(await k.fails(`get pods ${k.nobody()} ${jane}`)).toContain('User "jane" cannot list resource "pods"');
 });

@@ -1,5 +1,5 @@
 // Debian's Prometheus scrapes the API server's metrics. (Debian builds it without the discovery of Kubernetes' objects; what that asks of the
-// API server is what every reflector asks: see reflector.test.ts.)
+// API server is what every reflector asks: see controller.test.ts.)
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
