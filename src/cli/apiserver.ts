@@ -1,6 +1,6 @@
 // `porthole apiserver`: the API server by itself, over an etcd cluster that others may share, until SIGTERM or SIGINT.
 import { Command } from 'commander';
-import type { CertificateFiles } from '../cluster/certificate-files.js';
+import type { CertificateFiles, FrontProxyFiles } from '../cluster/certificate-files.js';
 import { UserError } from '../cluster/local/user-error.js';
 import { startFailure } from '../cluster/start-failure.js';
 import { type ApiServerFlags, apiServerSetup, etcdServersOf, withApiServerFlags } from './apiserver-flags.js';
@@ -8,7 +8,7 @@ import { stopOnSignal } from './stop-on-signal.js';
 
 interface Flags extends ApiServerFlags, Partial<CertificateFiles> {}
 
-const CERTIFICATE_FLAGS: { readonly [name in keyof CertificateFiles]: string } = {
+const CERTIFICATE_FLAGS: { readonly [name in Exclude<keyof CertificateFiles, keyof FrontProxyFiles>]: string } = {
   tlsCertFile: '--tls-cert-file',
   tlsPrivateKeyFile: '--tls-private-key-file',
   clientCaFile: '--client-ca-file',
@@ -29,6 +29,9 @@ export const apiserverCommand = withApiServerFlags(
   .option('--kubelet-client-certificate <file>', 'certificate to show to kubelets')
   .option('--kubelet-client-key <file>', 'its key')
   .option('--kubelet-certificate-authority <file>', "authority of the kubelets' certificates")
+  .option('--proxy-client-cert-file <file>', 'certificate to show to aggregated API servers')
+  .option('--proxy-client-key-file <file>', 'its key')
+  .option('--requestheader-client-ca-file <file>', 'authority of the front proxies that are believed who asks')
   .action(run);
 
 async function run(flags: Flags): Promise<void> {
@@ -61,7 +64,7 @@ async function run(flags: Flags): Promise<void> {
 
 /** All or none: certificates of two authorities would not go together. */
 function certificatesOf(flags: Flags): CertificateFiles | undefined {
-  const names = Object.keys(CERTIFICATE_FLAGS) as (keyof CertificateFiles)[];
+  const names = Object.keys(CERTIFICATE_FLAGS) as (keyof typeof CERTIFICATE_FLAGS)[];
   const missing = names.filter((name) => flags[name] === undefined);
   if (missing.length === names.length) return undefined;
   if (missing.length > 0)

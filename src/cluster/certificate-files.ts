@@ -6,8 +6,15 @@ import { UserError } from './local/user-error.js';
 /** What an API server shows: to its clients, and to kubelets. */
 export type Identity = Pick<ApiServerOptions, 'tls' | 'kubeletClient' | 'serviceAccounts' | 'proxyClient' | 'requestHeaderCa'>;
 
+/** For API aggregation: without the pair aggregated servers are not told who calls, without the authority no front proxy is believed. */
+export interface FrontProxyFiles {
+  readonly proxyClientCertFile: string;
+  readonly proxyClientKeyFile: string;
+  readonly requestheaderClientCaFile: string;
+}
+
 /** Paths of PEM files. */
-export interface CertificateFiles {
+export interface CertificateFiles extends Partial<FrontProxyFiles> {
   readonly tlsCertFile: string;
   readonly tlsPrivateKeyFile: string;
   readonly clientCaFile: string;
@@ -26,7 +33,17 @@ export async function readCertificateFiles(files: CertificateFiles): Promise<Ide
     pem('--kubelet-client-key', files.kubeletClientKey),
     pem('--kubelet-certificate-authority', files.kubeletCertificateAuthority),
   ]);
-  return { tls: { cert, key, clientCa }, kubeletClient: { cert: kubeletCert, key: kubeletKey, ca: kubeletCa } };
+  const own = { tls: { cert, key, clientCa }, kubeletClient: { cert: kubeletCert, key: kubeletKey, ca: kubeletCa } };
+  return { ...own, ...(await readFrontProxyFiles(files)) };
+}
+
+async function readFrontProxyFiles(files: Partial<FrontProxyFiles>): Promise<Pick<Identity, 'proxyClient' | 'requestHeaderCa'>> {
+  const { proxyClientCertFile: cert, proxyClientKeyFile: key, requestheaderClientCaFile: ca } = files;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UserError('--proxy-client-cert-file and --proxy-client-key-file go together: give both, or neither');
+  }
+  const pair = cert && key && { cert: await pem('--proxy-client-cert-file', cert), key: await pem('--proxy-client-key-file', key) };
+  return { ...(pair && { proxyClient: pair }), ...(ca && { requestHeaderCa: await pem('--requestheader-client-ca-file', ca) }) };
 }
 
 export async function pem(flag: string, path: string): Promise<string> {
