@@ -48,7 +48,7 @@ export async function bootstrapNode(options: BootstrapOptions): Promise<NodeIden
   const token = readToken(options);
   const ca = await authorityFor(store, token, options);
   let client = (await keptClient(store, ca, options)) ?? (await join(store, ca, token, options));
-  const transport = httpsTransport({ server, ca, clock, reload: () => ({ ca, ...client }) });
+  const transport = httpsTransport({ server, ca, clock, reload: () => ({ ca, ...client }), userAgent: 'kubelet' });
   const api = new ApiClient(transport);
 
   const request = (name: CertificateName) => asNode(name, api, options);
@@ -113,7 +113,7 @@ function keptClient(store: CertificateStore, ca: string, { nodeName, clock }: Bo
 async function join(store: CertificateStore, ca: string, token: JoinToken | undefined, options: BootstrapOptions): Promise<CertAndKey> {
   if (!token) throw new BootstrapError(`the certificates of node ${options.nodeName} are missing or have ended: ${NOT_JOINED}`);
   const { server, clock, nodeName, log } = options;
-  const transport = httpsTransport({ server, ca, token: `${token.id}.${token.secret}`, clock });
+  const transport = httpsTransport({ server, ca, token: `${token.id}.${token.secret}`, clock, userAgent: 'kubelet' });
   try {
     const client = await asNode('kubelet-client', new ApiClient(transport), options);
     // Only now: a refused token must not cost a node the cluster that it is in.

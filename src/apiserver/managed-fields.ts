@@ -40,7 +40,7 @@ function programOf(userAgent: string): string {
 /** What Go's unicode.IsPrint says no to: all but letters, marks, numbers, punctuation, symbols and the space. */
 export const NOT_PRINTABLE = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
 
-export const typeOf = ({ schema, applyType }: Resource): ApplyType => applyType ?? applyTypeOf(schema);
+export const typeOf = ({ schema }: Resource): ApplyType => applyTypeOf(schema);
 
 const empties = new WeakMap<object, JsonObject>();
 
@@ -48,7 +48,8 @@ const empties = new WeakMap<object, JsonObject>();
 export function emptyOf({ schema }: Resource): JsonObject {
   let empty = empties.get(schema);
   if (!empty) {
-    empty = normalize(schema, {}).object;
+    // Defaults of custom kinds come with their schema, and whoever creates an object manages those, too.
+    empty = schema.custom ? { metadata: {} } : normalize(schema, {}).object;
     empties.set(schema, empty);
   }
   return empty;

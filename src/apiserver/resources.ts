@@ -1,5 +1,4 @@
 // Resources: every kind together with what serves it: schema, storage, watch cache, extension. Kinds may come and go at run time.
-import type { ApplyType } from '../apimachinery/apply/type.js';
 import type { JsonObject } from '../apimachinery/json.js';
 import type { ObjectSchema, Schemas } from '../apimachinery/schema.js';
 import { noSuchPath, type StatusError, serviceUnavailable } from '../apimachinery/status.js';
@@ -12,8 +11,6 @@ import type { WatchCache } from './storage/watch-cache.js';
 export interface Resource {
   readonly kind: AnyKind;
   readonly schema: ObjectSchema;
-  /** As server-side apply sees the kind; absent: as its schema says. */
-  readonly applyType: ApplyType | undefined;
   readonly storage: Storage;
   readonly cache: WatchCache;
   /** What this kind's storage does beyond the generic path, if anything. */
@@ -43,8 +40,6 @@ export interface NewResource {
   readonly kind: AnyKind;
   /** Of kinds that are not built in; absent: the one that the kind names among the built-in schemas. */
   readonly schema?: ObjectSchema;
-  /** Absent: as the schema says. */
-  readonly applyType?: ApplyType;
   /** Absent: the kind's own `storage`, or none. */
   readonly conversion?: Conversion;
   readonly extension?: ResourceExtension;
@@ -138,14 +133,13 @@ export class Resources {
     for (const resource of this.#byKind.values()) resource.cache.close();
   }
 
-  #add({ kind, schema, applyType, conversion, extension, openApi }: NewResource): void {
+  #add({ kind, schema, conversion, extension, openApi }: NewResource): void {
     const path = pathOf(kind.group, kind.version, kind.plural);
     if (this.#byPath.has(path)) throw new Error(`resources: ${path} is served already`);
     const storage = this.parts.storage(kind, conversion);
     const resource: Resource = {
       kind,
       schema: schema ?? this.schemas.get(kind.schema),
-      applyType,
       storage,
       cache: this.parts.cache(storage),
       extension: extension ?? this.parts.extensions.find((each) => each.kind === kind),

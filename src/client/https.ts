@@ -27,6 +27,8 @@ export interface HttpsTransportOptions {
   /** Called for each new connection: what to use then instead of `ca`, `cert` and `key`. */
   readonly reload?: () => TlsIdentity;
   readonly clock?: Clock;
+  /** Which program asks: the server's field managers go by it. */
+  readonly userAgent?: string;
 }
 
 export interface HttpsTransport extends Transport {
@@ -111,7 +113,7 @@ class H2Transport implements HttpsTransport {
       ':method': method,
       ':path': this.#server.pathname.replace(/\/$/, '') + path + search,
       accept: 'application/json',
-      'user-agent': 'porthole',
+      'user-agent': this.options.userAgent ?? 'porthole',
     };
     if (this.options.token) headers['authorization'] = `Bearer ${this.options.token}`;
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));

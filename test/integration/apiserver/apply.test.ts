@@ -364,6 +364,96 @@ describe('apply', () => {
   });
 });
 
+describe('custom resources', () => {
+  const WIDGETS = '/apis/example.com/v1/namespaces/default/widgets';
+  const part = { type: 'object', required: ['name'], properties: { name: { type: 'string' }, size: { type: 'integer', default: 1 } } };
+  const spec = {
+    type: 'object',
+    properties: {
+      color: { type: 'string', default: 'grey' },
+      parts: { type: 'array', items: part, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] },
+      tags: { type: 'array', items: { type: 'string' }, 'x-kubernetes-list-type': 'set' },
+      matrix: { type: 'array', items: { type: 'integer' } },
+    },
+  };
+  const version = (name: string, storage: boolean) => ({
+    name,
+    storage,
+    served: true,
+    schema: {
+      openAPIV3Schema: { type: 'object', properties: { spec, status: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } },
+    },
+    subresources: { status: {} },
+  });
+  const widget = (apiVersion: string, name: string, fields: object) => ({
+    apiVersion: `example.com/${apiVersion}`,
+    kind: 'Widget',
+    metadata: { name },
+    spec: fields,
+  });
+  const applyWidget = (apiVersion: string, name: string, manager: string, fields: object, query = '') =>
+    send('PATCH', `${WIDGETS.replace('v1', apiVersion)}/${name}?fieldManager=${manager}${query}`, widget(apiVersion, name, fields), APPLY);
+
+  beforeAll(async () => {
+    const names = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' };
+    const definition = { group: 'example.com', scope: 'Namespaced', names, versions: [version('v1', true), version('v2', false)] };
+    const url = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    await send('POST', url, {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'widgets.example.com' },
+      spec: definition,
+    });
+    const established = ({ status }: Answer) => status?.conditions?.some((c: Answer) => c.type === 'Established' && c.status === 'True');
+    while (!established(await send('GET', `${url}/widgets.example.com`))) await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
+  it('merge by the keys and list types of their schema', async () => {
+    await applyWidget('v1', 'merged', 'one', { parts: [{ name: 'a', size: 2 }], tags: ['x'], matrix: [1, 2] });
+    const both = await applyWidget('v1', 'merged', 'two', { parts: [{ name: 'b' }], tags: ['y'] });
+    expect(both.spec).toEqual({
+      color: 'grey',
+      parts: [
+        { name: 'a', size: 2 },
+        { name: 'b', size: 1 },
+      ],
+      tags: ['x', 'y'],
+      matrix: [1, 2],
+    });
+    expect((await refusal(applyWidget('v1', 'merged', 'two', { parts: [{ name: 'a', size: 3 }], matrix: [1] }))).message).toBe(
+      'Apply failed with 2 conflicts: conflicts with "one":\n- .spec.matrix\n- .spec.parts[name="a"].size',
+    );
+    expect((await applyWidget('v1', 'merged', 'one', { tags: ['x'] })).spec).toEqual({
+      color: 'grey',
+      parts: [{ name: 'b', size: 1 }],
+      tags: ['x', 'y'],
+    });
+  });
+
+  it('keep their managers across versions', async () => {
+    await applyWidget('v1', 'versions', 'one', { color: 'red', tags: ['x'] });
+    const updated = await send('PATCH', `${WIDGETS.replace('v1', 'v2')}/versions?fieldManager=two`, { spec: { color: 'blue' } }, MERGE);
+    expect(entryOf(updated, 'one')).toMatchObject({ apiVersion: 'example.com/v1', fieldsV1: { 'f:spec': { 'f:tags': { 'v:"x"': {} } } } });
+    expect(entryOf(updated, 'two')).toMatchObject({ apiVersion: 'example.com/v2', fieldsV1: { 'f:spec': { 'f:color': {} } } });
+    expect((await refusal(applyWidget('v1', 'versions', 'one', { color: 'red', tags: ['x'] }))).message).toBe(
+      'Apply failed with 1 conflict: conflict with "two" using example.com/v2: .spec.color',
+    );
+    const moved = await applyWidget('v2', 'versions', 'one', { matrix: [1] });
+    expect(moved.spec).toEqual({ color: 'blue', matrix: [1] });
+    expect(managers(moved).sort()).toEqual(['one Apply', 'two Update']);
+  });
+
+  it('own what they create, and are updated only by who says what it is about', async () => {
+    const made = await send('POST', `${WIDGETS}?fieldManager=maker`, widget('v1', 'made', { tags: ['x'] }));
+    expect(entryOf(made, 'maker')!.fieldsV1).toEqual({ 'f:spec': { '.': {}, 'f:color': {}, 'f:tags': { '.': {}, 'v:"x"': {} } } });
+    expect((await refusal(send('PUT', `${WIDGETS}/made`, widget('v1', 'made', {})))).message).toContain(
+      'metadata.resourceVersion: Invalid value: 0x0: must be specified for an update',
+    );
+    const strategic = refusal(send('PATCH', `${WIDGETS}/made`, { spec: {} }, 'application/strategic-merge-patch+json'));
+    expect((await strategic).message).toContain('application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml');
+  });
+});
+
 describe('the way from client-side apply', () => {
   const clientSide = (name: string, data: object) => ({
     ...configMap(name, data),
