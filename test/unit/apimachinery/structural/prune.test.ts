@@ -84,6 +84,8 @@ test('pruning twice is pruning once, and nothing unknown is left', () => {
   };
   fc.assert(
     fc.property(fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), fc.jsonValue() as fc.Arbitrary<Json>), (spec) => {
+      // Refused as soon as a body is read.
+      fc.pre(!JSON.stringify(spec).includes('__proto__'));
       const object = { spec: cloneJson(spec) } as MutableJsonObject;
       prune(object, { type: 'object', properties: { spec: schema } });
       const once = structuredClone(object);
