@@ -53,6 +53,7 @@ export function dropTypeDependent({ spec }: Mutable<Service>, { spec: old }: Ser
   if (old.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
     delete spec.allocateLoadBalancerNodePorts;
     delete spec.loadBalancerClass;
-    if (spec.healthCheckNodePort === old.healthCheckNodePort) delete spec.healthCheckNodePort;
   }
+  const isChecked = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+  if (!isChecked && spec.healthCheckNodePort === old.healthCheckNodePort) delete spec.healthCheckNodePort;
 }
