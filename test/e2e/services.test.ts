@@ -108,6 +108,13 @@ describe('a NodePort Service', () => {
     }
   });
 
+  it('the API server reaches its pods, by themselves and through it', async () => {
+    const names = (await pods('-l', 'app=echo')).map((p) => p.metadata.name);
+    const proxied = (what: string) => kubectl('get', '--raw', `/api/v1/namespaces/default/${what}/proxy/`);
+    expect(await proxied(`pods/${names[0]}:8080`)).toContain(names[0]);
+    expect(names).toContain((await proxied('services/echo:web')).trim());
+  });
+
   it('follows when a pod becomes unready and ready again', async () => {
     const [first, second] = (await pods('-l', 'app=echo')).map((p) => p.metadata.name);
     const address = layout.nodeList[2]!.address;

@@ -89,6 +89,21 @@ async function restoreForwarding(layout: ClusterLayout): Promise<void> {
   await rm(forwardMark(layout));
 }
 
+/**
+ * Lets this machine, and so the API server, reach the pods: webhooks, aggregated API servers and the proxy subresources need it. The
+ * routes go with the link. Returns the ranges that lead elsewhere already, which is another local cluster's doing: they all use the same ones.
+ */
+export async function addPodRoutes(layout: ClusterLayout, podCidrs: ReadonlyMap<string, string>): Promise<readonly string[]> {
+  const taken: string[] = [];
+  for (const { name, address } of layout.nodeList) {
+    const cidr = podCidrs.get(name);
+    if (cidr === undefined) continue;
+    const route = [cidr, 'via', address, 'dev', layout.hostLink];
+    if (!(await succeeds('ip', ['route', 'add', ...route]))) taken.push(cidr);
+  }
+  return taken;
+}
+
 async function addChains(layout: ClusterLayout): Promise<void> {
   const { forward, postrouting } = layout.chains;
   const rules = [

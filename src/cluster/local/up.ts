@@ -13,6 +13,7 @@ import { applyDemo, type Check, checkFromPod, checkNodePorts, type DemoContext, 
 import type { ImageSource } from './images.js';
 import { findKubectl } from './kubectl.js';
 import { lockCluster } from './lock.js';
+import { addPodRoutes } from './network.js';
 import { preflight } from './preflight.js';
 import { deathOf } from './process.js';
 import { isNodeReady, whenInformed } from './ready.js';
@@ -171,9 +172,17 @@ class UpSession {
     if (this.flags.kubeconfig) await this.mergeKubeconfig(admin);
     const readyNodes = await Promise.race([this.nodesReady(admin), this.agentDeath()]);
     if (this.token) await deleteToken(admin.client, this.token);
+    await this.reachPods(readyNodes.nodes);
     const shown = this.flags.demo ? await this.demo(admin) : undefined;
     const times = { api: this.api_ms, nodesReady: readyNodes.at_ms, ...shown?.times };
     return { nodes: readyNodes.nodes, pods: shown?.pods ?? [], checks: shown?.checks ?? [], times };
+  }
+
+  private async reachPods(readyNodes: readonly Node[]): Promise<void> {
+    const cidrs = readyNodes.flatMap(({ metadata, spec }) => (spec.podCIDR ? [[metadata.name, spec.podCIDR] as const] : []));
+    const taken = await addPodRoutes(this.layout, new Map(cidrs));
+    if (taken.length > 0)
+      this.say(`${taken.join(', ')}: in use by another cluster, so this API server reaches no webhooks or servers in pods`);
   }
 
   close(): void {
