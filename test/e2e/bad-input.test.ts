@@ -138,7 +138,7 @@ describe('a raw request', () => {
   const pods = '/api/v1/namespaces/default/pods';
 
   it.each([
-    ['without a certificate', 'GET', pods, { anonymous: true }, 401, 'Unauthorized'],
+    ['without a certificate', 'GET', pods, { anonymous: true }, 403, 'Forbidden'],
     ['for a path that is none', 'GET', '/api/v1/nothing', {}, 404, 'NotFound'],
     ['with a body of an unknown type', 'POST', pods, { body: 'x', type: 'text/plain' }, 415, 'UnsupportedMediaType'],
     ['with a body that is no JSON', 'POST', pods, { body: '{' }, 400, 'BadRequest'],
