@@ -194,8 +194,10 @@ describe.each(['1.20', '1.35'] as const)('kubectl %s', (version) => {
 });
 
 describe('a client that vanishes', () => {
-  const running = () =>
-    lab.engine.docker('top', lab.engine.docker('ps', '-q', '--filter', 'label=io.kubernetes.container.name=main').split('\n')[0]!);
+  const running = () => {
+    const labels = ['label=io.kubernetes.pod.name=shell', 'label=io.kubernetes.container.name=main'];
+    return lab.engine.docker('top', lab.engine.docker('ps', '-q', ...labels.flatMap((label) => ['--filter', label])).trim());
+  };
 
   it.each(ALL_KUBECTL_VERSIONS)('leaves no command behind (%s)', async (version) => {
     const child = kubectlOf(version).spawn(['exec', 'shell', '-c', 'main', '--', 'sh', '-c', 'sleep 4321; true']);
