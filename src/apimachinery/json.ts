@@ -15,3 +15,6 @@ export type Draft<T> = T extends readonly (infer U)[]
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** A value as messages show what somebody sent: a text as it is, anything else as JSON, which also has words for what no String() has. */
+export const jsonText = (value: Json | undefined): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));

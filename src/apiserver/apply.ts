@@ -9,7 +9,7 @@ import { equalJson } from '../apimachinery/apply/shape.js';
 import type { ApplyType } from '../apimachinery/apply/type.js';
 import { updateEntries, type Writer } from '../apimachinery/apply/update.js';
 import { misfit } from '../apimachinery/apply/validate.js';
-import { isJsonObject, type Json, type JsonObject } from '../apimachinery/json.js';
+import { isJsonObject, type Json, type JsonObject, jsonText } from '../apimachinery/json.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { badRequest, StatusError } from '../apimachinery/status.js';
 import { validateAnnotations } from '../kinds/validation.js';
@@ -57,7 +57,7 @@ export function checkConfiguration(
   name: ObjectName,
   config: JsonObject,
 ): void {
-  const given = { apiVersion: String(config['apiVersion'] ?? ''), kind: String(config['kind'] ?? '') };
+  const given = { apiVersion: jsonText(config['apiVersion'] ?? ''), kind: jsonText(config['kind'] ?? '') };
   if (given.apiVersion !== apiVersion || given.kind !== kind)
     throw badRequest(`invalid object type: ${gvkOf(given.apiVersion, given.kind)}`);
   if (isJsonObject(config['metadata']) && config['metadata']['managedFields'] != null)

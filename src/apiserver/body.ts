@@ -2,7 +2,7 @@
 import type { MutableJsonObject } from '../apimachinery/clone.js';
 import { type DecodedBody, decodeBody, type StrictErrors } from '../apimachinery/codec/index.js';
 import { unknownFieldMessages } from '../apimachinery/codec/strict.js';
-import { isJsonObject, type JsonObject } from '../apimachinery/json.js';
+import { isJsonObject, type JsonObject, jsonText } from '../apimachinery/json.js';
 import { normalize } from '../apimachinery/normalize.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import type { ObjectSchema, Schemas } from '../apimachinery/schema.js';
@@ -82,10 +82,10 @@ export function toObject(
 function checkKind(kind: BodyKind, value: JsonObject): void {
   const apiVersion = value['apiVersion'];
   if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== kind.apiVersion) {
-    throw badRequest(`the API version in the data (${String(apiVersion)}) does not match the expected API version (${kind.apiVersion})`);
+    throw badRequest(`the API version in the data (${jsonText(apiVersion)}) does not match the expected API version (${kind.apiVersion})`);
   }
   if (value['kind'] !== undefined && value['kind'] !== '' && value['kind'] !== kind.kind) {
-    throw badRequest(`the kind in the data (${String(value['kind'])}) does not match the expected kind (${kind.kind})`);
+    throw badRequest(`the kind in the data (${jsonText(value['kind'])}) does not match the expected kind (${kind.kind})`);
   }
 }
 

@@ -1,5 +1,5 @@
 // The resources of one group version as aggregated discovery tells them, out of either form of an aggregated server's documents. Pure.
-import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
+import { isJsonObject, type JsonObject, jsonText } from '../../apimachinery/json.js';
 import type { ExternalResource } from '../external-apis.js';
 
 const objects = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? value.filter(isJsonObject) : []);
@@ -21,13 +21,17 @@ export function resourcesOfList(list: JsonObject, group: string, version: string
     .map((each) => {
       const name = String(each['name']);
       const subresources = all
-        .filter((sub) => String(sub['name']).startsWith(`${name}/`))
-        .map((sub) => ({ subresource: String(sub['name']).slice(name.length + 1), responseKind: kindOf(sub), verbs: sub['verbs'] ?? [] }));
+        .filter((sub) => jsonText(sub['name']).startsWith(`${name}/`))
+        .map((sub) => ({
+          subresource: jsonText(sub['name']).slice(name.length + 1),
+          responseKind: kindOf(sub),
+          verbs: sub['verbs'] ?? [],
+        }));
       return {
         resource: name,
         responseKind: kindOf(each),
         scope: each['namespaced'] ? 'Namespaced' : 'Cluster',
-        singularResource: each['singularName'] || String(each['kind']).toLowerCase(),
+        singularResource: each['singularName'] || jsonText(each['kind']).toLowerCase(),
         verbs: each['verbs'] ?? [],
         ...(each['shortNames'] ? { shortNames: each['shortNames'] } : {}),
         ...(each['categories'] ? { categories: each['categories'] } : {}),

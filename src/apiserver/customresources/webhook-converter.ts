@@ -1,7 +1,7 @@
 // Strategy Webhook: objects are converted by whoever the definition names, in ConversionReviews.
 import { isDeepStrictEqual } from 'node:util';
 import { type Random, uuid } from '../../apimachinery/clock.js';
-import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
+import { isJsonObject, type JsonObject, jsonText } from '../../apimachinery/json.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { StatusError } from '../../apimachinery/status.js';
 import type { WebhookConversion } from '../../kinds/types/apiextensions_v1.js';
@@ -60,7 +60,7 @@ function conversionError(conversion: string, error: unknown): unknown {
 function convertedObjects({ apiVersion, kind, response }: JsonObject, uid: string, wanted: string): readonly JsonObject[] {
   if (kind !== 'ConversionReview' || apiVersion !== wanted) {
     throw new BadAnswer(
-      `failed: expected webhook response of ${gvk(wanted, 'ConversionReview')}, got ${gvk(String(apiVersion), String(kind))}`,
+      `failed: expected webhook response of ${gvk(wanted, 'ConversionReview')}, got ${gvk(jsonText(apiVersion), jsonText(kind))}`,
     );
   }
   if (!isJsonObject(response)) throw new BadAnswer('failed: no response provided');
@@ -70,7 +70,7 @@ function convertedObjects({ apiVersion, kind, response }: JsonObject, uid: strin
   const result = isJsonObject(response['result']) ? response['result'] : {};
   if (result['status'] !== 'Success') {
     const why = typeof result['message'] === 'string' && result['message'] ? result['message'] : undefined;
-    throw new BadAnswer(`failed: ${why ?? `response.result.status was '${String(result['status'] ?? '')}', not 'Success'`}`);
+    throw new BadAnswer(`failed: ${why ?? `response.result.status was '${jsonText(result['status'] ?? '')}', not 'Success'`}`);
   }
   const { convertedObjects: objects } = response;
   return Array.isArray(objects) ? (objects as readonly JsonObject[]) : [];
@@ -83,10 +83,10 @@ function checkedObject(converted: JsonObject, original: KubeObject, apiVersion: 
   const bad = (why: string) => new BadAnswer(`returned invalid converted object at index ${index}: ${why}`);
   const { metadata } = converted;
   if (converted['apiVersion'] !== apiVersion) {
-    throw bad(`invalid groupVersion (expected ${apiVersion}, received ${String(converted['apiVersion'] ?? '')})`);
+    throw bad(`invalid groupVersion (expected ${apiVersion}, received ${jsonText(converted['apiVersion'] ?? '')})`);
   }
   if (converted['kind'] !== original.kind)
-    throw bad(`invalid kind (expected ${original.kind}, received ${String(converted['kind'] ?? '')})`);
+    throw bad(`invalid kind (expected ${original.kind}, received ${jsonText(converted['kind'] ?? '')})`);
   if (!isJsonObject(metadata))
     throw new BadAnswer(`returned invalid metadata in object at index ${index}: missing metadata in converted object`);
   for (const [field, name] of [

@@ -1,5 +1,5 @@
 // DELETE of one object or of a collection: at once, or marked for a kubelet or finalizers to complete.
-import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
+import { isJsonObject, type JsonObject, jsonText } from '../../apimachinery/json.js';
 import { normalize } from '../../apimachinery/normalize.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { badRequest, isStatus } from '../../apimachinery/status.js';
@@ -117,7 +117,7 @@ function readOptionsBody(context: ApiContext, exchange: Exchange): JsonObject {
   const schema = context.resources.schemas.get('meta.v1.DeleteOptions');
   const { value } = readBody(exchange, (_apiVersion, kind) => (kind === OPTIONS_KIND ? schema : undefined));
   if (value['kind'] !== undefined && value['kind'] !== OPTIONS_KIND) {
-    throw badRequest(`the body of a deletion must be ${OPTIONS_KIND}, not ${String(value['kind'])}`);
+    throw badRequest(`the body of a deletion must be ${OPTIONS_KIND}, not ${jsonText(value['kind'])}`);
   }
   const { object } = normalize(schema, value);
   return isJsonObject(object) ? object : {};

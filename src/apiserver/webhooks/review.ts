@@ -1,5 +1,5 @@
 // AdmissionReview: what a webhook is asked, and what may be taken for its answer.
-import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
+import { isJsonObject, type JsonObject, jsonText } from '../../apimachinery/json.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { namespaces } from '../../kinds/core/namespace.js';
 import type { AnyKind } from '../../kinds/define.js';
@@ -83,7 +83,7 @@ export function responseOf(answer: JsonObject, uid: string, apiVersion: string, 
   const { response, kind } = answer;
   if (kind !== 'AdmissionReview' || answer['apiVersion'] !== apiVersion) {
     throw new Error(
-      `expected webhook response of ${gvkText(apiVersion, 'AdmissionReview')}, got ${gvkText(String(answer['apiVersion'] ?? ''), String(kind ?? ''))}`,
+      `expected webhook response of ${gvkText(apiVersion, 'AdmissionReview')}, got ${gvkText(jsonText(answer['apiVersion'] ?? ''), jsonText(kind ?? ''))}`,
     );
   }
   if (!isJsonObject(response)) throw new Error('webhook response was absent');
