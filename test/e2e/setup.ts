@@ -30,7 +30,7 @@ async function traces(): Promise<string[]> {
       'sh',
       [
         '-c',
-        'ls /var/lib/porthole/local /run/porthole 2>/dev/null; grep -c porthole /proc/mounts; find /sys/fs/cgroup -maxdepth 3 -name "e2e*"',
+        `ls /var/lib/porthole/local /run/porthole 2>/dev/null; grep -F '/porthole/' /proc/mounts; find /sys/fs/cgroup -maxdepth 3 -name "e2e*"`,
       ],
     ],
     ['sh', ['-c', `ps -eo args | grep -E '[/]${layout.name}/(node-|control-plane)' || true`]],
