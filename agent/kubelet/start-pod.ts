@@ -15,7 +15,7 @@ import { formatResolvConf, parseResolvConf, podDns } from './resolv-conf.js';
 import { sandboxConfig } from './sandbox-config.js';
 import type { PodServices } from './services.js';
 import type { PodActions, StartAction } from './sync-pod.js';
-import { unsupportedField } from './unsupported.js';
+import { refusal } from './unsupported.js';
 import { WaitingError } from './waiting.js';
 
 /** Upstream waits for a postStart hook for ever; a pod's other containers must not. */
@@ -69,9 +69,9 @@ export class PodStart {
     const { events, restarts } = this.services;
     const { metadata, spec } = this.pod;
     const { container, last } = action;
-    const field = unsupportedField(spec, container);
-    if (field) {
-      const error = new WaitingError('CreateContainerConfigError', `${field} is not supported by this node`);
+    const refused = refusal(spec, container);
+    if (refused) {
+      const error = new WaitingError('CreateContainerConfigError', refused);
       events.event(this.pod, 'Warning', 'Failed', `Error: ${error.message}`);
       this.failed(action, error);
       return false;

@@ -24,8 +24,8 @@ const CONTAINER: Checks<Container> = [
   ['volumeDevices', (c) => Boolean(c.volumeDevices?.length)],
   ['resources.claims', (c) => Boolean(c.resources?.claims?.length)],
   ['lifecycle.preStop.tcpSocket', (c) => c.lifecycle?.preStop?.tcpSocket !== undefined],
-  ['volumeMounts.subPathExpr', (c) => (c.volumeMounts ?? []).some(({ subPathExpr }) => Boolean(subPathExpr))],
-  ['volumeMounts.recursiveReadOnly', (c) => (c.volumeMounts ?? []).some(({ recursiveReadOnly }) => recursiveReadOnly === 'Enabled')],
+  ['volumeMounts[].subPathExpr', (c) => (c.volumeMounts ?? []).some(({ subPathExpr }) => Boolean(subPathExpr))],
+  ['volumeMounts[].recursiveReadOnly', (c) => (c.volumeMounts ?? []).some(({ recursiveReadOnly }) => recursiveReadOnly === 'Enabled')],
   ['livenessProbe.grpc', (c) => usesGrpc(c.livenessProbe)],
   ['readinessProbe.grpc', (c) => usesGrpc(c.readinessProbe)],
   ['startupProbe.grpc', (c) => usesGrpc(c.startupProbe)],
@@ -41,12 +41,25 @@ const isLocal = (profile: SecurityContext['seccompProfile'] | SecurityContext['a
 const usesGrpc = (probe: Probe | undefined) => probe?.grpc !== undefined;
 const hasTcpHook = (lifecycle: Lifecycle | undefined) => lifecycle?.postStart?.tcpSocket !== undefined;
 
-/** The first such field, as a path below the pod; undefined where all can be honoured. Volumes are judged as they are set up. */
-export function unsupportedField(spec: PodSpec, container: Container): string | undefined {
+/** All of them, by their paths in a pod's schema. */
+export const REFUSED_FIELDS: readonly string[] = [
+  ...POD.map(([field]) => `spec.${field}`),
+  ...CONTAINER.map(([field]) => `spec.containers[].${field}`),
+  'spec.initContainers[].restartPolicy',
+  'spec.containers[].restartPolicy',
+];
+
+/** Why the first field that cannot be honoured keeps a container from running; undefined where all can. Volumes are judged as they are set up. */
+export function refusal(spec: PodSpec, container: Container): string | undefined {
+  const field = unsupportedField(spec, container);
+  return field && `${field} is not supported by this node`;
+}
+
+function unsupportedField(spec: PodSpec, container: Container): string | undefined {
   for (const [field, isUsed] of POD) if (isUsed(spec)) return `spec.${field}`;
   const restarting = (spec.initContainers ?? []).find(({ restartPolicy }) => restartPolicy !== undefined);
   if (restarting) return `spec.initContainers{${restarting.name}}.restartPolicy`;
   const list = spec.initContainers?.includes(container) ? 'initContainers' : 'containers';
-  for (const [field, isUsed] of CONTAINER) if (isUsed(container)) return `spec.${list}{${container.name}}.${field}`;
+  for (const [field, isUsed] of CONTAINER) if (isUsed(container)) return `spec.${list}{${container.name}}.${field.replaceAll('[]', '')}`;
   return list === 'containers' && container.restartPolicy ? `spec.containers{${container.name}}.restartPolicy` : undefined;
 }

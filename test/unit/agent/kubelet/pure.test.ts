@@ -1,4 +1,4 @@
-// Small pure parts of the kubelet: back-off, expansion, resolv.conf, hosts, resources, environment, what is not supported.
+// Small pure parts of the kubelet: back-off, expansion, resolv.conf, hosts, resources, environment.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Backoff } from '../../../../agent/kubelet/backoff.js';
@@ -11,7 +11,6 @@ import { parseDockerConfig } from '../../../../agent/kubelet/pull-secrets.js';
 import { formatResolvConf, parseResolvConf, podDns } from '../../../../agent/kubelet/resolv-conf.js';
 import { containerResources, qosClass } from '../../../../agent/kubelet/resources.js';
 import { sandboxConfig } from '../../../../agent/kubelet/sandbox-config.js';
-import { unsupportedField } from '../../../../agent/kubelet/unsupported.js';
 import type { PodSpec } from '../../../../src/kinds/types/core_v1.js';
 import { ManualClock } from '../../client/fakes.js';
 import { service } from '../objects.js';
@@ -200,16 +199,6 @@ it('maps host ports, but not on the node’s own network', () => {
   const containers = [container('main', { ports: [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }] })];
   expect(sandboxConfig(pod({ containers }), 0, 0).portMappings).toEqual([{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }]);
   expect(sandboxConfig(pod({ containers, hostNetwork: true }), 0, 0)).toMatchObject({ portMappings: [], hostNetwork: true });
-});
-
-it('names the first field that it cannot honour', () => {
-  const of = (spec: Partial<PodSpec>) => unsupportedField({ ...pod().spec, ...spec }, (spec.containers ?? pod().spec.containers)[0]!);
-  expect(of({})).toBeUndefined();
-  expect(of({ hostUsers: false })).toBe('spec.hostUsers');
-  expect(of({ initContainers: [container('proxy', { restartPolicy: 'Always' })] })).toBe('spec.initContainers{proxy}.restartPolicy');
-  expect(of({ containers: [container('main', { livenessProbe: { grpc: { port: 1 } } })] })).toBe(
-    'spec.containers{main}.livenessProbe.grpc',
-  );
 });
 
 it('reads registry credentials, and shrugs at nonsense', () => {

@@ -1,0 +1,59 @@
+// Fields that this node cannot honour: each keeps a container from running, in words that name it.
+import { expect, it } from 'vitest';
+import { REFUSED_FIELDS, refusal } from '../../../../agent/kubelet/unsupported.js';
+import type { Container, PodSpec } from '../../../../src/kinds/types/core_v1.js';
+import { refusesFields } from '../../../suites/pod-spec.js';
+import { container, pod } from './fixtures.js';
+
+const inPod = (spec: Partial<PodSpec>): PodSpec => ({ ...pod().spec, ...spec });
+const inContainer = (extra: Partial<Container>): PodSpec => inPod({ containers: [container('main', extra)] });
+const local = { type: 'Localhost', localhostProfile: 'p' };
+const selinux = { level: 's0' };
+const windows = { hostProcess: false };
+
+/** A use of each, by its path. */
+const USES: { readonly [field: string]: PodSpec } = {
+  'spec.runtimeClassName': inPod({ runtimeClassName: 'kata' }),
+  'spec.resourceClaims': inPod({ resourceClaims: [{ name: 'gpu', resourceClaimName: 'g' }] }),
+  'spec.resources': inPod({ resources: { limits: { cpu: '1' } } }),
+  'spec.ephemeralContainers': inPod({ ephemeralContainers: [{ name: 'debug', image: 'x' } as never] }),
+  'spec.setHostnameAsFQDN': inPod({ setHostnameAsFQDN: true }),
+  'spec.hostUsers': inPod({ hostUsers: false }),
+  'spec.hostnameOverride': inPod({ hostnameOverride: 'other' }),
+  'spec.os.name': inPod({ os: { name: 'windows' } }),
+  'spec.securityContext.seLinuxOptions': inPod({ securityContext: { seLinuxOptions: selinux } }),
+  'spec.securityContext.windowsOptions': inPod({ securityContext: { windowsOptions: windows } }),
+  'spec.securityContext.supplementalGroupsPolicy': inPod({ securityContext: { supplementalGroupsPolicy: 'Strict' } }),
+  'spec.securityContext.seccompProfile': inPod({ securityContext: { seccompProfile: local } }),
+  'spec.securityContext.appArmorProfile': inPod({ securityContext: { appArmorProfile: local } }),
+  'spec.containers[].restartPolicyRules': inContainer({ restartPolicyRules: [{ action: 'Restart' }] }),
+  'spec.containers[].volumeDevices': inContainer({ volumeDevices: [{ name: 'd', devicePath: '/dev/d' }] }),
+  'spec.containers[].resources.claims': inContainer({ resources: { claims: [{ name: 'gpu' }] } }),
+  'spec.containers[].lifecycle.preStop.tcpSocket': inContainer({ lifecycle: { preStop: { tcpSocket: { port: 1 } } } }),
+  'spec.containers[].lifecycle.postStart.tcpSocket': inContainer({ lifecycle: { postStart: { tcpSocket: { port: 1 } } } }),
+  'spec.containers[].volumeMounts[].subPathExpr': inContainer({ volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: 'x' }] }),
+  'spec.containers[].volumeMounts[].recursiveReadOnly': inContainer({
+    volumeMounts: [{ name: 'v', mountPath: '/v', recursiveReadOnly: 'Enabled' }],
+  }),
+  'spec.containers[].livenessProbe.grpc': inContainer({ livenessProbe: { grpc: { port: 1 } } }),
+  'spec.containers[].readinessProbe.grpc': inContainer({ readinessProbe: { grpc: { port: 1 } } }),
+  'spec.containers[].startupProbe.grpc': inContainer({ startupProbe: { grpc: { port: 1 } } }),
+  'spec.containers[].securityContext.seLinuxOptions': inContainer({ securityContext: { seLinuxOptions: selinux } }),
+  'spec.containers[].securityContext.windowsOptions': inContainer({ securityContext: { windowsOptions: windows } }),
+  'spec.containers[].securityContext.procMount': inContainer({ securityContext: { procMount: 'Unmasked' } }),
+  'spec.containers[].securityContext.seccompProfile': inContainer({ securityContext: { seccompProfile: local } }),
+  'spec.containers[].securityContext.appArmorProfile': inContainer({ securityContext: { appArmorProfile: local } }),
+  'spec.initContainers[].restartPolicy': inPod({ initContainers: [container('proxy', { restartPolicy: 'Always' })] }),
+  'spec.containers[].restartPolicy': inContainer({ restartPolicy: 'Never' }),
+};
+
+it('knows a use of each', () => expect(Object.keys(USES).sort()).toEqual([...REFUSED_FIELDS].sort()));
+
+it.for(Object.keys(USES))('refuses %s by its name', (field, context) => {
+  const spec = USES[field]!;
+  const words = refusal(spec, spec.containers[0]!);
+  expect(words?.replaceAll(/\{\w+\}/g, '')).toBe(`${field.replaceAll('[]', '')} is not supported by this node`);
+  refusesFields(context, words!, field);
+});
+
+it('refuses nothing where there is nothing to refuse', () => expect(refusal(pod().spec, container('main'))).toBeUndefined());
