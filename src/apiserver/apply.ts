@@ -122,8 +122,10 @@ function ignoredFields({ kind }: Resource, subresource: string | undefined, ...o
   const paths = subresource === 'status' ? ['status'] : writable?.[subresource];
   if (!paths) return setOf();
   const written = new Set(paths.map((path) => path.split('.', 1)[0]!));
+  if (subresource === 'status') written.add('metadata');
   const others = objects.flatMap((object) => Object.keys(object)).filter((field) => !written.has(field));
-  return setOf(...[...new Set(others)].map((field) => [`f:${field}`]));
+  const kept = subresource === 'status' ? (kind.statusKeeps ?? []) : [];
+  return setOf(...[...new Set(others)].map((field) => [`f:${field}`]), ...kept.map((field) => ['f:metadata', `f:${field}`]));
 }
 
 /** What client-side apply applied last and the live object still has: its successor may take that from whoever manages it. */

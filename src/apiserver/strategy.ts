@@ -4,6 +4,7 @@ import { type Random, rfc3339, uuid } from '../apimachinery/clock.js';
 import type { FieldError } from '../apimachinery/field.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { badRequest, conflict, invalidObject } from '../apimachinery/status.js';
+import { CLIENT_META, type ClientMeta } from '../kinds/define.js';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../kinds/validation.js';
 import type { Draft } from './body.js';
 import type { UserInfo } from './options.js';
@@ -86,7 +87,7 @@ export function checkIdentity(resource: Resource, draft: Draft, name: ObjectName
 export function restrict({ kind }: Resource, draft: Draft, old: KubeObject, subresource: string | undefined): Draft {
   const writable = subresource && kind.subresources?.writable?.[subresource];
   if (writable) return withManagedFields(withFields(old, draft, writable), draft);
-  if (subresource === 'status') return withManagedFields(withStatus(old, draft), draft);
+  if (subresource === 'status') return withManagedFields(withStatus(old, draft, kind.statusKeeps), draft);
   restoreServerSideMeta(draft, old);
   if (kind.subresources?.status) restoreStatus(draft, old);
   return draft;
@@ -110,14 +111,12 @@ export function prepareForUpdate(resource: Resource, draft: Draft, old: KubeObje
   return draft;
 }
 
-/** Throws 422 with all that is wrong. A status write leaves the rest as it was stored, so only the status needs a look. */
+/** Throws 422 with all that is wrong. A status write leaves the spec as it was stored, so that needs no look. */
 export function validateForUpdate(resource: Resource, object: KubeObject, old: KubeObject, subresource: string | undefined): void {
-  if (subresource === 'status') refuse(resource, object, resource.kind.validateStatus?.(object, old) ?? []);
-  else {
-    const { validateWritable, validate } = resource.kind;
-    const own = subresource === undefined ? undefined : validateWritable?.[subresource];
-    refuse(resource, object, [...validateObjectMetaUpdate(object, old), ...((own ?? validate)?.(object, old) ?? [])]);
-  }
+  const { validateWritable, validateStatus, validate } = resource.kind;
+  const own = subresource === undefined ? undefined : validateWritable?.[subresource];
+  const check = subresource === 'status' ? validateStatus : (own ?? validate);
+  refuse(resource, object, [...validateObjectMetaUpdate(object, old), ...(check?.(object, old) ?? [])]);
 }
 
 function refuse(resource: Resource, object: KubeObject, errors: Parameters<typeof invalidObject>[3]): void {
@@ -141,7 +140,7 @@ function withManagedFields(next: Draft, { metadata: { managedFields } }: Draft):
   return { ...next, metadata: managedFields ? { ...metadata, managedFields } : metadata };
 }
 
-function setOrDelete<K extends 'deletionTimestamp' | 'deletionGracePeriodSeconds' | 'generation'>(
+function setOrDelete<K extends ClientMeta | 'deletionTimestamp' | 'deletionGracePeriodSeconds' | 'generation'>(
   metadata: Draft['metadata'],
   field: K,
   value: Draft['metadata'][K] | undefined,
@@ -164,10 +163,13 @@ function restoreStatus(draft: Draft, old: KubeObject): void {
   else (draft as { status?: unknown }).status = status;
 }
 
-function withStatus(old: KubeObject, draft: Draft): Draft {
+/** `old` with the status of `draft`, and its metadata but for what is `kept`. */
+function withStatus(old: KubeObject, draft: Draft, kept: readonly ClientMeta[] = []): Draft {
   const { status: _, ...rest } = old as KubeObject & { status?: unknown };
   const status = statusOf(draft);
-  return { ...rest, ...(status === undefined ? {} : { status }) } as unknown as Draft;
+  const metadata = { ...old.metadata } as Draft['metadata'];
+  for (const field of CLIENT_META) if (!kept.includes(field)) setOrDelete(metadata, field, draft.metadata[field]);
+  return { ...rest, metadata, ...(status === undefined ? {} : { status }) } as unknown as Draft;
 }
 
 /** `old` with only the fields at `paths` as `draft` has them. */

@@ -184,7 +184,8 @@ class Rollout {
   async #setRevision(revision: string | undefined): Promise<void> {
     const { deployment } = this;
     if (revision === undefined || deployment.metadata.annotations?.[ANNOTATION_REVISION] === revision) return;
-    await this.#patch(deployments, deployment, { metadata: { annotations: { [ANNOTATION_REVISION]: revision } } });
+    // With the status, as it is no change of what is wanted.
+    await this.#patch(deployments, deployment, { metadata: { annotations: { [ANNOTATION_REVISION]: revision } } }, 'status');
   }
 
   async #resize(steps: readonly Resize[]): Promise<void> {

@@ -74,6 +74,10 @@ export interface StorageForm<T extends KubeObject> {
   fromStorage(stored: KubeObject): T;
 }
 
+/** The metadata that is the clients' to write. */
+export const CLIENT_META = ['labels', 'annotations', 'ownerReferences', 'finalizers'] as const;
+export type ClientMeta = (typeof CLIENT_META)[number];
+
 export interface KindOptions<T extends KubeObject> {
   /** Empty for the core group. */
   readonly group: string;
@@ -112,12 +116,16 @@ export interface KindOptions<T extends KubeObject> {
   named?(object: Mutable<T>, taken: string | undefined): void;
   /** Restores what an update may not change. Metadata, status and generation are the generic path's. */
   prepareForUpdate?(object: Mutable<T>, old: T): void;
+  /** What of the metadata a write to `/status` leaves as it is; absent: it takes what a write to the object itself would. */
+  readonly statusKeeps?: readonly ClientMeta[];
   /** Restores what of the status an update of it may not change. */
   prepareForStatusUpdate?(object: Mutable<T>, old: T): void;
   /** A PUT makes the object where there is none. Absent: it is not found. */
   readonly allowCreateOnUpdate?: boolean;
   /** False: a PUT must say which version it is about. */
   readonly allowUnconditionalUpdate?: boolean;
+  /** A deletion that is over at once is answered with the object; absent: with a Status. */
+  readonly returnDeletedObject?: boolean;
   /** Seconds to wait for a graceful deletion, given what the client asked for; absent or 0: deleted at once. */
   gracePeriodSeconds?(object: T, requested: number | undefined): number;
   /** Fields for field selectors besides metadata.name and metadata.namespace. */

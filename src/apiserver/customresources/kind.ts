@@ -14,7 +14,7 @@ import { validateValue } from '../../apimachinery/structural/validate.js';
 import { fieldPathSteps } from '../../apimachinery/structural/well-formed.js';
 import { ageOf } from '../../apimachinery/table.js';
 import { compareVersions } from '../../apimachinery/version-order.js';
-import { type AnyKind, type Column, defineKind, type ScaleSubresource } from '../../kinds/define.js';
+import { type AnyKind, CLIENT_META, type Column, defineKind, type ScaleSubresource } from '../../kinds/define.js';
 import type {
   CustomResourceColumnDefinition,
   CustomResourceDefinition,
@@ -46,6 +46,7 @@ export function customKind(definition: CustomResourceDefinition, version: Custom
     ...(version.additionalPrinterColumns?.length && { columns: columnsOf(version.additionalPrinterColumns) }),
     validate,
     validateStatus: validate,
+    statusKeeps: CLIENT_META,
     generation: true,
     allowUnconditionalUpdate: false,
     ...(status && {

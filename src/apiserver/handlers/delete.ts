@@ -64,7 +64,7 @@ async function unlessGone(deletion: Promise<Result>): Promise<void> {
   }
 }
 
-/** The object where it stays for a while, a success Status where it is gone. */
+/** The object where it stays for a while or its kind is answered so, else a success Status. */
 export async function deleteObject(context: ApiContext, request: DeleteRequest): Promise<Result> {
   const { resource, namespace, name, options, dryRun } = request;
   let deletion = { type: 'keep' } as Deletion;
@@ -76,7 +76,7 @@ export async function deleteObject(context: ApiContext, request: DeleteRequest):
     if (deletion.type === 'mark') return { type: 'put', object: deletion.object };
     return { type: 'delete', release: claimsOf(resource, old) };
   });
-  if (deletion.type === 'remove') {
+  if (deletion.type === 'remove' && !resource.kind.returnDeletedObject) {
     const { uid } = changed.object.object.metadata;
     return { type: 'value', code: 200, value: successStatus(resource.kind.groupResource, name, uid) };
   }

@@ -3,7 +3,7 @@ import { duplicate, type FieldError, invalid, notSupported, required } from '../
 import { isDns1035Label, isDns1123Subdomain, isQualifiedName } from '../../apimachinery/names.js';
 import { invalids } from '../checks.js';
 import { ageColumn, column, nameColumn, UNSET } from '../columns.js';
-import { defineKind } from '../define.js';
+import { CLIENT_META, defineKind } from '../define.js';
 import type {
   AuditAnnotation,
   ParamKind,
@@ -46,6 +46,7 @@ export const validatingAdmissionPolicies = defineKind<ValidatingAdmissionPolicy>
   prepareForCreate(policy) {
     policy.status = {};
   },
+  statusKeeps: CLIENT_META,
   subresources: { status: true },
 });
 

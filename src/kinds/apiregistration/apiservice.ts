@@ -3,7 +3,7 @@ import { type FieldError, invalid, required } from '../../apimachinery/field.js'
 import { isDns1035Label, isDns1123Subdomain, isPortNumber } from '../../apimachinery/names.js';
 import { invalids } from '../checks.js';
 import { ageColumn, nameColumn } from '../columns.js';
-import { type Column, defineKind } from '../define.js';
+import { CLIENT_META, type Column, defineKind } from '../define.js';
 import type { APIService, APIServiceCondition } from '../types/apiregistration_v1.js';
 
 const DEFAULT_PORT = 443;
@@ -37,6 +37,7 @@ export const apiServices = defineKind<APIService>({
     if (!service.spec.service)
       service.status.conditions = [{ ...LOCAL_CONDITION, lastTransitionTime: service.metadata.creationTimestamp! }];
   },
+  statusKeeps: CLIENT_META,
   subresources: { status: true },
 });
 

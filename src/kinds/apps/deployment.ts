@@ -1,4 +1,5 @@
 // The kind Deployment of apps/v1.
+import { isDeepStrictEqual } from 'node:util';
 import { type FieldError, forbidden, invalid } from '../../apimachinery/field.js';
 import { checkNonNegative, checkOneOf } from '../checks.js';
 import { formatLabelSelector, selectorColumn, templateColumns } from '../columns.js';
@@ -49,6 +50,12 @@ export const deployments = defineKind<Deployment>({
   prepareForCreate(deployment) {
     deployment.status = {};
   },
+  prepareForUpdate({ metadata }, old) {
+    // Replica sets get a Deployment's annotations, so a change of them is something to act on.
+    const changed = !isDeepStrictEqual(metadata.annotations ?? {}, old.metadata.annotations ?? {});
+    if (changed) metadata.generation = (old.metadata.generation ?? 0) + 1;
+  },
+  statusKeeps: ['labels'],
   subresources: { status: true, scale: scaleOf<Deployment>() },
 });
 

@@ -84,6 +84,7 @@ export const persistentVolumes = defineKind<PersistentVolume>({
   prepareForCreate(volume) {
     volume.status = { phase: 'Pending' };
   },
+  returnDeletedObject: true,
   subresources: { status: true },
 });
 

@@ -62,6 +62,7 @@ export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   prepareForCreate(claim) {
     claim.status = { phase: 'Pending' };
   },
+  returnDeletedObject: true,
   subresources: { status: true },
 });
 

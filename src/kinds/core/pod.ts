@@ -41,6 +41,8 @@ export const pods = defineKind<Pod>({
     'status.nominatedNodeName': ({ status }) => status.nominatedNodeName ?? '',
   },
   validateWritable: { ephemeralcontainers: validateEphemeralContainers, resize: validatePodResize },
+  statusKeeps: ['ownerReferences'],
+  returnDeletedObject: true,
   subresources: {
     status: true,
     writable: { ephemeralcontainers: ['spec.ephemeralContainers'], resize: ['spec.containers', 'spec.initContainers'] },

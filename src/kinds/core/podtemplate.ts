@@ -12,6 +12,7 @@ export const podTemplates = defineKind<PodTemplate>({
   plural: 'podtemplates',
   namespaced: true,
   schema: 'core.v1.PodTemplate',
+  returnDeletedObject: true,
   columns: [
     ...templateColumns<PodTemplate>(({ template }) => template).map((column) => ({ ...column, priority: 0 })),
     {

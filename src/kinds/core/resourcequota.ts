@@ -57,6 +57,7 @@ export const resourceQuotas = defineKind<ResourceQuota>({
   prepareForCreate(quota) {
     quota.status = {};
   },
+  returnDeletedObject: true,
   subresources: { status: true },
 });
 

@@ -43,6 +43,7 @@ export const services = defineKind<Service>({
     dropTypeDependent(service, old);
   },
   selectableFields: { 'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '', 'spec.type': ({ spec }) => spec.type ?? '' },
+  returnDeletedObject: true,
   subresources: { status: true, connect: ['proxy'] },
 });
 

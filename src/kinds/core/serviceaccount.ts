@@ -13,5 +13,6 @@ export const serviceAccounts = defineKind<ServiceAccount>({
   columns: [
     { name: 'Secrets', type: 'string', description: 'How many secrets it names', cell: ({ secrets = [] }) => String(secrets.length) },
   ],
+  returnDeletedObject: true,
   subresources: { reviews: { token: { bodyVersion: 'authentication.k8s.io/v1', bodyKind: 'TokenRequest' } } },
 });

@@ -3,7 +3,7 @@ import { type FieldError, invalid, notSupported, required } from '../../apimachi
 import { isDns1123Subdomain } from '../../apimachinery/names.js';
 import { invalids, sameJson } from '../checks.js';
 import { ageColumn, column, NONE, nameColumn } from '../columns.js';
-import { type Column, defineKind } from '../define.js';
+import { CLIENT_META, type Column, defineKind } from '../define.js';
 import type { FlowSchema, FlowSchemaSpec } from '../types/flowcontrol_v1.js';
 import { validateConditions, validateRules } from './checks.js';
 
@@ -61,6 +61,7 @@ export const flowSchemas = defineKind<FlowSchema>({
   prepareForCreate(schema) {
     schema.status = {};
   },
+  statusKeeps: CLIENT_META,
   subresources: { status: true },
 });
 

@@ -2,7 +2,7 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../apimachinery/field.js';
 import { sameJson } from '../checks.js';
 import { column, NONE } from '../columns.js';
-import { defineKind } from '../define.js';
+import { CLIENT_META, defineKind } from '../define.js';
 import type {
   LimitedPriorityLevelConfiguration,
   LimitResponse,
@@ -64,6 +64,7 @@ export const priorityLevelConfigurations = defineKind<PriorityLevelConfiguration
   prepareForCreate(level) {
     level.status = {};
   },
+  statusKeeps: CLIENT_META,
   subresources: { status: true },
 });
 

@@ -2,7 +2,7 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../apimachinery/field.js';
 import { checkImmutable } from '../checks.js';
 import { column } from '../columns.js';
-import { defineKind, type Mutable } from '../define.js';
+import { CLIENT_META, defineKind, type Mutable } from '../define.js';
 import type { DeviceAllocationResult, ResourceClaim, ResourceClaimSpec, ResourceClaimStatus } from '../types/resource_v1.js';
 import { checkDriverName, checkItems, checkLabelName, checkPoolName, checkSet, MAX_CONFIGS, validateConfiguration } from './checks.js';
 import { requestNames, validateDeviceClaim, validateReference, validateReferences } from './claim-validation.js';
@@ -27,6 +27,7 @@ export const resourceClaims = defineKind<ResourceClaim>({
   prepareForCreate(claim) {
     claim.status = {};
   },
+  statusKeeps: CLIENT_META,
   subresources: { status: true },
 });
 

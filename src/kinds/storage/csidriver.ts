@@ -24,6 +24,7 @@ export const csiDrivers = defineKind<CSIDriver>({
   plural: 'csidrivers',
   namespaced: false,
   schema: 'storage.v1.CSIDriver',
+  returnDeletedObject: true,
   generation: true,
   columns: [
     column('AttachRequired', 'boolean', 'Whether volumes are attached to a node first', ({ spec }) => spec.attachRequired ?? true),

@@ -17,6 +17,7 @@ export const csiNodes = defineKind<CSINode>({
   plural: 'csinodes',
   namespaced: false,
   schema: 'storage.v1.CSINode',
+  returnDeletedObject: true,
   columns: [column('Drivers', 'integer', 'How many CSI drivers the node has', ({ spec }) => spec.drivers.length)],
   validate: ({ spec }, old) => [
     ...validateDrivers('spec.drivers', spec.drivers),

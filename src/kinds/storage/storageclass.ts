@@ -33,6 +33,7 @@ export const storageClasses = defineKind<StorageClass>({
   shortNames: ['sc'],
   namespaced: false,
   schema: 'storage.v1.StorageClass',
+  returnDeletedObject: true,
   columns,
   defaults(storageClass) {
     storageClass.reclaimPolicy ??= 'Delete';

@@ -4,7 +4,7 @@ import { isDns1123Subdomain } from '../../apimachinery/names.js';
 import { checkImmutable, checkLength, invalids } from '../checks.js';
 import { column } from '../columns.js';
 import { validatePersistentVolumeSpec } from '../core/persistentvolume.js';
-import { defineKind } from '../define.js';
+import { CLIENT_META, defineKind } from '../define.js';
 import type { VolumeAttachment, VolumeAttachmentSource, VolumeAttachmentStatus } from '../types/storage_v1.js';
 import { checkDriverName } from './checks.js';
 
@@ -38,6 +38,8 @@ export const volumeAttachments = defineKind<VolumeAttachment>({
     attachment.status = { attached: false };
   },
   selectableFields: { 'spec.nodeName': ({ spec }) => spec.nodeName, 'spec.attacher': ({ spec }) => spec.attacher },
+  statusKeeps: CLIENT_META,
+  returnDeletedObject: true,
   subresources: { status: true },
 });
 

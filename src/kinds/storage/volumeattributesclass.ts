@@ -16,6 +16,7 @@ export const volumeAttributesClasses = defineKind<VolumeAttributesClass>({
   shortNames: ['vac'],
   namespaced: false,
   schema: 'storage.v1.VolumeAttributesClass',
+  returnDeletedObject: true,
   columns: [column('DriverName', 'string', 'The CSI driver that it is for', ({ driverName }) => driverName)],
   validate: (attributes, old) => {
     const { driverName, parameters = {} } = attributes;
