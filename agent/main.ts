@@ -2,8 +2,9 @@
 import { hostname } from 'node:os';
 import { Command } from 'commander';
 import { keepAlive } from '../src/apimachinery/clock.js';
-import { CLUSTER_DOMAIN, CLUSTER_IP_DNS, PORT_KUBELET } from '../src/kinds/wellknown.js';
-import { addresses, count, dockerEndpoint, duration_ms, labels, list, port, serverUrl } from './flags.js';
+import { addKubeletFlags, configurationFromFlags } from './config/flags.js';
+import { loadSettings } from './config/load.js';
+import { addresses, dockerEndpoint, duration_ms, labels, list, serverUrl } from './flags.js';
 import type { AgentFlags, NodeAgent } from './node-agent.js';
 
 export const agentCommand = new Command('agent')
@@ -19,23 +20,18 @@ export const agentCommand = new Command('agent')
   .option('--pod-infra-container-image <image>', 'image of the container that holds a pod together', 'registry.k8s.io/pause:3.10')
   .option('--cni-conf-dir <dir>', 'CNI configuration; where it is empty, a bridge is configured', '/etc/cni/net.d')
   .option('--cni-bin-dir <dirs>', 'CNI plugins, several directories with commas between', list, ['/usr/lib/cni', '/opt/cni/bin'])
-  .option('--resolv-conf <file>', "the node's resolv.conf, which pods' are made from")
-  .option('--cluster-dns <ips>', "the name server in pods' resolv.conf", addresses, [CLUSTER_IP_DNS])
-  .option('--cluster-domain <domain>', 'the domain of Services', CLUSTER_DOMAIN)
-  .option('--max-pods <n>', 'how many pods this node takes', count, 110)
-  .option('--address <ip>', 'where the kubelet listens', '0.0.0.0')
-  .option('--port <port>', 'where the kubelet listens', port, PORT_KUBELET)
-  .option('--node-status-update-frequency <duration>', 'how often the node looks at itself', duration_ms, 10_000)
-  .option('--node-lease-renew-interval <duration>', 'time between heartbeats', duration_ms, 5_000)
-  .option('-v, --v <level>', 'verbosity of the log, 0 to 10', count, 0)
+  .option('--node-lease-renew-interval <duration>', 'time between heartbeats (default: an eighth of what a Lease says)', duration_ms)
+  .option('--config <file>', 'a KubeletConfiguration; flags go before it')
   .action(run);
+addKubeletFlags(agentCommand);
 
-async function run(flags: AgentFlags): Promise<void> {
-  const { startNodeAgent } = await import('./node-agent.js');
+async function run(flags: AgentFlags & { readonly config?: string }): Promise<void> {
   // While the server is away nothing is open that would hold the process, and it must not end without a word.
   const alive = keepAlive();
   try {
-    stopOnSignal(await startNodeAgent(flags));
+    const settings = await loadSettings(flags.config, configurationFromFlags({ ...flags }));
+    const { startNodeAgent } = await import('./node-agent.js');
+    stopOnSignal(await startNodeAgent(flags, settings));
   } catch (error) {
     // What keeps an agent from starting is for a person to put right; a defect keeps its stack.
     const isDefect = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;

@@ -11,6 +11,7 @@ import { PORT_NODE_DNS } from '../src/kinds/wellknown.js';
 import { bootstrapNode, type NodeIdentity } from './bootstrap.js';
 import { CniNetwork } from './cni/cni.js';
 import { startRoutes } from './cni/routes.js';
+import type { KubeletSettings } from './config/kubelet-configuration.js';
 import { publishDnsEndpoints } from './dns/publish.js';
 import { startDns } from './dns/server.js';
 import { startKubelet } from './kubelet/kubelet.js';
@@ -33,15 +34,7 @@ export interface AgentFlags {
   readonly podInfraContainerImage: string;
   readonly cniConfDir: string;
   readonly cniBinDir: readonly string[];
-  readonly resolvConf?: string;
-  readonly clusterDns: readonly string[];
-  readonly clusterDomain: string;
-  readonly maxPods: number;
-  readonly address: string;
-  readonly port: number;
-  readonly nodeStatusUpdateFrequency: number;
-  readonly nodeLeaseRenewInterval: number;
-  readonly v: number;
+  readonly nodeLeaseRenewInterval?: number;
 }
 
 export interface NodeAgent {
@@ -53,8 +46,8 @@ const clock = systemClock;
 const random = systemRandom;
 
 /** Resolves when all parts run. Rejects with an error of one line where the node cannot join or lacks what it needs. */
-export async function startNodeAgent(flags: AgentFlags): Promise<NodeAgent> {
-  const log = createAgentLogger(flags.v);
+export async function startNodeAgent(flags: AgentFlags, settings: KubeletSettings): Promise<NodeAgent> {
+  const log = createAgentLogger(settings.logging.verbosity);
   const nodeName = flags.hostnameOverride;
   const nodeIps = flags.nodeIp ?? [await addressTowards(flags.server)];
   await mkdir(flags.rootDir, { recursive: true });
@@ -68,7 +61,7 @@ export async function startNodeAgent(flags: AgentFlags): Promise<NodeAgent> {
     random,
     log,
   });
-  const stops = await startParts(flags, identity, nodeName, nodeIps, log);
+  const stops = await startParts(flags, settings, identity, nodeName, nodeIps, log);
   log.info({ node: nodeName, addresses: nodeIps, server: flags.server }, 'the agent runs');
   return {
     async stop() {
@@ -81,6 +74,7 @@ export async function startNodeAgent(flags: AgentFlags): Promise<NodeAgent> {
 /** How to stop each part, in the order to do so. */
 async function startParts(
   flags: AgentFlags,
+  settings: KubeletSettings,
   identity: NodeIdentity,
   nodeName: string,
   nodeIps: readonly string[],
@@ -89,7 +83,7 @@ async function startParts(
   const client = new ApiClient(identity.transport);
   const informers = createInformers({ client, clock, random, log });
   const events = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, random, log });
-  const resolvConf = flags.resolvConf ?? (await defaultResolvConf());
+  const resolvConf = settings.resolvConf || (await defaultResolvConf());
   const network = await CniNetwork.open({
     confDirectory: flags.cniConfDir,
     binDirectories: flags.cniBinDir,
@@ -101,6 +95,7 @@ async function startParts(
     pauseImage: flags.podInfraContainerImage,
     network,
     stateDirectory: flags.rootDir,
+    settings,
     clock,
   });
   const nodeIp = nodeIps[0]!;
@@ -108,8 +103,7 @@ async function startParts(
   // First what listens: a port that is taken must be found out before the node says that it is there.
   const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const server = await startKubeletServer({
-    address: flags.address,
-    port: flags.port,
+    settings,
     ...identity.serving(),
     clientCa: identity.ca,
     lookup: { pods: () => ours.list(), pod: (namespace, name) => ours.get({ namespace, name }) },
@@ -127,7 +121,7 @@ async function startParts(
     clock,
     random,
     log,
-    domain: flags.clusterDomain,
+    domain: settings.clusterDomain,
   });
   const proxy = await startKubeProxy({ informers, nodeName, nodeIp, clock, log });
   const routes = startRoutes({ informers, nodeName, clock, log });
@@ -137,11 +131,9 @@ async function startParts(
     nodeLabels: flags.nodeLabels,
     rootDirectory: flags.rootDir,
     resolvConf,
-    clusterDns: { addresses: flags.clusterDns, domain: flags.clusterDomain },
-    maxPods: flags.maxPods,
-    port: flags.port,
-    nodeStatusUpdateFrequency_ms: flags.nodeStatusUpdateFrequency,
-    nodeLeaseRenewInterval_ms: flags.nodeLeaseRenewInterval,
+    settings,
+    port: settings.port,
+    ...(flags.nodeLeaseRenewInterval === undefined ? {} : { nodeLeaseRenewInterval_ms: flags.nodeLeaseRenewInterval }),
     client,
     informers,
     events,

@@ -7,6 +7,8 @@ import type { Clock } from '../src/apimachinery/clock.js';
 import type { Logger } from '../src/apimachinery/logger.js';
 import { badRequest, methodNotAllowed, noSuchPath, StatusError } from '../src/apimachinery/status.js';
 import { nodes } from '../src/kinds/core/node.js';
+import type { KubeletSettings } from './config/kubelet-configuration.js';
+import { configz } from './config/load.js';
 import type { ContainerRuntime } from './runtime/runtime.js';
 import { RuntimeError } from './runtime/runtime.js';
 import { authorize } from './server/authorize.js';
@@ -21,8 +23,7 @@ const CONNECTIONS_MAX = 1000;
 const STREAMS: readonly (string | undefined)[] = ['exec', 'attach', 'portForward'];
 
 export interface KubeletServerOptions {
-  readonly address: string;
-  readonly port: number;
+  readonly settings: KubeletSettings;
   /** PEM. */
   readonly cert: string;
   readonly key: string;
@@ -66,7 +67,7 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
   };
 }
 
-function listen(server: Server, { address, port }: KubeletServerOptions): Promise<void> {
+function listen(server: Server, { settings: { address, port } }: KubeletServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE';
@@ -87,6 +88,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, options
     if (request.method !== 'GET') throw methodNotAllowed(nodes.groupResource, String(request.method).toLowerCase());
     if (verb === 'healthz') response.writeHead(200, { 'Content-Type': 'text/plain' }).end('ok');
     else if (verb === 'pods') sendJson(response, 200, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: options.lookup.pods() });
+    else if (verb === 'configz') sendJson(response, 200, configz(options.settings));
     else if (verb === 'containerLogs') await serveLogs(containerName(rest), url.searchParams, response, options);
     else throw noSuchPath();
   } catch (error) {

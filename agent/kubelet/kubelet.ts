@@ -7,6 +7,7 @@ import type { Informers } from '../../src/client/informer.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import { pods } from '../../src/kinds/core/pod.js';
 import type { CniNetwork } from '../cni/cni.js';
+import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { ProbeManager } from '../probes/manager.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
 import { Backoff } from './backoff.js';
@@ -17,10 +18,12 @@ import { machineFacts, oomScoreFloor } from './machine.js';
 import { NodeReporter } from './node.js';
 import { PodDirs } from './pod-dirs.js';
 import { PodWorkers } from './pod-workers.js';
-import type { ClusterDns } from './resolv-conf.js';
 import type { PodServices } from './services.js';
 import { apiSources } from './sources.js';
 import { StatusManager } from './status-manager.js';
+
+/** Of each second that a Lease lasts: a renewal comes after an eighth of it, 5 s by default. */
+const LEASE_RENEWALS_MS = 1000 / 8;
 
 export interface KubeletOptions {
   readonly nodeName: string;
@@ -29,12 +32,11 @@ export interface KubeletOptions {
   readonly rootDirectory: string;
   /** The node's own resolv.conf. */
   readonly resolvConf: string;
-  readonly clusterDns: ClusterDns;
-  readonly maxPods: number;
+  readonly settings: KubeletSettings;
   /** Where the server below listens, for the Node's status. */
   readonly port: number;
-  readonly nodeStatusUpdateFrequency_ms: number;
-  readonly nodeLeaseRenewInterval_ms: number;
+  /** Absent: so that a Lease outlives several renewals that fail. */
+  readonly nodeLeaseRenewInterval_ms?: number;
   readonly client: Client;
   readonly informers: Informers;
   readonly events: EventRecorder;
@@ -52,7 +54,7 @@ export interface Kubelet {
 
 /** Resolves once the node is registered; pods are looked after from then on. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
-  const { nodeName, nodeIps, client, informers, events, runtime, network, clock, random } = options;
+  const { nodeName, nodeIps, settings, client, informers, events, runtime, network, clock, random } = options;
   const log = options.log.child({ component: 'kubelet' });
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -63,7 +65,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     name: nodeName,
     ips: nodeIps,
     labels: options.nodeLabels,
-    maxPods: options.maxPods,
+    settings,
     port: options.port,
     rootDirectory: options.rootDirectory,
     machine,
@@ -74,7 +76,6 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     clock,
     log,
     stopping: signal,
-    interval_ms: options.nodeStatusUpdateFrequency_ms,
     reloadNetwork: (podCidr) => network.reload(podCidr),
   });
   await node.register();
@@ -84,7 +85,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     client,
     node: () => node.current,
     nodeName,
-    interval_ms: options.nodeLeaseRenewInterval_ms,
+    duration_s: settings.nodeLeaseDurationSeconds,
+    interval_ms: options.nodeLeaseRenewInterval_ms ?? settings.nodeLeaseDurationSeconds * LEASE_RENEWALS_MS,
     clock,
     random,
     log,
@@ -112,7 +114,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     dirs,
     sources: apiSources({ client, informers, clock, log }),
     node: { name: nodeName, ips: nodeIps, cpu_milli: machine.cpu_milli, memory_bytes: machine.memory_bytes },
-    clusterDns: options.clusterDns,
+    settings,
+    clusterDns: { addresses: settings.clusterDNS, domain: settings.clusterDomain },
     resolvConf: options.resolvConf,
     oomFloor,
   };

@@ -8,8 +8,6 @@ import type { Lease } from '../../src/kinds/types/coordination_v1.js';
 import type { Node } from '../../src/kinds/types/core_v1.js';
 import { NAMESPACE_NODE_LEASE } from '../../src/kinds/wellknown.js';
 
-/** What the Lease says of itself; upstream's node lease duration. */
-const LEASE_DURATION_S = 40;
 /** So that nodes that were started together do not all renew in the same moment. */
 const JITTER = 0.04;
 
@@ -17,6 +15,8 @@ export interface LeaseOptions {
   readonly client: Client;
   readonly node: () => Node | undefined;
   readonly nodeName: string;
+  /** What the Lease says of itself. */
+  readonly duration_s: number;
   readonly interval_ms: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -47,8 +47,8 @@ export async function keepLease(options: LeaseOptions): Promise<void> {
 }
 
 /** A patch, so that whoever else writes to the Lease does not make the heartbeat fail. */
-async function renew({ client, nodeName, node, clock }: LeaseOptions): Promise<void> {
-  const spec = { holderIdentity: nodeName, leaseDurationSeconds: LEASE_DURATION_S, renewTime: rfc3339Micro(clock.now()) };
+async function renew({ client, nodeName, node, duration_s, clock }: LeaseOptions): Promise<void> {
+  const spec = { holderIdentity: nodeName, leaseDurationSeconds: duration_s, renewTime: rfc3339Micro(clock.now()) };
   const name = { namespace: NAMESPACE_NODE_LEASE, name: nodeName };
   try {
     await client.patch(leases, name, 'application/merge-patch+json', { spec });

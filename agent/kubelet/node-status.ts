@@ -11,9 +11,6 @@ const DISK_ALLOCATABLE = 0.9;
 
 const OWN_CONDITIONS: readonly string[] = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'];
 
-/** How old a heartbeat time in an otherwise unchanged status may get before it is written: upstream's nodeStatusReportFrequency. */
-export const REPORT_INTERVAL_MS = 300_000;
-
 export interface NodeStatusContext {
   readonly name: string;
   readonly ips: readonly string[];
@@ -90,11 +87,11 @@ function conditions({ pressures, problems, old, now_ms }: NodeStatusContext): re
 }
 
 /** Whether the API has to be told: something else than a heartbeat time differs, or that has become too old. */
-export function needsReport(old: NodeStatus | undefined, wanted: NodeStatus, now_ms: number): boolean {
+export function needsReport(old: NodeStatus | undefined, wanted: NodeStatus, now_ms: number, interval_ms: number): boolean {
   if (!old) return true;
   const own = (old.conditions ?? []).filter(({ type }) => OWN_CONDITIONS.includes(type));
   const heartbeat_ms = Math.min(...own.map(({ lastHeartbeatTime }) => Date.parse(lastHeartbeatTime ?? '') || 0));
-  if (!(now_ms - heartbeat_ms < REPORT_INTERVAL_MS)) return true;
+  if (!(now_ms - heartbeat_ms < interval_ms)) return true;
   return JSON.stringify(facts(old)) !== JSON.stringify(facts(wanted));
 }
 

@@ -7,6 +7,7 @@ import type { EventRecorder } from '../../src/client/events.js';
 import type { Informer } from '../../src/client/informer.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import type { Node, NodeStatus } from '../../src/kinds/types/core_v1.js';
+import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime, RuntimeVersion } from '../runtime/runtime.js';
 import { architecture, type MachineFacts, pressures, systemInfo } from './machine.js';
 import { needsReport, nodeLabels, nodeStatus } from './node-status.js';
@@ -19,7 +20,7 @@ export interface NodeOptions {
   readonly name: string;
   readonly ips: readonly string[];
   readonly labels: { readonly [key: string]: string };
-  readonly maxPods: number;
+  readonly settings: KubeletSettings;
   readonly port: number;
   readonly rootDirectory: string;
   readonly machine: MachineFacts;
@@ -31,8 +32,6 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly stopping: AbortSignal;
-  /** Time between looks at the machine and the runtime. */
-  readonly interval_ms: number;
   /** The node's pod CIDR may be known now: look at the network's configuration. */
   readonly reloadNetwork: (podCidr: string | undefined) => Promise<void>;
 }
@@ -112,10 +111,10 @@ export class NodeReporter {
 
   /** Until the interval is over, the Node has changed, or the agent stops. */
   private async pause(): Promise<void> {
-    const { clock, interval_ms, stopping } = this.options;
+    const { clock, settings, stopping } = this.options;
     if (!this.poked) {
       await new Promise<void>((resolve) => {
-        const timer = clock.after(interval_ms, resolve);
+        const timer = clock.after(settings.nodeStatusUpdateFrequency, resolve);
         const poke = () => {
           timer.cancel();
           resolve();
@@ -147,14 +146,14 @@ export class NodeReporter {
   }
 
   private async report(): Promise<void> {
-    const { client, name, clock, informer } = this.options;
+    const { client, name, clock, informer, settings } = this.options;
     if (informer.synced && this.node && !informer.get({ name })) this.node = await client.get(nodes, { name });
     this.podCidr = this.node?.spec.podCIDR;
     await this.options.reloadNetwork(this.podCidr);
     const old = this.node?.status;
     const status = await this.wantedStatus(old);
     this.tellReadiness(status);
-    if (!needsReport(old, status, clock.now())) return;
+    if (!needsReport(old, status, clock.now(), settings.nodeStatusReportFrequency)) return;
     // Addresses merge by type, so that an old one would stay.
     const addresses = [...(status.addresses ?? []), { $patch: 'replace' }];
     const patch = { status: { ...status, addresses } };
@@ -162,7 +161,7 @@ export class NodeReporter {
   }
 
   private async wantedStatus(old: NodeStatus | undefined): Promise<NodeStatus> {
-    const { name, ips, maxPods, machine, port, runtime, rootDirectory, clock } = this.options;
+    const { name, ips, settings, machine, port, runtime, rootDirectory, clock } = this.options;
     const problems: string[] = [];
     const version = await runtime.version().catch((error: Error): RuntimeVersion | undefined => {
       problems.push(`container runtime is down: ${error.message}`);
@@ -176,7 +175,7 @@ export class NodeReporter {
     return nodeStatus({
       name,
       ips,
-      maxPods,
+      maxPods: settings.maxPods,
       machine,
       port,
       pressures: await pressures(rootDirectory),

@@ -5,8 +5,6 @@ import type { Pod } from '../../src/kinds/types/core_v1.js';
 import { PodWorker } from './pod-worker.js';
 import type { PodServices } from './services.js';
 
-/** How long an event that was lost can go unnoticed; also how old a mounted ConfigMap can be. Upstream's relist is as slow. */
-const RELIST_MS = 60_000;
 /** After the runtime went away: its events are few, and a dead engine is soon back. */
 const RECONNECT_MS = 500;
 
@@ -68,8 +66,9 @@ export class PodWorkers {
     }
   }
 
+  /** After syncFrequency an event that was lost can no longer go unnoticed, and a mounted ConfigMap no longer be old. */
   private async relist(): Promise<void> {
-    while (await this.pause(this.services.clock, RELIST_MS)) this.wakeAll();
+    while (await this.pause(this.services.clock, this.services.settings.syncFrequency)) this.wakeAll();
   }
 
   /** False when the agent stops. */

@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { Client } from '../../src/client/client.js';
 import type { EventRecorder } from '../../src/client/events.js';
+import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ProbeManager } from '../probes/manager.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
 import type { VolumeSources } from '../volumes/volume.js';
@@ -35,6 +36,7 @@ export interface PodServices {
   readonly dirs: PodDirs;
   readonly sources: PodSources;
   readonly node: NodeFacts;
+  readonly settings: KubeletSettings;
   readonly clusterDns: ClusterDns;
   /** The node's own, which pods' are made from. */
   readonly resolvConf: string;

@@ -1,29 +1,33 @@
 // What Docker is asked to create for a sandbox and for a container in it: pure, from the contract's configs.
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import { parseQuantity } from '../../src/apimachinery/quantity.js';
+import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { containerLabels, containerName, sandboxLabels, sandboxName } from './docker-names.js';
 import type { ContainerConfig, Mount, PodSandboxConfig } from './runtime.js';
 
-/** As kubelet's --container-log-max-size and -files, so that no container can fill the node's disk. */
-const LOG_MAX_SIZE = '10m';
-const LOG_MAX_FILES = '5';
+export type LogSettings = Pick<KubeletSettings, 'containerLogMaxSize' | 'containerLogMaxFiles'>;
 
 /** Weight of a sandbox, which only sleeps: the kernel's least, as dockershim's. */
 const SANDBOX_CPU_SHARES = 2;
 
-const LOGGING = { Type: 'json-file', Config: { 'max-size': LOG_MAX_SIZE, 'max-file': LOG_MAX_FILES } };
+/** The engine rotates, so that no container can fill the node's disk. */
+const logging = ({ containerLogMaxSize, containerLogMaxFiles }: LogSettings) => ({
+  Type: 'json-file',
+  Config: { 'max-size': String(parseQuantity(containerLogMaxSize)), 'max-file': String(containerLogMaxFiles) },
+});
 
 /**
  * A pause container whose Docker networking is disabled rather than `none`: it still has a network namespace of its own
  * with `lo` up, and starts in half the time. CNI wires it afterwards.
  */
-export function sandboxOptions(config: PodSandboxConfig, image: string): ContainerCreateOptions {
+export function sandboxOptions(config: PodSandboxConfig, image: string, settings: LogSettings): ContainerCreateOptions {
   const host: HostConfig = {
     IpcMode: config.hostIpc ? 'host' : 'shareable',
     PidMode: config.hostPid ? 'host' : '',
     CpuShares: SANDBOX_CPU_SHARES,
     OomScoreAdj: config.oomScoreAdj,
     SecurityOpt: ['seccomp=unconfined'],
-    LogConfig: LOGGING,
+    LogConfig: logging(settings),
     ...(config.hostNetwork ? { NetworkMode: 'host' } : {}),
     ...(Object.keys(config.sysctls).length > 0 ? { Sysctls: { ...config.sysctls } } : {}),
   };
@@ -49,7 +53,12 @@ function securityOptions({ security }: ContainerConfig): string[] {
   return [...(security.seccomp === 'unconfined' ? ['seccomp=unconfined'] : []), ...(security.noNewPrivileges ? ['no-new-privileges'] : [])];
 }
 
-export function containerOptions(sandboxId: string, config: ContainerConfig, sandbox: PodSandboxConfig): ContainerCreateOptions {
+export function containerOptions(
+  sandboxId: string,
+  config: ContainerConfig,
+  sandbox: PodSandboxConfig,
+  settings: LogSettings,
+): ContainerCreateOptions {
   const shared = `container:${sandboxId}`;
   const { resources, security } = config;
   const host: HostConfig = {
@@ -71,7 +80,7 @@ export function containerOptions(sandboxId: string, config: ContainerConfig, san
     GroupAdd: security.supplementalGroups.map(String),
     ReadonlyRootfs: security.readOnlyRootFilesystem,
     SecurityOpt: securityOptions(config),
-    LogConfig: LOGGING,
+    LogConfig: logging(settings),
   };
   return {
     name: containerName(config.name, sandbox, config.attempt),

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '../../src/apimachinery/clock.js';
 import { CommandLedger } from './docker-commands.js';
-import { containerOptions, sandboxOptions } from './docker-create.js';
+import { containerOptions, type LogSettings, sandboxOptions } from './docker-create.js';
 import { dial } from './docker-dial.js';
 import { call } from './docker-errors.js';
 import { dockerEvents } from './docker-events.js';
@@ -39,6 +39,7 @@ export interface DockerRuntimeOptions {
   readonly endpoint: string;
   readonly pauseImage: string;
   readonly network: PodNetwork;
+  readonly settings: LogSettings;
   /** Where it keeps what an agent after this one must know. */
   readonly stateDirectory: string;
   readonly clock: Clock;
@@ -73,7 +74,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async runPodSandbox(config: PodSandboxConfig, created?: (sandboxId: string) => void): Promise<PodSandbox> {
-    const options = sandboxOptions(config, this.options.pauseImage);
+    const options = sandboxOptions(config, this.options.pauseImage, this.options.settings);
     const id = await this.create(options).catch(async (error: unknown) => {
       if (!(error instanceof RuntimeError) || error.code !== 404) throw error;
       await pullDockerImage(this.docker, this.options.pauseImage, undefined, new AbortController().signal);
@@ -120,7 +121,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   createContainer(sandboxId: string, config: ContainerConfig, sandbox: PodSandboxConfig): Promise<string> {
-    return this.create(containerOptions(sandboxId, config, sandbox));
+    return this.create(containerOptions(sandboxId, config, sandbox, this.options.settings));
   }
 
   /** A name can be taken by what an agent that was killed had just created: that one never ran, and makes way. */

@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Clock, Timer } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import { badRequest, noSuchPath, StatusError } from '../../src/apimachinery/status.js';
+import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime, ProcessStreams } from '../runtime/runtime.js';
 import { authorize } from './authorize.js';
 import { type PodLookup, runningContainer, runningSandbox } from './find-container.js';
@@ -23,14 +24,13 @@ import { isSpdyUpgrade, negotiateProtocol, refusedProtocol, switchToSpdy } from 
 
 /** Of one message from a client: its input comes in pieces of 32 KiB. */
 const MESSAGE_MAX_BYTES = 1 << 20;
-/** Upstream's --streaming-connection-idle-timeout. */
-const STREAM_IDLE_TIMEOUT_MS = 4 * 3600_000;
 /** Routers forget connections that are silent, and a host that has vanished says nothing. */
 const TCP_KEEPALIVE_MS = 30_000;
 /** How often to look whether the pod of a port-forward is still there. */
 const POD_CHECK_MS = 5_000;
 
 export interface UpgradeOptions {
+  readonly settings: Pick<KubeletSettings, 'streamingConnectionIdleTimeout'>;
   readonly lookup: PodLookup;
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;
@@ -53,10 +53,10 @@ export class UpgradeServer {
   constructor(private readonly options: UpgradeOptions) {}
 
   handle(request: IncomingMessage, socket: TLSSocket, head: Buffer): void {
-    const { log } = this.options;
+    const { log, settings } = this.options;
     socket.on('error', (error) => log.debug({ error: error.message }, 'a connection broke off'));
     socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
-    socket.setTimeout(STREAM_IDLE_TIMEOUT_MS, () => socket.destroy());
+    socket.setTimeout(settings.streamingConnectionIdleTimeout, () => socket.destroy());
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     const work = this.#serve(request, socket, head).catch((error: Error) => {

@@ -2,11 +2,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CniNetwork } from '../../../agent/cni/cni.js';
+import { readSettings } from '../../../agent/config/load.js';
 import { type Kubelet, startKubelet } from '../../../agent/kubelet/kubelet.js';
 import { DockerRuntime } from '../../../agent/runtime/docker.js';
 import { type KubeletServer, startKubeletServer } from '../../../agent/server.js';
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
-import type { Draft } from '../../../src/apimachinery/json.js';
+import type { Draft, JsonObject } from '../../../src/apimachinery/json.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
 import { StatusError } from '../../../src/apimachinery/status.js';
 import { createEventRecorder } from '../../../src/client/event-recorder.js';
@@ -31,11 +32,13 @@ export class KubeletLab {
   private constructor(
     readonly engine: EngineLab,
     readonly api: TestServer,
+    private readonly configuration: JsonObject,
   ) {}
 
-  static async start(): Promise<KubeletLab> {
+  /** `configuration` is of a KubeletConfiguration. */
+  static async start(configuration: JsonObject = {}): Promise<KubeletLab> {
     const engine = await EngineLab.start();
-    const lab = new KubeletLab(engine, await startTestServer());
+    const lab = new KubeletLab(engine, await startTestServer(), configuration);
     mkdirSync(lab.rootDirectory);
     writeFileSync(join(engine.directory, 'resolv.conf'), 'nameserver 192.0.2.53\nsearch lab.example\n');
     await lab.startKubelet();
@@ -53,6 +56,15 @@ export class KubeletLab {
 
   async startKubelet(): Promise<void> {
     const { client, pki } = this.api;
+    const settings = {
+      ...readSettings({
+        address: '127.0.0.1',
+        nodeStatusUpdateFrequency: '1s',
+        resolvConf: join(this.engine.directory, 'resolv.conf'),
+        ...this.configuration,
+      }),
+      port: 0,
+    };
     const informers = createInformers({ client, clock, random, log });
     const network = await CniNetwork.open({
       confDirectory: this.engine.cniConf,
@@ -65,12 +77,12 @@ export class KubeletLab {
       pauseImage: PAUSE_IMAGE,
       network,
       stateDirectory: this.rootDirectory,
+      settings,
       clock,
     });
     const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${NODE}` });
     this.server = await startKubeletServer({
-      address: '127.0.0.1',
-      port: 0,
+      settings,
       ...pki.apiserver,
       clientCa: pki.ca.cert,
       lookup: { pods: () => ours.list(), pod: (namespace, name) => ours.get({ namespace, name }) },
@@ -83,11 +95,9 @@ export class KubeletLab {
       nodeIps: ['127.0.0.1'],
       nodeLabels: { disk: 'ssd' },
       rootDirectory: this.rootDirectory,
-      resolvConf: join(this.engine.directory, 'resolv.conf'),
-      clusterDns: { addresses: ['10.96.0.10'], domain: 'cluster.local' },
-      maxPods: 110,
+      resolvConf: settings.resolvConf,
+      settings,
       port: this.server.port,
-      nodeStatusUpdateFrequency_ms: 1_000,
       nodeLeaseRenewInterval_ms: 200,
       client,
       informers,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CniNetwork } from '../../../agent/cni/cni.js';
+import { readSettings } from '../../../agent/config/load.js';
 import { DockerRuntime } from '../../../agent/runtime/docker.js';
 import type { ContainerConfig, PodSandboxConfig, RuntimeContainer } from '../../../agent/runtime/runtime.js';
 import { systemClock } from '../../../src/apimachinery/clock.js';
@@ -31,6 +32,7 @@ async function openRuntime(): Promise<DockerRuntime> {
     pauseImage: PAUSE_IMAGE,
     network,
     stateDirectory: lab.directory,
+    settings: readSettings({}),
     clock: systemClock,
   });
 }

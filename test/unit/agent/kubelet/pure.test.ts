@@ -239,9 +239,9 @@ describe('the node’s status', () => {
 
   it('is reported on change, and else every five minutes', () => {
     const old = of([], T0_MS);
-    expect(needsReport(undefined, old, T0_MS)).toBe(true);
-    expect(needsReport(old, of([], T0_MS + 10_000, old), T0_MS + 10_000)).toBe(false);
-    expect(needsReport(old, of(['no engine'], T0_MS + 10_000, old), T0_MS + 10_000)).toBe(true);
-    expect(needsReport(old, of([], T0_MS + 300_000, old), T0_MS + 300_000)).toBe(true);
+    expect(needsReport(undefined, old, T0_MS, 300_000)).toBe(true);
+    expect(needsReport(old, of([], T0_MS + 10_000, old), T0_MS + 10_000, 300_000)).toBe(false);
+    expect(needsReport(old, of(['no engine'], T0_MS + 10_000, old), T0_MS + 10_000, 300_000)).toBe(true);
+    expect(needsReport(old, of([], T0_MS + 300_000, old), T0_MS + 300_000, 300_000)).toBe(true);
   });
 });

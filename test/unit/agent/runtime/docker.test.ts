@@ -3,12 +3,15 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseConflist } from '../../../../agent/cni/conflist.js';
+import { readSettings } from '../../../../agent/config/load.js';
 import { sandboxConfig } from '../../../../agent/kubelet/sandbox-config.js';
 import { containerOptions, sandboxOptions } from '../../../../agent/runtime/docker-create.js';
 import { eventFrom } from '../../../../agent/runtime/docker-events.js';
 import { FrameReader, splitOutput } from '../../../../agent/runtime/docker-streams.js';
 import type { ContainerConfig } from '../../../../agent/runtime/runtime.js';
 import { pod } from '../kubelet/fixtures.js';
+
+const settings = readSettings({ containerLogMaxSize: '1Mi', containerLogMaxFiles: 3 });
 
 const frame = (stream: number, text: string) => {
   const payload = Buffer.from(text);
@@ -59,7 +62,7 @@ describe('multiplexed output', () => {
 });
 
 it('makes a sandbox without Docker networking, or on the node’s network', () => {
-  const own = sandboxOptions(sandboxConfig(pod(), 2, 0), 'pause');
+  const own = sandboxOptions(sandboxConfig(pod(), 2, 0), 'pause', settings);
   expect(own).toMatchObject({
     name: 'k8s_POD_web_shop_uid-1_2',
     NetworkDisabled: true,
@@ -73,7 +76,7 @@ it('makes a sandbox without Docker networking, or on the node’s network', () =
     'io.kubernetes.pod.uid': 'uid-1',
     'io.kubernetes.container.name': 'POD',
   });
-  const host = sandboxOptions(sandboxConfig(pod({ hostNetwork: true }), 0, 0), 'pause');
+  const host = sandboxOptions(sandboxConfig(pod({ hostNetwork: true }), 0, 0), 'pause', settings);
   expect(host.HostConfig?.NetworkMode).toBe('host');
   expect(host.NetworkDisabled).toBeUndefined();
 });
@@ -102,7 +105,7 @@ it('makes a container in the namespaces of its sandbox, with what its spec allow
     terminationMessageFile: '/m',
     terminationMessagePolicy: 'File',
   } as unknown as ContainerConfig;
-  expect(containerOptions('box', config, sandboxConfig(pod(), 0, 0))).toMatchObject({
+  expect(containerOptions('box', config, sandboxConfig(pod(), 0, 0), settings)).toMatchObject({
     name: 'k8s_main_web_shop_uid-1_3',
     Cmd: ['x'],
     User: '5:6',
@@ -123,7 +126,7 @@ it('makes a container in the namespaces of its sandbox, with what its spec allow
       GroupAdd: ['7'],
       ReadonlyRootfs: true,
       SecurityOpt: ['seccomp=unconfined', 'no-new-privileges'],
-      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m' } },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1048576', 'max-file': '3' } },
     },
   });
 });

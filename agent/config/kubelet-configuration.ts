@@ -1,0 +1,185 @@
+// KubeletConfiguration (kubelet.config.k8s.io/v1beta1) as of Kubernetes 1.35: every field with its default and its flag. Durations are in
+// milliseconds. A field either acts, or is `fixed` and refused by name where a file asks for something else: whoever makes it act gives it a type of its own here.
+import { CLUSTER_DOMAIN, CLUSTER_IP_DNS, PORT_KUBELET } from '../../src/kinds/wellknown.js';
+import { address, duration, fixed, group, int, list, quantity, text, type ValueOf } from './field.js';
+
+/** Port 10250, and who may ask what there. */
+const serving = {
+  enableServer: fixed(true),
+  address: address('0.0.0.0', { about: 'where the kubelet listens' }),
+  port: int(PORT_KUBELET, { min: 1, max: 65535, zeroIsUnset: true, about: 'where the kubelet listens' }),
+  readOnlyPort: fixed(0),
+  healthzPort: fixed(0, 10248),
+  healthzBindAddress: fixed('127.0.0.1'),
+  tlsCertFile: fixed(''),
+  tlsPrivateKeyFile: fixed(''),
+  tlsCipherSuites: fixed([] as string[]),
+  tlsMinVersion: fixed('VersionTLS12'),
+  rotateCertificates: fixed(true, false),
+  serverTLSBootstrap: { ...fixed(true, false), flag: '--rotate-server-certificates' },
+  authentication: group({
+    x509: group({ clientCAFile: { ...fixed(''), flag: '--client-ca-file' } }),
+    webhook: group({
+      enabled: { ...fixed(false), flag: '--authentication-token-webhook' },
+      cacheTTL: { ...fixed('2m0s', '2m'), flag: '--authentication-token-webhook-cache-ttl' },
+    }),
+    anonymous: group({ enabled: { ...fixed(false), flag: '--anonymous-auth' } }),
+  }),
+  authorization: group({
+    mode: { ...fixed('Webhook'), flag: '--authorization-mode' },
+    webhook: group({
+      cacheAuthorizedTTL: { ...fixed('5m0s', '5m'), flag: '--authorization-webhook-cache-authorized-ttl' },
+      cacheUnauthorizedTTL: { ...fixed('30s'), flag: '--authorization-webhook-cache-unauthorized-ttl' },
+    }),
+  }),
+  enableDebuggingHandlers: fixed(true),
+  enableSystemLogHandler: fixed(false),
+  enableSystemLogQuery: fixed(false),
+  enableProfilingHandler: fixed(false),
+  enableDebugFlagsHandler: fixed(false),
+  enableContentionProfiling: fixed(false),
+  showHiddenMetricsForVersion: fixed(''),
+  streamingConnectionIdleTimeout: duration(4 * 3600_000, { about: 'how long exec, attach and port-forward may say nothing' }),
+};
+
+/** The Node object, and how often it is looked at. */
+const nodeObject = {
+  registerNode: fixed(true),
+  registerWithTaints: fixed([] as string[]),
+  providerID: fixed(''),
+  maxPods: int(110, { zeroIsUnset: true, about: 'how many pods this node takes' }),
+  podsPerCore: fixed(0),
+  nodeStatusUpdateFrequency: duration(10_000, { about: 'how often the node looks at itself' }),
+  nodeStatusReportFrequency: duration(300_000, { flag: null }),
+  nodeStatusMaxImages: fixed(50),
+  nodeLeaseDurationSeconds: int(40, { min: 1, zeroIsUnset: true, flag: null }),
+  enableControllerAttachDetach: fixed(true),
+  shutdownGracePeriod: { ...fixed('0s'), flag: null },
+  shutdownGracePeriodCriticalPods: { ...fixed('0s'), flag: null },
+  shutdownGracePeriodByPodPriority: { ...fixed([] as object[] as never), flag: null },
+};
+
+/** What a pod gets, whatever its spec says. */
+const podDefaults = {
+  staticPodPath: { ...fixed(''), flag: '--pod-manifest-path' },
+  staticPodURL: { ...fixed(''), flag: '--manifest-url' },
+  staticPodURLHeader: { ...fixed({}), flag: '--manifest-url-header' },
+  fileCheckFrequency: fixed('20s'),
+  httpCheckFrequency: fixed('20s'),
+  syncFrequency: duration(60_000, { about: 'how long a change can go unnoticed where its event was lost' }),
+  clusterDomain: text(CLUSTER_DOMAIN, { about: 'the domain of Services' }),
+  clusterDNS: list([CLUSTER_IP_DNS], { each: address(''), about: "the name server in pods' resolv.conf" }),
+  resolvConf: text('', { about: "the node's resolv.conf, which pods' are made from" }),
+  podCIDR: { ...fixed(''), flag: '--pod-cidr' },
+  hairpinMode: fixed('hairpin-veth', 'promiscuous-bridge', 'none'),
+  seccompDefault: fixed(false),
+  allowedUnsafeSysctls: fixed([] as string[]),
+  crashLoopBackOff: group({ maxContainerRestartPeriod: { ...fixed('5m0s', '300s', '5m'), flag: null } }),
+  configMapAndSecretChangeDetectionStrategy: { ...fixed('Watch', 'Cache', 'Get'), flag: null },
+  userNamespaces: { ...fixed({}), flag: null },
+  volumePluginDir: fixed('/usr/libexec/kubernetes/kubelet-plugins/volume/exec/', ''),
+  volumeStatsAggPeriod: fixed('1m0s', '1m'),
+};
+
+/** Pulls, what images may take of the disk, and containers' logs. */
+const imagesAndLogs = {
+  registryPullQPS: { ...fixed(5), flag: '--registry-qps' },
+  registryBurst: fixed(10),
+  serializeImagePulls: fixed(false),
+  maxParallelImagePulls: { ...fixed(0), flag: null },
+  imagePullCredentialsVerificationPolicy: { ...fixed('NeverVerify'), flag: null },
+  preloadedImagesVerificationAllowlist: { ...fixed([] as string[]), flag: null },
+  imageMinimumGCAge: { ...fixed('2m0s', '2m'), flag: '--minimum-image-ttl-duration' },
+  imageMaximumGCAge: { ...fixed('0s'), flag: null },
+  imageGCHighThresholdPercent: { ...fixed(85), flag: '--image-gc-high-threshold' },
+  imageGCLowThresholdPercent: { ...fixed(80), flag: '--image-gc-low-threshold' },
+  containerLogMaxSize: quantity('10Mi', { about: "how large a container's log grows before it is rotated" }),
+  containerLogMaxFiles: int(5, { min: 2, zeroIsUnset: true, about: "how many files a container's log has at most" }),
+  containerLogMaxWorkers: { ...fixed(1), flag: null },
+  containerLogMonitorInterval: { ...fixed('10s'), flag: null },
+  podLogsDir: fixed('/var/log/pods'),
+};
+
+/** What the node keeps for itself, and what it does when that runs short. */
+const reserves = {
+  evictionHard: { ...fixed({}), flag: '--eviction-hard' },
+  evictionSoft: { ...fixed({}), flag: '--eviction-soft' },
+  evictionSoftGracePeriod: { ...fixed({}), flag: '--eviction-soft-grace-period' },
+  evictionPressureTransitionPeriod: fixed('5m0s', '5m'),
+  evictionMaxPodGracePeriod: fixed(0),
+  evictionMinimumReclaim: { ...fixed({}), flag: '--eviction-minimum-reclaim' },
+  mergeDefaultEvictionSettings: { ...fixed(false), flag: null },
+  kernelMemcgNotification: { ...fixed(false), flag: '--kernel-memcg-notification' },
+  systemReserved: { ...fixed({}), flag: '--system-reserved' },
+  kubeReserved: { ...fixed({}), flag: '--kube-reserved' },
+  systemReservedCgroup: fixed(''),
+  kubeReservedCgroup: fixed(''),
+  enforceNodeAllocatable: fixed(['none']),
+  reservedSystemCPUs: { ...fixed(''), flag: '--reserved-cpus' },
+  reservedMemory: fixed([] as string[]),
+  localStorageCapacityIsolation: fixed(true),
+};
+
+const cgroups = {
+  cgroupDriver: fixed('cgroupfs', 'systemd'),
+  cgroupRoot: fixed(''),
+  cgroupsPerQOS: { ...fixed(false), flag: '--cgroups-per-qos' },
+  kubeletCgroups: fixed(''),
+  systemCgroups: fixed(''),
+  qosReserved: { ...fixed({}), flag: '--qos-reserved' },
+  podPidsLimit: { ...fixed(-1), flag: '--pod-max-pids' },
+  cpuCFSQuota: { ...fixed(true), flag: '--cpu-cfs-quota' },
+  cpuCFSQuotaPeriod: { ...fixed('100ms'), flag: '--cpu-cfs-quota-period' },
+  cpuManagerPolicy: fixed('none'),
+  cpuManagerPolicyOptions: fixed({}),
+  cpuManagerReconcilePeriod: fixed('10s'),
+  memoryManagerPolicy: fixed('None'),
+  topologyManagerPolicy: fixed('none'),
+  topologyManagerScope: fixed('container'),
+  topologyManagerPolicyOptions: fixed({}),
+  singleProcessOOMKill: { ...fixed(true, false), flag: null },
+  memoryThrottlingFactor: { ...fixed(0.9), flag: null },
+  memorySwap: group({ swapBehavior: { ...fixed('NoSwap'), flag: null } }),
+  failSwapOn: fixed(false),
+  failCgroupV1: fixed(false),
+  oomScoreAdj: fixed(-999, 0),
+  protectKernelDefaults: fixed(false),
+};
+
+/** The agent's own process, and its talk with the API server and the engine. */
+const process = {
+  eventRecordQPS: { ...fixed(50), flag: '--event-qps' },
+  eventBurst: { ...fixed(100), flag: '--event-burst' },
+  kubeAPIQPS: { ...fixed(50), flag: '--kube-api-qps' },
+  kubeAPIBurst: { ...fixed(100), flag: '--kube-api-burst' },
+  contentType: { ...fixed('application/json', 'application/vnd.kubernetes.protobuf'), flag: '--kube-api-content-type' },
+  runtimeRequestTimeout: fixed('2m0s', '2m'),
+  runOnce: { ...fixed(false), flag: '--runonce' },
+  maxOpenFiles: fixed(1_000_000),
+  makeIPTablesUtilChains: { ...fixed(false), flag: '--make-iptables-util-chains' },
+  iptablesMasqueradeBit: fixed(14),
+  iptablesDropBit: fixed(15),
+  featureGates: fixed({}),
+  logging: group({
+    format: { ...fixed('json', 'text'), flag: '--logging-format' },
+    flushFrequency: { ...fixed('5s', 0), flag: null },
+    verbosity: int(0, { max: 10, flag: '-v, --v', about: 'verbosity of the log, 0 to 10' }),
+    options: { ...fixed({}), flag: null },
+  }),
+  tracing: { ...fixed({}), flag: null },
+  containerRuntimeEndpoint: fixed(''),
+  imageServiceEndpoint: { ...fixed(''), flag: '--image-service-endpoint' },
+};
+
+export const kubeletConfiguration = group({
+  ...serving,
+  ...nodeObject,
+  ...podDefaults,
+  ...imagesAndLogs,
+  ...reserves,
+  ...cgroups,
+  ...process,
+});
+
+/** A node's settings: its configuration file, with flags laid over it and defaults under it. */
+export type KubeletSettings = ValueOf<typeof kubeletConfiguration>;
