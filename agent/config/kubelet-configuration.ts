@@ -1,7 +1,7 @@
 // KubeletConfiguration (kubelet.config.k8s.io/v1beta1) as of Kubernetes 1.35: every field with its default and its flag. Durations are in
 // milliseconds. A field either acts, or is `fixed` and refused by name where a file asks for something else: whoever makes it act gives it a type of its own here.
 import { CLUSTER_DOMAIN, CLUSTER_IP_DNS, PORT_KUBELET } from '../../src/kinds/wellknown.js';
-import { address, duration, fixed, group, int, list, quantity, text, type ValueOf } from './field.js';
+import { address, bool, duration, fixed, group, int, list, map, oneOf, quantity, text, type ValueOf } from './field.js';
 
 /** Port 10250, and who may ask what there. */
 const serving = {
@@ -100,9 +100,18 @@ const imagesAndLogs = {
   podLogsDir: fixed('/var/log/pods'),
 };
 
+/** Upstream's. Setting any replaces them all. */
+const EVICTION_HARD = {
+  'imagefs.available': '15%',
+  'imagefs.inodesFree': '5%',
+  'memory.available': '100Mi',
+  'nodefs.available': '10%',
+  'nodefs.inodesFree': '5%',
+};
+
 /** What the node keeps for itself, and what it does when that runs short. */
 const reserves = {
-  evictionHard: { ...fixed({}), flag: '--eviction-hard' },
+  evictionHard: map(EVICTION_HARD, { separator: '<', about: 'what of memory, disk and process IDs is kept free by ending pods' }),
   evictionSoft: { ...fixed({}), flag: '--eviction-soft' },
   evictionSoftGracePeriod: { ...fixed({}), flag: '--eviction-soft-grace-period' },
   evictionPressureTransitionPeriod: fixed('5m0s', '5m'),
@@ -110,11 +119,11 @@ const reserves = {
   evictionMinimumReclaim: { ...fixed({}), flag: '--eviction-minimum-reclaim' },
   mergeDefaultEvictionSettings: { ...fixed(false), flag: null },
   kernelMemcgNotification: { ...fixed(false), flag: '--kernel-memcg-notification' },
-  systemReserved: { ...fixed({}), flag: '--system-reserved' },
-  kubeReserved: { ...fixed({}), flag: '--kube-reserved' },
+  systemReserved: map({}, { about: 'what the machine keeps for its own daemons, such as cpu=100m,memory=200Mi' }),
+  kubeReserved: map({}, { about: 'what the machine keeps for the agent and the engine' }),
   systemReservedCgroup: fixed(''),
   kubeReservedCgroup: fixed(''),
-  enforceNodeAllocatable: fixed(['none']),
+  enforceNodeAllocatable: list(['pods'], { each: oneOf(['pods', 'none'], 'pods') }),
   reservedSystemCPUs: { ...fixed(''), flag: '--reserved-cpus' },
   reservedMemory: fixed([] as string[]),
   localStorageCapacityIsolation: fixed(true),
@@ -122,14 +131,14 @@ const reserves = {
 
 const cgroups = {
   cgroupDriver: fixed('cgroupfs', 'systemd'),
-  cgroupRoot: fixed(''),
-  cgroupsPerQOS: { ...fixed(false), flag: '--cgroups-per-qos' },
+  cgroupRoot: text('', { about: "parent of all pods' control groups" }),
+  cgroupsPerQOS: { ...fixed(true), flag: '--cgroups-per-qos' },
   kubeletCgroups: fixed(''),
   systemCgroups: fixed(''),
   qosReserved: { ...fixed({}), flag: '--qos-reserved' },
-  podPidsLimit: { ...fixed(-1), flag: '--pod-max-pids' },
-  cpuCFSQuota: { ...fixed(true), flag: '--cpu-cfs-quota' },
-  cpuCFSQuotaPeriod: { ...fixed('100ms'), flag: '--cpu-cfs-quota-period' },
+  podPidsLimit: int(-1, { min: -1, zeroIsUnset: true, flag: '--pod-max-pids', about: 'processes in one pod at most; -1: no limit' }),
+  cpuCFSQuota: bool(true, { flag: '--cpu-cfs-quota', about: 'whether CPU limits are enforced' }),
+  cpuCFSQuotaPeriod: duration(100, { flag: '--cpu-cfs-quota-period', about: 'of CPU limits, from 1ms to 1s' }),
   cpuManagerPolicy: fixed('none'),
   cpuManagerPolicyOptions: fixed({}),
   cpuManagerReconcilePeriod: fixed('10s'),

@@ -1,7 +1,8 @@
-// Ends and removes what is left on the node of pods that the API no longer has: containers, sandboxes, networks, volumes.
+// Ends and removes what is left on the node of pods that the API no longer has: containers, sandboxes, networks, volumes, control groups.
 import { type Clock, sleep } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { ContainerRuntime, RuntimePodName } from '../runtime/runtime.js';
+import type { CgroupManager } from './cgroups/manager.js';
 import type { PodDirs } from './pod-dirs.js';
 
 /** Upstream's housekeeping looks every 2 s; what is left behind here costs nothing meanwhile. */
@@ -10,6 +11,7 @@ const INTERVAL_MS = 60_000;
 export interface CleanupOptions {
   readonly runtime: ContainerRuntime;
   readonly dirs: PodDirs;
+  readonly cgroups: CgroupManager;
   readonly clock: Clock;
   readonly log: Logger;
   readonly stopping: AbortSignal;
@@ -34,10 +36,11 @@ export async function runCleanup(options: CleanupOptions): Promise<void> {
   }
 }
 
-export async function cleanUpOnce({ runtime, dirs, log, isKnown }: CleanupOptions): Promise<void> {
+export async function cleanUpOnce({ runtime, dirs, cgroups, log, isKnown }: CleanupOptions): Promise<void> {
   const orphans = (await runtime.listPods()).filter(({ uid }) => !isKnown(uid));
   await Promise.all(orphans.map((pod) => removePod(pod, runtime, log)));
   for (const uid of await dirs.list()) if (!isKnown(uid)) await dirs.remove(uid);
+  for (const uid of await cgroups.list()) if (!isKnown(uid)) await cgroups.remove(uid);
   await runtime.collectNetworkGarbage();
   await runtime.endOrphanedCommands();
 }

@@ -1,5 +1,6 @@
 // What a container is to be, from its spec and all it refers to.
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
+import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ContainerConfig, Image } from '../runtime/runtime.js';
 import type { ReadyVolume } from '../volumes/index.js';
 import { containerHash } from './container-hash.js';
@@ -20,11 +21,12 @@ export interface ContainerConfigContext {
   readonly sources: EnvSources;
   readonly dirs: PodDirs;
   readonly oomFloor: number;
+  readonly settings: KubeletSettings;
 }
 
 /** Rejects with a ContainerConfigError that names what is missing or not possible. */
 export async function containerConfig(container: Container, attempt: number, context: ContainerConfigContext): Promise<ContainerConfig> {
-  const { pod, image, volumes, node, dirs, oomFloor } = context;
+  const { pod, image, volumes, node, dirs, oomFloor, settings } = context;
   const security = containerSecurity(pod, container, image);
   const env = await containerEnv(container, context);
   const terminationMessageFile = await dirs.makeMessageFile(pod.metadata.uid, container.name, attempt);
@@ -45,7 +47,7 @@ export async function containerConfig(container: Container, attempt: number, con
     tty: container.tty === true,
     ...(container.lifecycle?.stopSignal ? { stopSignal: container.lifecycle.stopSignal } : {}),
     pidNamespace: pod.spec.hostPID ? 'node' : pod.spec.shareProcessNamespace ? 'pod' : 'container',
-    resources: containerResources(container, pod.spec, node.memory_bytes, oomFloor),
+    resources: containerResources(container, { spec: pod.spec, nodeMemory_bytes: node.memory_bytes, oomFloor, settings }),
     security,
     terminationMessageFile,
     terminationMessagePolicy: container.terminationMessagePolicy === 'FallbackToLogsOnError' ? 'FallbackToLogsOnError' : 'File',

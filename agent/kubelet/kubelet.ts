@@ -9,8 +9,11 @@ import { pods } from '../../src/kinds/core/pod.js';
 import type { CniNetwork } from '../cni/cni.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { ProbeManager } from '../probes/manager.js';
+import { systemExec } from '../proxy/exec.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
+import { forPods } from './allocatable.js';
 import { Backoff } from './backoff.js';
+import { CgroupManager } from './cgroups/manager.js';
 import { runCleanup } from './cleanup.js';
 import { ImageManager } from './image-manager.js';
 import { keepLease } from './lease.js';
@@ -61,6 +64,14 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const dirs = new PodDirs(options.rootDirectory);
   const machine = await machineFacts(options.rootDirectory);
   const oomFloor = await oomScoreFloor();
+  const cgroups = new CgroupManager({
+    settings,
+    runtime,
+    forPods: forPods(machine, settings),
+    hugepageSizes: Object.keys(machine.hugepages_bytes),
+    exec: systemExec,
+    clock,
+  });
   const node = new NodeReporter({
     name: nodeName,
     ips: nodeIps,
@@ -118,10 +129,11 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     clusterDns: { addresses: settings.clusterDNS, domain: settings.clusterDomain },
     resolvConf: options.resolvConf,
     oomFloor,
+    cgroups,
   };
   const workers = new PodWorkers(services, informer, signal);
   workers.start();
-  const cleanup = { runtime, dirs, clock, log, stopping: signal, isKnown: (uid: string) => workers.has(uid) };
+  const cleanup = { runtime, dirs, cgroups, clock, log, stopping: signal, isKnown: (uid: string) => workers.has(uid) };
   informer.whenSynced(signal).then(
     () => void runCleanup(cleanup),
     () => undefined,

@@ -1,6 +1,7 @@
 // The machine as a node's status shows it: its identity, capacity and pressures, from /proc, /sys and /etc.
-import { readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile, statfs } from 'node:fs/promises';
 import { arch, cpus, release, totalmem } from 'node:os';
+import { formatQuantity } from '../../src/apimachinery/quantity.js';
 import type { NodeSystemInfo } from '../../src/kinds/types/core_v1.js';
 import { GIT_VERSION } from '../../src/kinds/wellknown.js';
 import type { RuntimeVersion } from '../runtime/runtime.js';
@@ -17,6 +18,10 @@ export interface MachineFacts {
   readonly cpu_milli: number;
   readonly memory_bytes: number;
   readonly disk_bytes: number;
+  /** What is set aside in huge pages, by their size as resources name it: `2Mi`. */
+  readonly hugepages_bytes: { readonly [size: string]: number };
+  /** Processes and threads that the kernel can tell apart. */
+  readonly pids_max: number;
 }
 
 export interface Pressures {
@@ -35,7 +40,23 @@ const read = (path: string) =>
 
 export async function machineFacts(rootDirectory: string): Promise<MachineFacts> {
   const { blocks, bsize } = await statfs(rootDirectory);
-  return { cpu_milli: cpus().length * 1000, memory_bytes: totalmem(), disk_bytes: blocks * bsize };
+  return {
+    cpu_milli: cpus().length * 1000,
+    memory_bytes: totalmem(),
+    disk_bytes: blocks * bsize,
+    hugepages_bytes: await hugepages('/sys/kernel/mm/hugepages'),
+    pids_max: Number(await read('/proc/sys/kernel/pid_max')),
+  };
+}
+
+/** Directories `hugepages-2048kB`; a kernel without huge pages has none. */
+async function hugepages(directory: string): Promise<MachineFacts['hugepages_bytes']> {
+  const sizes = (await readdir(directory).catch(() => [])).map((name) => Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0) * 1024);
+  const entries = sizes.filter(Boolean).map(async (size) => {
+    const pages = Number(await read(`${directory}/hugepages-${size / 1024}kB/nr_hugepages`));
+    return [formatQuantity(size, 'BinarySI'), pages * size] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 export async function pressures(rootDirectory: string): Promise<Pressures> {

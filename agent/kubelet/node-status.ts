@@ -1,20 +1,17 @@
 // A Node's labels and status from what the machine and the runtime say: pure.
 import { rfc3339 } from '../../src/apimachinery/clock.js';
-import { formatQuantity } from '../../src/apimachinery/quantity.js';
 import type { NodeCondition, NodeStatus, NodeSystemInfo } from '../../src/kinds/types/core_v1.js';
 import { LABEL_ARCH, LABEL_HOSTNAME, LABEL_OS, PORT_KUBELET } from '../../src/kinds/wellknown.js';
+import type { KubeletSettings } from '../config/kubelet-configuration.js';
+import { extendedResources, formatResources, nodeAllocatable, nodeCapacity } from './allocatable.js';
 import type { MachineFacts, Pressures } from './machine.js';
-
-/** Upstream's eviction thresholds, which are not for pods to use. */
-const MEMORY_RESERVED_BYTES = 100 * 1024 * 1024;
-const DISK_ALLOCATABLE = 0.9;
 
 const OWN_CONDITIONS: readonly string[] = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'];
 
 export interface NodeStatusContext {
   readonly name: string;
   readonly ips: readonly string[];
-  readonly maxPods: number;
+  readonly settings: KubeletSettings;
   readonly machine: MachineFacts;
   readonly pressures: Pressures;
   readonly info: NodeSystemInfo;
@@ -36,16 +33,11 @@ export function nodeLabels(name: string, architecture: string): { readonly [key:
 }
 
 export function nodeStatus(context: NodeStatusContext): NodeStatus {
-  const { name, ips, machine, maxPods, info, port } = context;
-  const resources = (memory_bytes: number, disk_bytes: number) => ({
-    cpu: formatQuantity(machine.cpu_milli / 1000, 'DecimalSI'),
-    'ephemeral-storage': formatQuantity(Math.floor(disk_bytes / 1024) * 1024, 'BinarySI'),
-    memory: formatQuantity(Math.floor(memory_bytes / 1024) * 1024, 'BinarySI'),
-    pods: String(maxPods),
-  });
+  const { name, ips, machine, settings, info, port, old } = context;
+  const capacity = nodeCapacity(machine, settings);
   return {
-    capacity: resources(machine.memory_bytes, machine.disk_bytes),
-    allocatable: resources(machine.memory_bytes - MEMORY_RESERVED_BYTES, Math.floor(machine.disk_bytes * DISK_ALLOCATABLE)),
+    capacity: { ...extendedResources(old?.capacity), ...formatResources(capacity) },
+    allocatable: { ...extendedResources(old?.capacity), ...formatResources(nodeAllocatable(capacity, settings)) },
     conditions: conditions(context),
     addresses: [...ips.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: name }],
     daemonEndpoints: { kubeletEndpoint: { Port: port ?? PORT_KUBELET } },
@@ -91,7 +83,8 @@ export function needsReport(old: NodeStatus | undefined, wanted: NodeStatus, now
   if (!old) return true;
   const own = (old.conditions ?? []).filter(({ type }) => OWN_CONDITIONS.includes(type));
   const heartbeat_ms = Math.min(...own.map(({ lastHeartbeatTime }) => Date.parse(lastHeartbeatTime ?? '') || 0));
-  if (!(now_ms - heartbeat_ms < interval_ms)) return true;
+  // Also where the clock was set back since.
+  if (!(Math.abs(now_ms - heartbeat_ms) < interval_ms)) return true;
   return JSON.stringify(facts(old)) !== JSON.stringify(facts(wanted));
 }
 

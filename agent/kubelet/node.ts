@@ -175,7 +175,7 @@ export class NodeReporter {
     return nodeStatus({
       name,
       ips,
-      maxPods: settings.maxPods,
+      settings,
       machine,
       port,
       pressures: await pressures(rootDirectory),

@@ -163,6 +163,7 @@ export class PodWorker {
       await this.refreshVolumes(pod);
       return undefined;
     }
+    const cgroupParent = await this.cgroup(pod);
     if (actions.killPod) await this.killAll(pod, observed);
     await Promise.all(actions.kill.map((kill) => restartKill(pod, kill, podIp(observed, this.services), this.services)));
     await Promise.all(actions.remove.map((id) => runtime.removeContainer(id)));
@@ -174,6 +175,7 @@ export class PodWorker {
     const start = new PodStart(
       pod,
       this.services,
+      cgroupParent,
       this.starting.signal,
       ({ container }, error) => failed(container.name, error),
       ({ container }) => this.waiting.delete(container.name),
@@ -185,6 +187,17 @@ export class PodWorker {
     }
     if (retry_ms !== undefined) this.failures++;
     return retry_ms;
+  }
+
+  /** The pod's control group, made or brought to what the pod asks for. */
+  private async cgroup(pod: Pod): Promise<string> {
+    try {
+      return await this.services.cgroups.apply(pod);
+    } catch (error) {
+      const message = `unable to ensure pod container exists: ${(error as Error).message}`;
+      this.services.events.event(pod, 'Warning', 'FailedCreatePodContainer', message);
+      throw error;
+    }
   }
 
   private async observe(pod: Pod): Promise<RuntimePod> {
@@ -259,6 +272,7 @@ export class PodWorker {
     const observed = await this.services.runtime.podStatus(uid);
     if (observed.sandboxes.length === 0 && observed.containers.every(({ state }) => state !== 'running') && !failure) return;
     await this.killAll(pod, observed);
+    await this.services.cgroups.remove(uid);
     const after = await this.services.runtime.podStatus(uid);
     await this.report(this.services.statuses.newest(pod), after, { terminating: true, finished: true, failure });
   }
@@ -271,6 +285,7 @@ export class PodWorker {
     if (!this.gone) await statuses.flush(uid);
     const left = await runtime.podStatus(uid);
     await Promise.all([...left.containers, ...left.sandboxes].map(({ id }) => runtime.removeContainer(id)));
+    await this.services.cgroups.remove(uid);
     await dirs.remove(uid);
     if (!this.gone) await this.deleteObject(pod);
     restarts.reset(`${uid}/`);

@@ -9,8 +9,8 @@ const TERMINATION_GRACE_DEFAULT_S = 30;
 
 export const gracePeriod_s = (pod: Pod) => pod.spec.terminationGracePeriodSeconds ?? TERMINATION_GRACE_DEFAULT_S;
 
-/** `oomFloor`: the lowest score that this node's runtime may set. */
-export function sandboxConfig(pod: Pod, attempt: number, oomFloor: number): PodSandboxConfig {
+/** `oomFloor`: the lowest score that this node's runtime may set. `cgroupParent`: where its containers' groups are to be. */
+export function sandboxConfig(pod: Pod, attempt: number, oomFloor: number, cgroupParent?: string): PodSandboxConfig {
   const { metadata, spec } = pod;
   const hostNetwork = spec.hostNetwork === true;
   return {
@@ -26,6 +26,7 @@ export function sandboxConfig(pod: Pod, attempt: number, oomFloor: number): PodS
     portMappings: hostNetwork ? [] : portMappings(pod),
     terminationGracePeriod_s: gracePeriod_s(pod),
     oomScoreAdj: Math.max(oomFloor, OOM_SANDBOX),
+    ...(cgroupParent === undefined ? {} : { cgroupParent }),
   };
 }
 

@@ -8,6 +8,7 @@ import type { ProbeManager } from '../probes/manager.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
 import type { VolumeSources } from '../volumes/volume.js';
 import type { Backoff } from './backoff.js';
+import type { CgroupManager } from './cgroups/manager.js';
 import type { EnvSources } from './env.js';
 import type { NodeFacts } from './field-path.js';
 import type { ImageManager } from './image-manager.js';
@@ -42,4 +43,5 @@ export interface PodServices {
   readonly resolvConf: string;
   /** The lowest OOM score that the runtime may set here. */
   readonly oomFloor: number;
+  readonly cgroups: CgroupManager;
 }

@@ -36,6 +36,7 @@ export class PodStart {
   constructor(
     private readonly pod: Pod,
     private readonly services: PodServices,
+    private readonly cgroupParent: string,
     private readonly signal: AbortSignal,
     private readonly failed: StartFailure,
     private readonly started: (action: StartAction) => void,
@@ -94,10 +95,10 @@ export class PodStart {
     const { runtime, oomFloor } = this.services;
     const existing = observed.sandboxes[0];
     if (!actions.createSandbox && existing) {
-      const config = sandboxConfig(this.pod, existing.attempt, oomFloor);
+      const config = sandboxConfig(this.pod, existing.attempt, oomFloor, this.cgroupParent);
       return { id: Promise.resolve(existing.id), ready: Promise.resolve(existing), config };
     }
-    const config = sandboxConfig(this.pod, actions.sandboxAttempt, oomFloor);
+    const config = sandboxConfig(this.pod, actions.sandboxAttempt, oomFloor, this.cgroupParent);
     let created: (id: string) => void = () => undefined;
     const exists = new Promise<string>((resolve) => {
       created = resolve;
@@ -140,12 +141,12 @@ export class PodStart {
     files: Promise<void>,
     volumes: Promise<ReadonlyMap<string, ReadyVolume>>,
   ): Promise<string> {
-    const { runtime, images, sources, node, dirs, oomFloor } = this.services;
+    const { runtime, images, sources, node, dirs, oomFloor, settings } = this.services;
     const ensured = pullSecrets(this.pod, sources).then((auths) => images.ensure(this.pod, container, auths, this.signal));
     const needed = [files, sources.whenServicesKnown(this.signal)];
     const [image, sandboxId, mounted] = await Promise.all([ensured, sandbox.id, volumes, ...needed]);
     const podIps = envNeedsPodIp(container) ? (this.pod.spec.hostNetwork ? node.ips : (await ready).ips) : [];
-    const context = { pod: this.pod, podIps, image, volumes: mounted, node, sources, dirs, oomFloor };
+    const context = { pod: this.pod, podIps, image, volumes: mounted, node, sources, dirs, oomFloor, settings };
     const config = await containerConfig(container, attempt, context);
     try {
       return await runtime.createContainer(sandboxId, config, sandbox.config);

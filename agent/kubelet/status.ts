@@ -1,11 +1,11 @@
 // A pod's status from its spec, what the runtime has of it and what the probes say: pure, upstream's generateAPIPodStatus.
 import { rfc3339 } from '../../src/apimachinery/clock.js';
+import { qosClassOf } from '../../src/kinds/core/pod-qos.js';
 import { isPodTerminal } from '../../src/kinds/core/podutil.js';
 import type { Container, ContainerStatus, Pod, PodStatus } from '../../src/kinds/types/core_v1.js';
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime.js';
 import { podConditions } from './conditions.js';
 import { containerStatus, type ProbeVerdicts, type Waiting } from './container-status.js';
-import { qosClass } from './resources.js';
 
 export interface StatusContext {
   readonly now_ms: number;
@@ -65,7 +65,7 @@ export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusConte
     startTime: old.startTime ?? rfc3339(context.now_ms),
     ...(inits.length > 0 ? { initContainerStatuses: inits } : {}),
     containerStatuses: containers,
-    qosClass: old.qosClass ?? qosClass(spec),
+    qosClass: old.qosClass ?? qosClassOf(spec),
   };
 }
 

@@ -6,7 +6,7 @@ type Checks<T> = readonly (readonly [field: string, isUsed: (object: T) => boole
 const POD: Checks<PodSpec> = [
   ['runtimeClassName', (s) => Boolean(s.runtimeClassName)],
   ['resourceClaims', (s) => Boolean(s.resourceClaims?.length)],
-  ['resources', (s) => Object.keys(s.resources?.limits ?? {}).length + Object.keys(s.resources?.requests ?? {}).length > 0],
+  ['resources.claims', (s) => Boolean(s.resources?.claims?.length)],
   ['ephemeralContainers', (s) => Boolean(s.ephemeralContainers?.length)],
   ['setHostnameAsFQDN', (s) => s.setHostnameAsFQDN === true],
   ['hostUsers', (s) => s.hostUsers === false],

@@ -25,6 +25,7 @@ export function sandboxOptions(config: PodSandboxConfig, image: string, settings
     IpcMode: config.hostIpc ? 'host' : 'shareable',
     PidMode: config.hostPid ? 'host' : '',
     CpuShares: SANDBOX_CPU_SHARES,
+    ...cgroupParentOf(config),
     OomScoreAdj: config.oomScoreAdj,
     SecurityOpt: ['seccomp=unconfined'],
     LogConfig: logging(settings),
@@ -39,6 +40,8 @@ export function sandboxOptions(config: PodSandboxConfig, image: string, settings
     ...(config.hostNetwork ? {} : { NetworkDisabled: true, Hostname: config.hostname ?? '' }),
   };
 }
+
+const cgroupParentOf = ({ cgroupParent }: PodSandboxConfig) => (cgroupParent === undefined ? {} : { CgroupParent: cgroupParent });
 
 const mountOf = (mount: Mount) => ({
   Type: 'bind' as const,
@@ -67,6 +70,7 @@ export function containerOptions(
     PidMode: config.pidNamespace === 'pod' ? shared : config.pidNamespace === 'node' ? 'host' : '',
     ...(sandbox.hostNetwork ? { UTSMode: 'host' } : {}),
     Mounts: config.mounts.map(mountOf),
+    ...cgroupParentOf(sandbox),
     CpuShares: resources.cpuShares,
     CpuPeriod: resources.cpuQuota_us === undefined ? 0 : resources.cpuPeriod_us,
     CpuQuota: resources.cpuQuota_us ?? 0,

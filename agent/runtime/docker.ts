@@ -26,6 +26,7 @@ import {
   type RegistryAuth,
   type RuntimeContainer,
   RuntimeError,
+  type RuntimeInfo,
   type RuntimePod,
   type RuntimePodName,
   type RuntimeVersion,
@@ -67,6 +68,16 @@ export class DockerRuntime implements ContainerRuntime {
     const answer = await dial<Docker.DockerVersion>(this.docker, { path: '/version', method: 'GET', abortSignal });
     const { Version: version, ApiVersion: apiVersion } = answer;
     return { name: 'docker', version, apiVersion };
+  }
+
+  async info(): Promise<RuntimeInfo> {
+    const info: { CgroupDriver?: string; CgroupVersion?: string; DockerRootDir: string } = await call(this.docker.info());
+    return {
+      cgroupDriver: info.CgroupDriver === 'systemd' ? 'systemd' : 'cgroupfs',
+      // Engines before 20.10 know only the one, and do not say so.
+      cgroupVersion: info.CgroupVersion === '2' ? 2 : 1,
+      rootDirectory: info.DockerRootDir,
+    };
   }
 
   networkNotReady(): string | undefined {

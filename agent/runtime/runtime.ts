@@ -27,6 +27,8 @@ export interface PodSandboxConfig {
   /** Kept with the sandbox and its containers, for a pod that is gone from the API by the time it is stopped. */
   readonly terminationGracePeriod_s: number;
   readonly oomScoreAdj: number;
+  /** In the runtime's own words, a path or a slice; absent: where the runtime would put it. */
+  readonly cgroupParent?: string;
 }
 
 export interface Mount {
@@ -147,6 +149,14 @@ export interface RuntimeVersion {
   readonly apiVersion: string;
 }
 
+/** How the runtime itself is set up. */
+export interface RuntimeInfo {
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly cgroupVersion: 1 | 2;
+  /** Where images and containers' writable layers lie on the node. */
+  readonly rootDirectory: string;
+}
+
 export interface Image {
   readonly id: string;
   /** `repository@sha256:...`, where the image came from a registry. */
@@ -220,6 +230,7 @@ export class RuntimeError extends Error {
 export interface ContainerRuntime {
   /** Rejects while the runtime cannot be reached. */
   version(): Promise<RuntimeVersion>;
+  info(): Promise<RuntimeInfo>;
   /** Why pods cannot be given a network now; undefined: they can. */
   networkNotReady(): string | undefined;
 

@@ -221,8 +221,6 @@ export const FIELDS_TO_SHOW: readonly string[] = [
   'spec.containers[].env[].valueFrom.fileKeyRef.path',
   'spec.containers[].env[].valueFrom.fileKeyRef.key',
   'spec.containers[].env[].valueFrom.fileKeyRef.optional',
-  'spec.containers[].resources.limits',
-  'spec.containers[].resources.requests',
   'spec.containers[].resizePolicy[].resourceName',
   'spec.containers[].resizePolicy[].restartPolicy',
   'spec.containers[].volumeMounts[].name',

@@ -12,7 +12,9 @@ const COMPUTE = ['cpu', 'memory'] as const;
 export function qosClassOf(spec: PodSpec): QosClass {
   let asksForAny = false;
   let guaranteed = true;
-  for (const { resources } of allContainers(spec)) {
+  // What a pod asks for as a whole decides where it does.
+  const whole = COMPUTE.some((resource) => spec.resources?.limits?.[resource] ?? spec.resources?.requests?.[resource]);
+  for (const { resources } of whole ? [spec] : allContainers(spec)) {
     for (const resource of COMPUTE) {
       const limit = parseQuantity(resources?.limits?.[resource] ?? 0);
       // A limit stands for the request where there is none.

@@ -1,6 +1,7 @@
 // Questions asked of any pod by more than one component: is it ready, over, still counted; what does it request.
 import { milliValue, parseQuantity } from '../../apimachinery/quantity.js';
 import type { Container, Pod, PodCondition, PodSpec } from '../types/core_v1.js';
+import { ANNOTATION_MIRROR_POD } from '../wellknown.js';
 
 type ResourceList = { readonly [resource: string]: string | number };
 
@@ -33,6 +34,16 @@ export function isPodActive(pod: Pod): boolean {
   return !isPodTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
+/** Upstream's system-cluster-critical and above. */
+const PRIORITY_CRITICAL = 2_000_000_000;
+
+/** The node itself does without it only for a moment: never evicted, and ended last. Static pods are, too. */
+export function isCriticalPod({ metadata, spec }: Pod): boolean {
+  return metadata.annotations?.[ANNOTATION_MIRROR_POD] !== undefined || (spec.priority ?? 0) >= PRIORITY_CRITICAL;
+}
+
+export const isNodeCritical = ({ priorityClassName }: PodSpec) => priorityClassName === 'system-node-critical';
+
 /** An init container that keeps running beside the others (a sidecar). */
 export function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always';
@@ -46,6 +57,7 @@ export function allContainers(spec: PodSpec): readonly Container[] {
 /** What the pod needs of each resource, in `resourceAmount` units: millicores of cpu, bytes of memory. */
 export function podRequests(pod: { readonly spec: PodSpec }): Map<string, number> {
   const requests = podResources(pod.spec, (container) => container.resources?.requests);
+  override(requests, pod.spec.resources?.requests);
   add(requests, amounts(pod.spec.overhead));
   return requests;
 }
@@ -53,6 +65,7 @@ export function podRequests(pod: { readonly spec: PodSpec }): Map<string, number
 /** As `podRequests`, for limits. Containers without a limit add nothing. */
 export function podLimits(pod: { readonly spec: PodSpec }): Map<string, number> {
   const limits = podResources(pod.spec, (container) => container.resources?.limits);
+  override(limits, pod.spec.resources?.limits);
   // Overhead comes on top of a limit; it does not set one.
   for (const [resource, amount] of amounts(pod.spec.overhead)) if (limits.has(resource)) add(limits, new Map([[resource, amount]]));
   return limits;
@@ -84,6 +97,11 @@ function amounts(list: ResourceList | undefined): Map<string, number> {
 
 function add(total: Map<string, number>, more: ReadonlyMap<string, number>): void {
   for (const [resource, amount] of more) total.set(resource, (total.get(resource) ?? 0) + amount);
+}
+
+/** What a pod as a whole is to have stands above the sum of its containers'. */
+function override(total: Map<string, number>, ofPod: ResourceList | undefined): void {
+  for (const [resource, amount] of amounts(ofPod)) total.set(resource, amount);
 }
 
 function raise(total: Map<string, number>, floor: ReadonlyMap<string, number>): void {

@@ -60,6 +60,7 @@ export class KubeletLab {
       ...readSettings({
         address: '127.0.0.1',
         nodeStatusUpdateFrequency: '1s',
+        cgroupRoot: `/${this.engine.netns}`,
         resolvConf: join(this.engine.directory, 'resolv.conf'),
         ...this.configuration,
       }),

@@ -1,6 +1,7 @@
 // Small pure parts of the kubelet: back-off, expansion, resolv.conf, hosts, resources, environment.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readSettings } from '../../../../agent/config/load.js';
 import { Backoff } from '../../../../agent/kubelet/backoff.js';
 import { serviceEnv } from '../../../../agent/kubelet/env.js';
 import { expand } from '../../../../agent/kubelet/expand.js';
@@ -9,12 +10,15 @@ import { hostNetworkHosts, podHostname, podHosts } from '../../../../agent/kubel
 import { needsReport, nodeStatus } from '../../../../agent/kubelet/node-status.js';
 import { parseDockerConfig } from '../../../../agent/kubelet/pull-secrets.js';
 import { formatResolvConf, parseResolvConf, podDns } from '../../../../agent/kubelet/resolv-conf.js';
-import { containerResources, qosClass } from '../../../../agent/kubelet/resources.js';
+import { containerResources } from '../../../../agent/kubelet/resources.js';
 import { sandboxConfig } from '../../../../agent/kubelet/sandbox-config.js';
+import { qosClassOf } from '../../../../src/kinds/core/pod-qos.js';
 import type { PodSpec } from '../../../../src/kinds/types/core_v1.js';
 import { ManualClock } from '../../client/fakes.js';
 import { service } from '../objects.js';
 import { container, pod, T0_MS } from './fixtures.js';
+
+const settings = readSettings({});
 
 describe('back-off', () => {
   it('doubles from 10 s to 5 min', async () => {
@@ -125,7 +129,8 @@ describe('resources', () => {
     container('main', { resources: { limits, ...(requests ? { requests } : {}) } as never });
   it('become weights, quotas and limits', () => {
     const spec = pod().spec;
-    const of = (c: ReturnType<typeof container>) => containerResources(c, { ...spec, containers: [c] }, 8 * 2 ** 30, -1000);
+    const of = (c: ReturnType<typeof container>) =>
+      containerResources(c, { spec: { ...spec, containers: [c] }, nodeMemory_bytes: 8 * 2 ** 30, oomFloor: -1000, settings });
     expect(of(container('main'))).toEqual({ cpuShares: 2, cpuPeriod_us: 100_000, oomScoreAdj: 1000 });
     expect(of(limited({ cpu: '500m', memory: '64Mi' }))).toEqual({
       cpuShares: 512,
@@ -135,9 +140,9 @@ describe('resources', () => {
       oomScoreAdj: -997,
     });
     expect(of(limited({ cpu: '1m' })).cpuQuota_us).toBe(1_000);
-    expect(
-      containerResources(limited({ cpu: 1, memory: 1 }), { ...spec, containers: [limited({ cpu: 1, memory: 1 })] }, 1, 0).oomScoreAdj,
-    ).toBe(0);
+    const small = limited({ cpu: 1, memory: 1 });
+    const context = { spec: { ...spec, containers: [small] }, nodeMemory_bytes: 1, oomFloor: 0, settings };
+    expect(containerResources(small, context).oomScoreAdj).toBe(0);
   });
 
   it.each([
@@ -146,7 +151,7 @@ describe('resources', () => {
     ['Burstable', [limited({ cpu: 1, memory: '1Gi' }), container('b')]],
     ['Burstable', [limited({ memory: '1Gi' })]],
   ])('make a pod %s', (expected, containers) => {
-    expect(qosClass({ containers })).toBe(expected);
+    expect(qosClassOf({ containers })).toBe(expected);
   });
 });
 
@@ -214,8 +219,8 @@ describe('the node’s status', () => {
     nodeStatus({
       name: 'n',
       ips: ['192.0.2.1'],
-      maxPods: 110,
-      machine: { cpu_milli: 2000, memory_bytes: 8 * 2 ** 30, disk_bytes: 100 * 2 ** 30 },
+      settings,
+      machine: { cpu_milli: 2000, memory_bytes: 8 * 2 ** 30, disk_bytes: 100 * 2 ** 30, hugepages_bytes: {}, pids_max: 32768 },
       pressures: { memory: false, disk: true, pid: false },
       info: { kubeletVersion: 'v1' } as never,
       problems,

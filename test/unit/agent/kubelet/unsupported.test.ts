@@ -15,9 +15,9 @@ const windows = { hostProcess: false };
 const USES: { readonly [field: string]: PodSpec } = {
   'spec.runtimeClassName': inPod({ runtimeClassName: 'kata' }),
   'spec.resourceClaims': inPod({ resourceClaims: [{ name: 'gpu', resourceClaimName: 'g' }] }),
-  'spec.resources': inPod({ resources: { limits: { cpu: '1' } } }),
   'spec.ephemeralContainers': inPod({ ephemeralContainers: [{ name: 'debug', image: 'x' } as never] }),
   'spec.setHostnameAsFQDN': inPod({ setHostnameAsFQDN: true }),
+  'spec.resources.claims': inPod({ resources: { claims: [{ name: 'gpu' }] } }),
   'spec.hostUsers': inPod({ hostUsers: false }),
   'spec.hostnameOverride': inPod({ hostnameOverride: 'other' }),
   'spec.os.name': inPod({ os: { name: 'windows' } }),

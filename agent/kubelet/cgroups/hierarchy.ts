@@ -1,0 +1,104 @@
+// The kernel's control group files: groups made, written, read, found and removed in every hierarchy.
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, sleep } from '../../../src/apimachinery/clock.js';
+import type { CgroupFile } from './limits.js';
+
+/** Those that a pod's limits are in. */
+const LIMITING = ['cpu', 'memory', 'pids', 'hugetlb'];
+/** With v2 a group's parent must hand down what the engine uses besides; with v1 the engine makes the group there itself. */
+const HANDED_DOWN_V2 = [...LIMITING, 'cpuset', 'io'];
+/** A group can be removed once its last process is reaped, which may come after the engine says that it has ended. */
+const BUSY_TRIES = 20;
+const BUSY_WAIT_MS = 50;
+
+const orIfMissing =
+  <T>(value: T) =>
+  (error: NodeJS.ErrnoException): T => {
+    // ENODEV: the group went while it was read.
+    if (error.code === 'ENOENT' || error.code === 'ENODEV') return value;
+    throw error;
+  };
+
+export class CgroupHierarchy {
+  constructor(
+    readonly version: 1 | 2,
+    private readonly clock: Clock,
+    private readonly root = '/sys/fs/cgroup',
+  ) {}
+
+  /** With v1 each controller has a hierarchy of its own. */
+  directory(path: string, controller: string): string {
+    return this.version === 1 ? join(this.root, controller, path) : join(this.root, path);
+  }
+
+  /** Of the named controllers, those that this machine has. */
+  private async present(wanted: readonly string[]): Promise<readonly string[]> {
+    const there =
+      this.version === 1 ? await readdir(this.root) : (await readFile(join(this.root, 'cgroup.controllers'), 'utf8')).trim().split(' ');
+    return wanted.filter((controller) => there.includes(controller));
+  }
+
+  async make(path: string): Promise<void> {
+    if (this.version === 1) {
+      for (const controller of await this.present(LIMITING)) await mkdir(this.directory(path, controller), { recursive: true });
+      return;
+    }
+    await mkdir(join(this.root, path), { recursive: true });
+    // A group has only the controllers that each of its ancestors hands down.
+    const parts = path.split('/').filter(Boolean);
+    const enable = (await this.present(HANDED_DOWN_V2)).map((controller) => `+${controller}`).join(' ');
+    for (const [depth] of parts.entries()) {
+      await writeFile(join(this.root, ...parts.slice(0, depth), 'cgroup.subtree_control'), enable);
+    }
+  }
+
+  async write(path: string, files: readonly CgroupFile[]): Promise<void> {
+    const controllers = await this.present(LIMITING);
+    for (const { controller, file, value } of files) {
+      if (controllers.includes(controller)) await writeFile(join(this.directory(path, controller), file), value);
+    }
+  }
+
+  /** undefined where there is no such group. */
+  read(path: string, controller: string, file: string): Promise<string | undefined> {
+    return readFile(join(this.directory(path, controller), file), 'utf8').then((text) => text.trim(), orIfMissing(undefined));
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return (await this.read(path, 'memory', 'cgroup.procs')) !== undefined;
+  }
+
+  /** Names of the groups directly below, in any hierarchy. */
+  async children(path: string): Promise<readonly string[]> {
+    const names = await Promise.all((await this.everywhere(path)).map(subdirectories));
+    return [...new Set(names.flat())];
+  }
+
+  /** With all below it; what still has processes after a while stays, and rejects. */
+  async remove(path: string): Promise<void> {
+    for (const directory of await this.everywhere(path)) await this.removeTree(directory);
+  }
+
+  private async removeTree(directory: string): Promise<void> {
+    for (const child of await subdirectories(directory)) await this.removeTree(join(directory, child));
+    for (let tries = 1; ; tries++) {
+      try {
+        return await rmdir(directory).catch(orIfMissing(undefined));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || tries === BUSY_TRIES) throw error;
+      }
+      await sleep(this.clock, BUSY_WAIT_MS);
+    }
+  }
+
+  private async everywhere(path: string): Promise<readonly string[]> {
+    if (this.version === 2) return [join(this.root, path)];
+    return (await readdir(this.root)).map((controller) => join(this.root, controller, path));
+  }
+}
+
+async function subdirectories(directory: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(orIfMissing([]));
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
