@@ -209,7 +209,7 @@ function resourceInfo(kind: AnyKind): ResourceInfo {
   };
 }
 
-const isStored = (kind: AnyKind) => verbsOf(kind).includes('get');
+const isStored = (kind: AnyKind) => ['get', 'create'].every((verb) => verbsOf(kind).includes(verb));
 
 /** Upstream's, so that whoever compares it across a migration finds the same. */
 const storageVersionHash = ({ group, version, kind }: AnyKind) =>

@@ -20,6 +20,13 @@ export interface ServiceAccountKeys {
   readonly publicKeys: readonly string[];
 }
 
+/** A part of the control plane that says how it is. */
+export interface Component {
+  readonly name: string;
+  /** Rejects with what is wrong. */
+  check(): Promise<void>;
+}
+
 export interface ApiServerOptions {
   readonly backend: Backend;
   readonly clock: Clock;
@@ -43,6 +50,8 @@ export interface ApiServerOptions {
   readonly requestHeaderCa?: string;
   /** Absent: no service account tokens are issued or taken. */
   readonly serviceAccounts?: ServiceAccountKeys;
+  /** The parts of the control plane besides the store, where they run beside this server; absent: they are asked at their ports. */
+  readonly components?: readonly Component[] | undefined;
   /** `--default-not-ready-toleration-seconds`; 300 if absent. */
   readonly defaultNotReadyTolerationSeconds?: number;
   /** `--default-unreachable-toleration-seconds`; 300 if absent. */

@@ -9,6 +9,7 @@ import type { ApiContext } from './context.js';
 import { isDeletionComplete } from './deletion.js';
 import type { Exchange, Result } from './exchange.js';
 import { checkEntries, trackCreate, trackUpdate } from './managed-fields.js';
+import { dropDuplicateOwners } from './owner-references.js';
 import type { Resource } from './resources.js';
 import { allocateClaims, claimChange, claimsOf, withFreeClaims } from './storage/claims.js';
 import type { Awaitable } from './storage/conversion.js';
@@ -32,6 +33,7 @@ export interface CreateRequest {
 
 export async function createObject(context: ApiContext, { resource, draft, exchange, dryRun, writer }: CreateRequest): Promise<Result> {
   const generated = !draft.metadata.name && Boolean(draft.metadata.generateName);
+  dropDuplicateOwners(draft, exchange);
   resource.kind.defaults?.(draft);
   if (writer) trackCreate(resource, draft, writer);
   const request: AdmissionRequest = {
@@ -53,12 +55,21 @@ export async function createObject(context: ApiContext, { resource, draft, excha
     if (generated) draft.metadata.name = draft.metadata.generateName!.slice(0, MAX_GENERATED_PREFIX) + nameSuffix(context.random);
     resource.kind.named?.(draft, taken);
     validateForCreate(resource, draft as KubeObject);
+    warn(request, draft as KubeObject);
     try {
       return await store(context, request, draft);
     } catch (error) {
       if (!generated || attempt === MAX_GENERATED_NAMES || !isStatus(error, 'AlreadyExists')) throw error;
     }
   }
+}
+
+function warn(
+  { resource, subresource, exchange }: Pick<AdmissionRequest, 'resource' | 'subresource' | 'exchange'>,
+  object: KubeObject,
+  old?: KubeObject,
+): void {
+  if (subresource === undefined && resource.kind.warnings) exchange.warnings.push(...resource.kind.warnings(object, old));
 }
 
 /** As upstream: whatever admission makes of the managed fields, they stay readable. */
@@ -162,12 +173,14 @@ async function prepare(context: ApiContext, request: UpdateRequest, current: Kub
   const draft = await request.draft(current);
   checkIdentity(resource, draft, name, current);
   if (request.trusted) return draft;
+  dropDuplicateOwners(draft, request.exchange);
   if (!subresource || resource.kind.subresources?.writable?.[subresource]) resource.kind.defaults?.(draft);
   if (request.writer) await trackUpdate(context, resource, current, draft, restrict(resource, draft, current, subresource), request.writer);
   if (!request.validateView) await admit(context, admissionRequest(request, current), draft);
   resource.extension?.checkRights?.(draft as KubeObject, current, request.exchange.user, context);
   const next = prepareForUpdate(resource, draft, current, subresource);
   validateForUpdate(resource, next as KubeObject, current, subresource);
+  warn(request, next as KubeObject, current);
   return next;
 }
 

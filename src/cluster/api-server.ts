@@ -2,7 +2,7 @@
 import { ipv4, requireCidr } from '../apimachinery/cidr.js';
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
-import { type ApiServer, createApiServer } from '../apiserver/index.js';
+import { type ApiServer, type Component, createApiServer } from '../apiserver/index.js';
 import { writePrivateFile } from '../client/files.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { Backend } from '../etcd/backend.js';
@@ -31,6 +31,8 @@ export interface ApiServerSetup {
   readonly defaultUnreachableTolerationSeconds: number;
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
+  /** What runs beside it in this process. */
+  readonly components?: readonly Component[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -115,6 +117,7 @@ export function makeApiServer(options: ApiServerSetup, backend: Backend, identit
     serviceCidr,
     nodePorts,
     advertiseAddress,
+    components: options.components,
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
     defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
     enableAdmissionPlugins: options.enableAdmissionPlugins,

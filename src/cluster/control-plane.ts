@@ -58,10 +58,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   try {
     const pki = await ensureClusterPki(options);
     if (embedded) opened.push(await serveStore(options, embedded, pki));
-    const api = await makeApiServer(options, backend, identityOf(pki));
+    const loops = new Map<string, Loop>();
+    const components = COMPONENTS.map((name) => ({ name, check: async () => checkLoop(loops.get(name)) }));
+    const api = await makeApiServer({ ...options, components }, backend, identityOf(pki));
     opened.push(api);
     await api.listen();
-    return running(adminUrl(options), opened, [runControllers(options, api, pki), runScheduler(options, api)]);
+    loops.set('controller-manager', runControllers(options, api, pki)).set('scheduler', runScheduler(options, api));
+    return running(adminUrl(options), opened, [...loops.values()]);
   } catch (error) {
     for (const part of opened.reverse()) await part.close();
     throw error;
@@ -108,7 +111,17 @@ async function openStore(dir: string, { clock, random, log }: ControlPlaneOption
 }
 
 interface Loop {
+  /** Absent: from its start to its end. */
+  readonly ready?: boolean;
   stop(): Promise<void>;
+}
+
+/** What runs beside the API server, as `kubectl get componentstatuses` names it. */
+const COMPONENTS = ['scheduler', 'controller-manager'] as const;
+
+function checkLoop(loop: Loop | undefined): void {
+  if (!loop) throw new Error('not started yet');
+  if (loop.ready === false) throw new Error('its caches are not filled yet');
 }
 
 /** What every component but the API server works with: a client, caches over it, and a way to tell events. */
@@ -139,6 +152,9 @@ function runScheduler(options: ControlPlaneOptions, api: ApiServer): Loop {
 
 function withInformers(informers: Informers, loop: Loop): Loop {
   return {
+    get ready() {
+      return loop.ready ?? true;
+    },
     async stop() {
       await loop.stop();
       informers.stop();

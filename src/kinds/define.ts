@@ -104,6 +104,8 @@ export interface KindOptions<T extends KubeObject> {
   validateName?(name: string): readonly string[];
   /** Upstream's Validate…: all that is wrong, all at once. `old` is set for updates. */
   validate?(object: T, old: T | undefined): readonly FieldError[];
+  /** What upstream warns of in a valid object, as texts for Warning headers; not of its subresources. */
+  warnings?(object: T, old: T | undefined): readonly string[];
   /** All that is wrong with a write to one of the `writable` subresources, instead of `validate`. */
   readonly validateWritable?: { readonly [name: string]: (object: T, old: T) => readonly FieldError[] };
   /** All that is wrong with a write to `/status`, of which nothing but the status was taken. */

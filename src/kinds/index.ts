@@ -24,6 +24,7 @@ import { cronJobs } from './batch/cronjob.js';
 import { jobs } from './batch/job.js';
 import { certificateSigningRequests } from './certificates/certificatesigningrequest.js';
 import { leases } from './coordination/lease.js';
+import { componentStatuses } from './core/componentstatus.js';
 import { configMaps } from './core/configmap.js';
 import { endpoints } from './core/endpoints.js';
 import { events } from './core/event.js';
@@ -106,6 +107,7 @@ export const kinds: readonly AnyKind[] = [
   persistentVolumes,
   persistentVolumeClaims,
   podTemplates,
+  componentStatuses,
   deployments,
   replicaSets,
   daemonSets,

@@ -34,6 +34,8 @@ export interface SchedulerOptions {
 }
 
 export interface RunningScheduler {
+  /** It knows pods and nodes, and has not been stopped. */
+  readonly ready: boolean;
   /** Stops taking pods and resolves once the bindings under way have ended. */
   stop(): Promise<void>;
 }
@@ -51,7 +53,7 @@ class Scheduler implements RunningScheduler {
   readonly #unsubscribe: (() => void)[];
   readonly #stopping = new AbortController();
   readonly #byName = new Map<string, SchedulerPlugin>(plugins.map((plugin) => [plugin.name, plugin]));
-  #ready = false;
+  ready = false;
   /** The loop is under way and will look at the queue again by itself. */
   #looping = false;
   #loop: Promise<void> | undefined;
@@ -71,7 +73,7 @@ class Scheduler implements RunningScheduler {
   }
 
   async stop(): Promise<void> {
-    this.#ready = false;
+    this.ready = false;
     this.#stopping.abort(new Error('scheduler stopped'));
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#queue.close();
@@ -88,7 +90,7 @@ class Scheduler implements RunningScheduler {
       if (!this.#stopping.signal.aborted) this.options.log.debug({ err: reason }, 'scheduler: informers ended before they were synced');
       return;
     }
-    this.#ready = !this.#stopping.signal.aborted;
+    this.ready = !this.#stopping.signal.aborted;
     this.#wake();
   }
 
@@ -116,7 +118,7 @@ class Scheduler implements RunningScheduler {
   }
 
   #wake(): void {
-    if (!this.#ready || this.#looping) return;
+    if (!this.ready || this.#looping) return;
     this.#looping = true;
     this.#loop = this.#run();
   }
@@ -126,7 +128,7 @@ class Scheduler implements RunningScheduler {
     for (;;) {
       // Also lets what else runs in this process have its turn.
       while (this.#writes.size >= WRITES_MAX) await Promise.race(this.#writes);
-      const next = this.#ready ? this.#queue.pop() : undefined;
+      const next = this.ready ? this.#queue.pop() : undefined;
       if (!next) break;
       this.#cycle(next);
     }

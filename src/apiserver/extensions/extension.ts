@@ -1,6 +1,7 @@
 // ResourceExtension: what a kind's storage does beyond the generic path: claims on shared numbers, finalizers kept
 // outside metadata, fields that depend on who asks.
 import type { FieldError } from '../../apimachinery/field.js';
+import type { Draft } from '../../apimachinery/json.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import type { AnyKind, Mutable } from '../../kinds/define.js';
 import type { ApiContext } from '../context.js';
@@ -39,6 +40,8 @@ export interface ResourceExtension<T extends KubeObject = KubeObject> {
   readonly claimPrefixes?: readonly string[];
   /** What an event says of an object whose claim had to be repaired, or is another object's. */
   readonly repairEvents?: { readonly [what in 'repaired' | 'conflicting']: (claim: Claim) => RepairEvent };
+  /** All there is of a kind that is found out when somebody asks, and not stored. */
+  compute?(): Promise<readonly Draft<T>[]>;
   /** What besides metadata.finalizers keeps a deleted object. */
   finalizers?(object: T): readonly string[];
   /** What changes on the object when its deletion begins but cannot be completed yet. */

@@ -3,20 +3,19 @@ import type { Random } from '../../apimachinery/clock.js';
 import type { ApiServerOptions } from '../options.js';
 import { admissionExpressions } from './admission-expressions.js';
 import { certificateRequester } from './certificates.js';
+import { componentHealth } from './component-statuses.js';
 import { definitionCleanup } from './customresourcedefinitions.js';
 import type { ResourceExtension } from './extension.js';
 import { namespaceFinalizers } from './namespaces.js';
 import { rightsOfBindings, rightsOfRoles } from './rbac.js';
 import { serviceClaims } from './services.js';
 
-export function resourceExtensions(
-  options: Pick<ApiServerOptions, 'serviceCidr' | 'nodePorts'>,
-  random: Random,
-): readonly ResourceExtension[] {
+export function resourceExtensions(options: ApiServerOptions, random: Random): readonly ResourceExtension[] {
   return [
     namespaceFinalizers,
     serviceClaims(options, random),
     certificateRequester,
+    componentHealth(options),
     ...rightsOfRoles,
     ...rightsOfBindings,
     definitionCleanup,

@@ -6,6 +6,7 @@ import type { Exchange, Handler, Result } from '../exchange.js';
 import { PROXY, type ResourceRequestInfo, type Verb } from '../request.js';
 import { isReview, type Resource, verbsOf } from '../resources.js';
 import { actionHandler, createBinding } from './action.js';
+import { getComputed, listComputed } from './computed.js';
 import { connectHandler, proxyHandler } from './connect.js';
 import { createHandler } from './create.js';
 import { deleteCollectionHandler, deleteHandler } from './delete.js';
@@ -19,6 +20,8 @@ import { updateHandler } from './update.js';
 import { watchHandler } from './watch.js';
 
 type Handlers = { readonly [V in Verb]?: Handler };
+
+const COMPUTED: Handlers = { get: getComputed, list: listComputed };
 
 export class Dispatcher {
   readonly #objects: Handlers;
@@ -62,8 +65,7 @@ export class Dispatcher {
     }
     const resource = await this.#find(info);
     if (!resource || !isScopeRight(resource, info)) throw noSuchPath();
-    const main = isReview(resource.kind) ? this.#reviews : this.#objects;
-    const handlers = subresource === undefined ? main : this.#subresource(resource, subresource);
+    const handlers = subresource === undefined ? this.#main(resource) : this.#subresource(resource, subresource);
     if (!handlers) throw noSuchPath();
     const handler = handlers[verb];
     const onCollection = info.name === undefined && (verb === 'update' || verb === 'patch');
@@ -81,6 +83,11 @@ export class Dispatcher {
     if (found || !group) return found;
     await definitions.settle();
     return resources.find(group, version, resource);
+  }
+
+  #main({ kind, extension }: Resource): Handlers {
+    if (extension?.compute) return COMPUTED;
+    return isReview(kind) ? this.#reviews : this.#objects;
   }
 
   #subresource({ kind }: Resource, name: string): Handlers | undefined {

@@ -1,7 +1,9 @@
 // The kind DaemonSet of apps/v1.
+
 import { type FieldError, invalid } from '../../apimachinery/field.js';
 import { checkNonNegative, checkOneOf } from '../checks.js';
 import { formatLabelSelector, formatLabels, selectorColumn, templateColumns } from '../columns.js';
+import { templateWarnings } from '../core/pod-warnings.js';
 import { defaultPodSpec } from '../core/podspec-defaults.js';
 import { validatePodTemplate } from '../core/podspec-validation.js';
 import { type Column, defineKind, type Mutable } from '../define.js';
@@ -26,6 +28,7 @@ export const daemonSets = defineKind<DaemonSet>({
   categories: ['all'],
   namespaced: true,
   schema: 'apps.v1.DaemonSet',
+  warnings: (set, old) => templateWarnings(set, old, 'spec.template', set.spec.template),
   columns: [
     count('Desired', 'desiredNumberScheduled', 'How many nodes should run its pod'),
     count('Current', 'currentNumberScheduled', 'How many of those nodes run it'),

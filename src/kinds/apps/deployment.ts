@@ -1,8 +1,10 @@
 // The kind Deployment of apps/v1.
+
 import { isDeepStrictEqual } from 'node:util';
 import { type FieldError, forbidden, invalid } from '../../apimachinery/field.js';
 import { checkNonNegative, checkOneOf } from '../checks.js';
 import { formatLabelSelector, selectorColumn, templateColumns } from '../columns.js';
+import { workloadWarnings } from '../core/pod-warnings.js';
 import { defaultPodSpec } from '../core/podspec-defaults.js';
 import { validatePodTemplate } from '../core/podspec-validation.js';
 import { defineKind, type Mutable } from '../define.js';
@@ -23,6 +25,7 @@ export const deployments = defineKind<Deployment>({
   categories: ['all'],
   namespaced: true,
   schema: 'apps.v1.Deployment',
+  warnings: workloadWarnings,
   columns: [
     {
       name: 'Ready',

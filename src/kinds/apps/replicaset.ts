@@ -1,6 +1,8 @@
 // The kind ReplicaSet of apps/v1.
+
 import { checkNonNegative } from '../checks.js';
 import { formatLabelSelector, selectorColumn, templateColumns } from '../columns.js';
+import { workloadWarnings } from '../core/pod-warnings.js';
 import { defaultPodSpec } from '../core/podspec-defaults.js';
 import { validatePodTemplate } from '../core/podspec-validation.js';
 import { replicaColumns } from '../core/replica-columns.js';
@@ -17,6 +19,7 @@ export const replicaSets = defineKind<ReplicaSet>({
   categories: ['all'],
   namespaced: true,
   schema: 'apps.v1.ReplicaSet',
+  warnings: workloadWarnings,
   columns: [
     ...replicaColumns<ReplicaSet>(),
     ...templateColumns<ReplicaSet>(({ spec }) => spec.template),

@@ -1,7 +1,9 @@
 // The kind StatefulSet of apps/v1.
+
 import { type FieldError, forbidden } from '../../apimachinery/field.js';
 import { checkNonNegative, checkOneOf, sameJson } from '../checks.js';
 import { templateColumns } from '../columns.js';
+import { workloadWarnings } from '../core/pod-warnings.js';
 import { defaultPodSpec } from '../core/podspec-defaults.js';
 import { validatePodTemplate } from '../core/podspec-validation.js';
 import { defineKind, type Mutable } from '../define.js';
@@ -28,6 +30,7 @@ export const statefulSets = defineKind<StatefulSet>({
   categories: ['all'],
   namespaced: true,
   schema: 'apps.v1.StatefulSet',
+  warnings: workloadWarnings,
   columns: [
     {
       name: 'Ready',

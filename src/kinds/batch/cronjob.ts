@@ -1,9 +1,11 @@
 // The kind CronJob of batch/v1.
+
 import { type FieldError, invalid, notSupported, required } from '../../apimachinery/field.js';
 import type { Json } from '../../apimachinery/json.js';
 import { ageOf } from '../../apimachinery/table.js';
 import { checkNonNegative, checkOneOf } from '../checks.js';
 import { formatBool, formatLabelSelector, NONE, selectorColumn, templateColumns } from '../columns.js';
+import { hostnameWarnings, templateWarnings } from '../core/pod-warnings.js';
 import { defaultPodSpec } from '../core/podspec-defaults.js';
 import { type Column, defineKind } from '../define.js';
 import type { CronJob, CronJobSpec, JobTemplateSpec } from '../types/batch_v1.js';
@@ -39,6 +41,10 @@ export const cronJobs = defineKind<CronJob>({
   categories: ['all'],
   namespaced: true,
   schema: 'batch.v1.CronJob',
+  warnings: (job, old) => [
+    ...(old ? [] : hostnameWarnings('Pod names and hostnames', job)),
+    ...templateWarnings(job, old, 'spec.jobTemplate.spec.template', job.spec.jobTemplate.spec!.template),
+  ],
   columns: [
     ...columns,
     ...templateColumns<CronJob>(({ spec }) => spec.jobTemplate.spec.template),

@@ -3,6 +3,7 @@
 import { durationBetween } from '../../apimachinery/table.js';
 import { MAX_INT32 } from '../checks.js';
 import { formatLabelSelector, selectorColumn, templateColumns } from '../columns.js';
+import { workloadWarnings } from '../core/pod-warnings.js';
 import { defaultPodSpec } from '../core/podspec-defaults.js';
 import { type Column, defineKind, type Mutable } from '../define.js';
 import type { Job } from '../types/batch_v1.js';
@@ -35,6 +36,7 @@ export const jobs = defineKind<Job>({
   categories: ['all'],
   namespaced: true,
   schema: 'batch.v1.Job',
+  warnings: workloadWarnings,
   columns: [
     ...columns,
     ...templateColumns<Job>(({ spec }) => spec.template),

@@ -1,4 +1,5 @@
 // The kind PersistentVolume of v1.
+
 import { type FieldError, forbidden, invalid, notSupported, required } from '../../apimachinery/field.js';
 import { isDns1123Subdomain } from '../../apimachinery/names.js';
 import { checkImmutable, checkOneOf, invalids, readQuantity, sameJson } from '../checks.js';
@@ -6,6 +7,7 @@ import { UNSET } from '../columns.js';
 import { defineKind } from '../define.js';
 import type { PersistentVolume, PersistentVolumeSpec } from '../types/core_v1.js';
 import { ACCESS_MODES, formatAccessModes } from './access-modes.js';
+import { persistentVolumeWarnings } from './persistentvolume-warnings.js';
 import { checkSingle, sourcesOf, validateSource } from './volume-sources.js';
 
 /** The fields of a volume's spec that are no source of it. */
@@ -31,6 +33,7 @@ export const persistentVolumes = defineKind<PersistentVolume>({
   shortNames: ['pv'],
   namespaced: false,
   schema: 'core.v1.PersistentVolume',
+  warnings: persistentVolumeWarnings,
   generation: false,
   columns: [
     { name: 'Capacity', type: 'string', description: 'Its size', cell: ({ spec }) => String(spec.capacity?.['storage'] ?? 0) },

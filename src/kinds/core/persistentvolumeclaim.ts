@@ -1,4 +1,5 @@
 // The kind PersistentVolumeClaim of v1.
+
 import { type FieldError, forbidden, invalid, required } from '../../apimachinery/field.js';
 import { validateLabelSelector } from '../../apimachinery/labels.js';
 import { isDns1123Subdomain } from '../../apimachinery/names.js';
@@ -7,8 +8,11 @@ import { UNSET } from '../columns.js';
 import { defineKind } from '../define.js';
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/core_v1.js';
 import { ACCESS_MODES, formatAccessModes } from './access-modes.js';
+import { claimWarnings } from './pod-warnings.js';
 
 const VOLUME_MODES = ['Block', 'Filesystem'];
+
+const ANNOTATION_CLASS = 'volume.beta.kubernetes.io/storage-class';
 
 export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   group: '',
@@ -18,6 +22,12 @@ export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   shortNames: ['pvc'],
   namespaced: true,
   schema: 'core.v1.PersistentVolumeClaim',
+  warnings: ({ metadata, spec }) => [
+    ...(metadata.annotations?.[ANNOTATION_CLASS] === undefined
+      ? []
+      : [`metadata.annotations[${ANNOTATION_CLASS}]: deprecated since v1.8; use "storageClassName" attribute instead`]),
+    ...claimWarnings('spec', spec),
+  ],
   generation: false,
   columns: [
     {

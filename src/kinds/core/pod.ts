@@ -1,4 +1,5 @@
 // The kind Pod of v1.
+
 import { type FieldError, forbidden } from '../../apimachinery/field.js';
 import { defineKind } from '../define.js';
 import type { Pod } from '../types/core_v1.js';
@@ -8,6 +9,7 @@ import { podColumns } from './pod-columns.js';
 import { qosClassOf } from './pod-qos.js';
 import { validatePodResize } from './pod-resize.js';
 import { validatePodUpdate } from './pod-update.js';
+import { podWarnings } from './pod-warnings.js';
 import { defaultPod } from './podspec-defaults.js';
 import { validatePodSpec } from './podspec-validation.js';
 import { isPodTerminal } from './podutil.js';
@@ -21,6 +23,7 @@ export const pods = defineKind<Pod>({
   categories: ['all'],
   namespaced: true,
   schema: 'core.v1.Pod',
+  warnings: podWarnings,
   columns: podColumns,
   defaults: defaultPod,
   validate(pod, old) {

@@ -1,7 +1,9 @@
 // The kind PodTemplate of v1.
+
 import { formatLabels, templateColumns } from '../columns.js';
 import { defineKind } from '../define.js';
 import type { PodTemplate } from '../types/core_v1.js';
+import { templateWarnings } from './pod-warnings.js';
 import { defaultPodSpec } from './podspec-defaults.js';
 import { validatePlainTemplate } from './podspec-validation.js';
 
@@ -12,6 +14,7 @@ export const podTemplates = defineKind<PodTemplate>({
   plural: 'podtemplates',
   namespaced: true,
   schema: 'core.v1.PodTemplate',
+  warnings: (object, old) => (old ? [] : templateWarnings(object, old, 'template', object.template)),
   returnDeletedObject: true,
   columns: [
     ...templateColumns<PodTemplate>(({ template }) => template).map((column) => ({ ...column, priority: 0 })),

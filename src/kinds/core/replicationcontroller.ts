@@ -1,4 +1,5 @@
 // The kind ReplicationController of v1.
+
 import { type FieldError, required } from '../../apimachinery/field.js';
 import { selectorOfMap } from '../../apimachinery/labels.js';
 import { checkNonNegative } from '../checks.js';
@@ -6,6 +7,7 @@ import { formatLabels, selectorColumn, templateColumns } from '../columns.js';
 import { defineKind, type Mutable } from '../define.js';
 import type { ReplicationController } from '../types/core_v1.js';
 import { checkMatches } from '../workload.js';
+import { workloadWarnings } from './pod-warnings.js';
 import { defaultPodSpec } from './podspec-defaults.js';
 import { validatePodTemplate } from './podspec-validation.js';
 import { replicaColumns } from './replica-columns.js';
@@ -19,6 +21,7 @@ export const replicationControllers = defineKind<ReplicationController>({
   categories: ['all'],
   namespaced: true,
   schema: 'core.v1.ReplicationController',
+  warnings: workloadWarnings,
   columns: [
     ...replicaColumns<ReplicationController>(),
     ...templateColumns<ReplicationController>(({ spec }) => spec.template),

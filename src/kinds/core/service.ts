@@ -1,10 +1,12 @@
 // The kind Service of v1.
+
 import { isDns1035Label } from '../../apimachinery/names.js';
 import { formatLabels, NONE, selectorColumn } from '../columns.js';
 import { defineKind, type Mutable } from '../define.js';
 import type { Service } from '../types/core_v1.js';
 import { carryAllocations, dropTypeDependent } from './service-update.js';
 import { isExternallyAccessible, validateService } from './service-validation.js';
+import { serviceWarnings } from './service-warnings.js';
 
 /** How long a client sticks to an endpoint with session affinity: three hours. */
 const AFFINITY_TIMEOUT_s = 10_800;
@@ -18,6 +20,7 @@ export const services = defineKind<Service>({
   categories: ['all'],
   namespaced: true,
   schema: 'core.v1.Service',
+  warnings: serviceWarnings,
   allowCreateOnUpdate: true,
   generation: false,
   columns: [

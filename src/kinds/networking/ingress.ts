@@ -1,4 +1,5 @@
 // The kind Ingress of networking.k8s.io/v1.
+
 import { isIP } from 'node:net';
 import { type FieldError, invalid } from '../../apimachinery/field.js';
 import type { Json } from '../../apimachinery/json.js';
@@ -20,6 +21,10 @@ export const ingresses = defineKind<Ingress>({
   shortNames: ['ing'],
   namespaced: true,
   schema: 'networking.v1.Ingress',
+  warnings: ({ metadata, spec }) =>
+    metadata.annotations?.[ANNOTATION_CLASS] !== undefined && !spec.ingressClassName
+      ? [`annotation "${ANNOTATION_CLASS}" is deprecated, please use 'spec.ingressClassName' instead`]
+      : [],
   columns: [
     column('Class', 'string', 'The class that says which controller serves it', ({ spec }) => spec.ingressClassName ?? NONE),
     column('Hosts', 'string', 'The hosts that its rules are for', ({ spec }) => hosts(spec.rules ?? [])),

@@ -1,9 +1,11 @@
 // The kind RuntimeClass of node.k8s.io/v1.
+
 import { duplicate, type FieldError } from '../../apimachinery/field.js';
 import type { Json } from '../../apimachinery/json.js';
 import { isDns1123Label } from '../../apimachinery/names.js';
 import { checkImmutable, invalids } from '../checks.js';
 import { column } from '../columns.js';
+import { nodeLabelWarnings } from '../core/pod-warnings.js';
 import { validateResources } from '../core/resources-validation.js';
 import { validateToleration } from '../core/scheduling-validation.js';
 import { defineKind } from '../define.js';
@@ -17,6 +19,7 @@ export const runtimeClasses = defineKind<RuntimeClass>({
   plural: 'runtimeclasses',
   namespaced: false,
   schema: 'node.v1.RuntimeClass',
+  warnings: ({ scheduling }) => nodeLabelWarnings('scheduling.nodeSelector', scheduling?.nodeSelector),
   columns: [column('Handler', 'string', 'What the container runtime calls it', ({ handler }) => handler)],
   defaults({ scheduling }) {
     for (const toleration of scheduling?.tolerations ?? []) if (toleration.key) toleration.operator ||= 'Equal';

@@ -7,7 +7,9 @@ import { Kubectl } from '../../suites/kubectl.js';
 let api: TestServer;
 let kubectl: Kubectl;
 beforeAll(async () => {
-  api = await startTestServer();
+  const scheduler = { name: 'scheduler', check: () => Promise.reject(new Error('its caches are not filled yet')) };
+  const controllers = { name: 'controller-manager', check: () => Promise.resolve() };
+  api = await startTestServer({ components: [scheduler, controllers] });
   kubectl = new Kubectl('1.35', api.kubeconfig, join(api.dir, 'home'));
 });
 afterAll(() => api?.stop());
@@ -15,6 +17,7 @@ afterAll(() => api?.stop());
 /** Name, short names, group and version, whether namespaced, kind, categories: as kubectl 1.35 lists them of upstream 1.35. */
 const RESOURCES = `
 bindings | | v1 | true | Binding |
+componentstatuses | cs | v1 | false | ComponentStatus |
 configmaps | cm | v1 | true | ConfigMap |
 endpoints | ep | v1 | true | Endpoints |
 events | ev | v1 | true | Event |
@@ -80,15 +83,17 @@ volumeattachments | | storage.k8s.io/v1 | false | VolumeAttachment |
 volumeattributesclasses | vac | storage.k8s.io/v1 | false | VolumeAttributesClass |`;
 
 const EVERY_VERB = 'create,delete,deletecollection,get,list,patch,update,watch';
-const isCreateOnly = (name: string) => name === 'bindings' || name.endsWith('reviews');
+function verbsOf(name: string): string {
+  if (name === 'componentstatuses') return 'get,list';
+  return name === 'bindings' || name.endsWith('reviews') ? 'create' : EVERY_VERB;
+}
 
 function expectedRow(row: string): string {
   const [name = '', shortNames, ...rest] = row.split('|').map((cell) => cell.trim());
   const categories = rest.pop();
-  return [name, shortNames, ...rest, isCreateOnly(name) ? 'create' : EVERY_VERB, categories].filter(Boolean).join(' ');
+  return [name, shortNames, ...rest, verbsOf(name), categories].filter(Boolean).join(' ');
 }
 
-// Upstream's componentstatuses, deprecated since 1.19, are all that is missing.
 it('kubectl api-resources lists what upstream serves, and nothing else', async () => {
   const rows = (await kubectl.ok(['api-resources', '-o', 'wide', '--no-headers'])).trim().split('\n');
   const found = rows.map((row) => row.trimEnd().split(/\s+/).join(' '));
@@ -114,6 +119,50 @@ it('every cluster has the system’s priorities, flow schemas and range of addre
     ['exempt', 'Exempt', '0'],
   ]);
   expect((await rows('servicecidrs'))[0]?.slice(0, 2)).toEqual(['kubernetes', '10.96.0.0/12']);
+});
+
+it('kubectl get cs shows how the parts of the control plane are, and that it is deprecated', async () => {
+  const { stdout, stderr } = await kubectl.run(['get', 'cs']);
+  expect(stderr).toBe('Warning: v1 ComponentStatus is deprecated in v1.19+\n');
+  expect(stdout.split('\n').map((row) => row.trimEnd().split(/ {2,}/))).toEqual([
+    ['NAME', 'STATUS', 'MESSAGE', 'ERROR'],
+    ['scheduler', 'Unhealthy', 'its caches are not filled yet'],
+    ['controller-manager', 'Healthy', 'ok'],
+    ['etcd-0', 'Healthy', 'ok'],
+    [''],
+  ]);
+  expect(await kubectl.ok(['get', 'cs', 'etcd-0', '-o', 'jsonpath={.conditions[0].status}'])).toBe('True');
+  expect((await kubectl.run(['get', 'cs', 'nobody'])).stderr).toContain('componentstatuses "nobody" not found');
+  expect((await kubectl.run(['delete', 'cs', 'etcd-0'])).stderr).toContain('(MethodNotAllowed)');
+});
+
+it('kubectl is warned of what is deprecated in what it makes, and of owners that are named twice', async () => {
+  const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u' };
+  const template = {
+    metadata: { labels: { a: 'b' } },
+    spec: { containers: [{ name: 'c', image: 'i' }], nodeSelector: { 'beta.kubernetes.io/os': 'linux' } },
+  };
+  const deployment = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'warned', ownerReferences: [owner, owner] },
+    spec: { selector: { matchLabels: { a: 'b' } }, template },
+  };
+  const warnings = async (...args: string[]) => (await kubectl.run(args, JSON.stringify(deployment))).stderr.trim().split('\n');
+  const label = 'Warning: spec.template.spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead';
+  expect(await warnings('create', '-f', '-')).toEqual([
+    expect.stringMatching(/^Warning: \.metadata\.ownerReferences contains duplicate entries; API server dedups .* observed: u$/),
+    label,
+  ]);
+  expect(JSON.parse(await kubectl.ok(['get', 'deployment', 'warned', '-o', 'json'])).metadata.ownerReferences).toEqual([owner]);
+  expect(await warnings('label', 'deployment', 'warned', 'x=y')).toEqual(['']);
+  expect(await warnings('scale', 'deployment', 'warned', '--replicas=0')).toEqual([label]);
+  expect(await warnings('set', 'image', 'deployment/warned', 'c=j')).toEqual([label]);
+});
+
+it('kubectl is told that Endpoints are deprecated', async () => {
+  const { stderr } = await kubectl.run(['get', 'endpoints']);
+  expect(stderr).toBe('Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n');
 });
 
 describe('kubectl makes and shows', () => {
