@@ -8,6 +8,7 @@ import { registerNetwork } from './libraries/network.js';
 import { registerQuantities } from './libraries/quantities.js';
 import { registerSemver } from './libraries/semver.js';
 import { registerStrings } from './libraries/strings.js';
+import { registerTwoVariables } from './libraries/two-variables.js';
 import { registerUrls } from './libraries/urls.js';
 import { CostExceededError, instrument, MAX_COST_PER_CALL, metered } from './meter.js';
 import { type Node, nodesOf } from './nodes.js';
@@ -114,7 +115,16 @@ export class CelEnvironment {
 
 const NULLABLE = ['optional', 'google.protobuf.Timestamp', 'google.protobuf.Duration'];
 
-const LIBRARIES = [registerStrings, registerLists, registerQuantities, registerUrls, registerNetwork, registerFormats, registerSemver];
+const LIBRARIES = [
+  registerStrings,
+  registerLists,
+  registerTwoVariables,
+  registerQuantities,
+  registerUrls,
+  registerNetwork,
+  registerFormats,
+  registerSemver,
+];
 
 function evaluate(parsed: Library.ParseResult, variables: CelVariables, budget: number) {
   try {

@@ -1,7 +1,7 @@
 // Which names of a definition are accepted: those that no other kind of its group has, as conditions and accepted names.
 import { isDeepStrictEqual } from 'node:util';
 import { rfc3339 } from '../../apimachinery/clock.js';
-import { ANNOTATION_API_APPROVED, isProtectedGroup } from '../../kinds/apiextensions/crd-validation.js';
+import { ANNOTATION_API_APPROVED, hasWrongCaBundle, isProtectedGroup } from '../../kinds/apiextensions/crd-validation.js';
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionCondition,
@@ -49,7 +49,10 @@ export function reconcileStatus(definition: CustomResourceDefinition, taken: Tak
   const { names, conflict } = acceptNames(definition, taken);
   let status: Status = { ...definition.status, acceptedNames: names };
   status = withCondition(status, conflict ?? NO_CONFLICTS, now_ms);
-  if (!isConditionTrue(definition, 'Established')) status = withCondition(status, conflict ? NOT_ACCEPTED : ESTABLISHED, now_ms);
+  if (!isConditionTrue(definition, 'Established')) {
+    const usable = hasWrongCaBundle(definition.spec) ? NO_CA_BUNDLE : ESTABLISHED;
+    status = withCondition(status, conflict ? NOT_ACCEPTED : usable, now_ms);
+  }
   const approval = approvalOf(definition);
   if (approval) status = withCondition(status, approval, now_ms);
   return isDeepStrictEqual(status, definition.status) ? definition.status : status;
@@ -57,6 +60,12 @@ export function reconcileStatus(definition: CustomResourceDefinition, taken: Tak
 
 const NO_CONFLICTS: Condition = { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' };
 const NOT_ACCEPTED: Condition = { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' };
+const NO_CA_BUNDLE: Condition = {
+  type: 'Established',
+  status: 'False',
+  reason: 'InvalidCABundle',
+  message: 'The conversion webhook CABundle is invalid',
+};
 const ESTABLISHED: Condition = {
   type: 'Established',
   status: 'True',

@@ -2,6 +2,7 @@
 import { type FieldError, forbidden, invalid, required } from '../../apimachinery/field.js';
 import type { Json } from '../../apimachinery/json.js';
 import { isDns1035Label, isDns1123Subdomain } from '../../apimachinery/names.js';
+import { caBundleError } from '../ca-bundle.js';
 import { checkImmutable, checkOneOf, invalids } from '../checks.js';
 import type {
   CustomResourceConversion,
@@ -24,7 +25,7 @@ export function validateCustomResourceDefinition(
   return [
     ...(old ? [] : validateName(definition)),
     ...validateSpec(spec, old?.spec),
-    ...(old ? validateSpecUpdate(spec, old) : []),
+    ...(old ? [...validateSpecUpdate(spec, old), ...validateCaBundle(spec, old)] : []),
     ...validateNames(status.acceptedNames, 'status.acceptedNames'),
     ...validateStoredVersions(definition),
     ...validateApproval(definition, old),
@@ -120,6 +121,33 @@ function validateClientConfig({ url, service }: WebhookClientConfig, at: string)
   return errors;
 }
 
+/** As upstream: until it is established, and while it is wrong already, it may be wrong. */
+function validateCaBundle(spec: CustomResourceDefinitionSpec, old: CustomResourceDefinition): readonly FieldError[] {
+  if (!isEstablished(old) || hasWrongCaBundle(old.spec)) return [];
+  const caBundle = caBundleOf(spec);
+  const wrong = caBundle && caBundleError(caBundle);
+  if (!wrong) return [];
+  // As Go shows bytes.
+  const bytes = [...Buffer.from(caBundle, 'base64')].map((byte) => `0x${byte.toString(16)}`).join(', ');
+  const field = 'spec.conversion.webhookClientConfig.caBundle';
+  return [{ reason: 'FieldValueInvalid', field, message: `Invalid value: []byte{${bytes}}: ${wrong}` }];
+}
+
+const isEstablished = ({ status }: CustomResourceDefinition) =>
+  status.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') ?? false;
+
+const caBundleOf = ({ conversion }: CustomResourceDefinitionSpec) =>
+  conversion?.strategy === 'Webhook' ? conversion.webhook?.clientConfig?.caBundle : undefined;
+
+export function hasWrongCaBundle(spec: CustomResourceDefinitionSpec): boolean {
+  const caBundle = caBundleOf(spec);
+  return Boolean(caBundle) && caBundleError(caBundle!) !== undefined;
+}
+
+/** As upstream, which asks nothing of the rest. */
+export const validateDefinitionStatus = ({ status }: CustomResourceDefinition): readonly FieldError[] =>
+  validateNames(status.acceptedNames, 'status.acceptedNames');
+
 function validateUrl(url: string, at: string): readonly FieldError[] {
   const form = '; desired format: https://host[/path]';
   if (!URL.canParse(url)) return [required(at, `url must be a valid URL: parse ${JSON.stringify(url)}${form}`)];
@@ -147,7 +175,7 @@ function validateReviewVersions(versions: readonly string[], at: string): readon
 }
 
 function validateSpecUpdate(spec: CustomResourceDefinitionSpec, old: CustomResourceDefinition): readonly FieldError[] {
-  const established = old.status.conditions?.some(({ type, status }) => type === 'Established' && status === 'True');
+  const established = isEstablished(old);
   return [
     // What is stored is found by these.
     ...(established ? checkImmutable('spec.scope', spec.scope, old.spec.scope) : []),

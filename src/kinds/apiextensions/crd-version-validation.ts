@@ -4,6 +4,7 @@ import { loadedCel } from '../../apimachinery/cel/library.js';
 import { duplicate, type FieldError, forbidden, invalid, required, tooMany } from '../../apimachinery/field.js';
 import { isSimplePath } from '../../apimachinery/jsonpath.js';
 import { compileRules, hasRules } from '../../apimachinery/structural/rules/compile.js';
+import { checkDefaults } from '../../apimachinery/structural/rules/defaults.js';
 import type { JsonSchema } from '../../apimachinery/structural/schema.js';
 import { checkStructural } from '../../apimachinery/structural/structurality.js';
 import { checkWellFormed, fieldPathSteps, schemaAt } from '../../apimachinery/structural/well-formed.js';
@@ -85,8 +86,9 @@ function validateSchema(schema: JsonSchema, at: string, hasStatus: boolean): rea
   if (schema.nullable) errors.push(forbidden(`${at}.nullable`, 'nullable cannot be true at the root'));
   errors.push(...checkStructural(schema, at), ...checkWellFormed(schema, at));
   // As upstream: about types that make no sense rules could only be misunderstood.
-  if (errors.length === 0 && hasRules(schema)) errors.push(...compileRules(schema, loadedCel(), at).errors);
-  return errors;
+  if (errors.length > 0 || !hasRules(schema)) return errors;
+  const rules = compileRules(schema, loadedCel(), at);
+  return rules.errors.length === 0 && rules.root ? checkDefaults(rules.root, at) : rules.errors;
 }
 
 function validateSubresources(subresources: CustomResourceSubresources | undefined, at: string): readonly FieldError[] {

@@ -1,7 +1,7 @@
 // The kind CustomResourceDefinition of apiextensions.k8s.io/v1.
 import { defineKind, type Mutable } from '../define.js';
 import type { CustomResourceDefinition } from '../types/apiextensions_v1.js';
-import { validateCustomResourceDefinition } from './crd-validation.js';
+import { validateCustomResourceDefinition, validateDefinitionStatus } from './crd-validation.js';
 
 /** Keeps a definition until its objects are gone. */
 export const FINALIZER_CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
@@ -22,6 +22,7 @@ export const customResourceDefinitions = defineKind<CustomResourceDefinition>({
   ],
   defaults,
   validate: validateCustomResourceDefinition,
+  validateStatus: validateDefinitionStatus,
   prepareForCreate(definition) {
     definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] };
     keepStoredVersions(definition);

@@ -125,6 +125,36 @@ describe('a definition', () => {
     expect(json(answer).message).toContain('spec.scope: Invalid value: "Cluster": field is immutable');
   });
 
+  it('is established once the authority of its webhook can be read, which it must be from then on', async () => {
+    const conversion = (caBundle: string) => ({
+      strategy: 'Webhook',
+      webhook: { clientConfig: { url: 'https://127.0.0.1/convert', caBundle }, conversionReviewVersions: ['v1'] },
+    });
+    const path = `${DEFINITIONS}/trusts.stable.example.com`;
+    const names = { plural: 'trusts', singular: 'trust', kind: 'Trust', listKind: 'TrustList', shortNames: [] };
+    const nonsense = Buffer.from('AB').toString('base64');
+    expect((await post(DEFINITIONS, crontabs({ conversion: conversion(nonsense) }, names))).code).toBe(201);
+    const waiting = await when(path, (answer) => condition(answer, 'Established') !== undefined);
+    const message = 'The conversion webhook CABundle is invalid';
+    expect(condition(waiting, 'Established')).toMatchObject({ status: 'False', reason: 'InvalidCABundle', message });
+    const good = Buffer.from(api.pki.ca.cert).toString('base64');
+    expect((await merge(path, { spec: { conversion: conversion(good) } })).code).toBe(200);
+    await when(path, (answer) => condition(answer, 'Established')?.status === 'True');
+    const refused = await merge(path, { spec: { conversion: conversion(nonsense) } });
+    expect(json(refused).message).toContain(
+      'spec.conversion.webhookClientConfig.caBundle: Invalid value: []byte{0x41, 0x42}: unable to load root certificates: unable to parse bytes as PEM block',
+    );
+    await merge(path, { spec: { conversion: { strategy: 'None', webhook: null } } });
+    await undefine('trusts.stable.example.com');
+  });
+
+  it('has names in its status that could be its own', async () => {
+    const patch = { status: { acceptedNames: { plural: 'Not_A_Label' } } };
+    const answer = await merge(`${DEFINITIONS}/crontabs.stable.example.com/status`, patch);
+    expect(answer.code).toBe(422);
+    expect(json(answer).message).toContain('status.acceptedNames.plural: Invalid value: "Not_A_Label"');
+  });
+
   it('does not get names that another of its group has, until that one is gone', async () => {
     const other = crontabs({}, { plural: 'others', singular: 'other', kind: 'CronTab', listKind: 'OtherList', shortNames: ['ct'] });
     await post(DEFINITIONS, other);
@@ -161,6 +191,18 @@ describe('objects', () => {
     expect(json(status)).toMatchObject({ metadata: { generation: 2 }, spec: { replicas: 2 }, status: { replicas: 2 } });
     expect(json(status).status).toEqual({ replicas: 2 });
     expect(json(await http('GET', `${OBJECTS}/a`))).toEqual(json(status));
+  });
+
+  it('are replaced only by whoever says what they were', async () => {
+    const { metadata, ...written } = json(await post(OBJECTS, crontab('replaced', { cronSpec: '* * * * *' })));
+    const put = (more: object) => send('PUT', `${OBJECTS}/replaced`, { ...written, metadata: { name: metadata.name, ...more } });
+    const refused = await put({});
+    expect(refused.code).toBe(422);
+    expect(json(refused).message).toBe(
+      'CronTab.stable.example.com "replaced" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update',
+    );
+    expect((await put({ resourceVersion: metadata.resourceVersion })).code).toBe(200);
+    await http('DELETE', `${OBJECTS}/replaced`);
   });
 
   it('are told of all that is wrong', async () => {
@@ -268,6 +310,15 @@ describe('rules', () => {
   it('that make no sense are refused with their definition', async () => {
     const answer = await post(DEFINITIONS, ruled({ rule: 'self.nope > 1' }));
     expect(json(answer).message).toContain("compilation failed: ERROR: <input>:1:5: undefined field 'nope'");
+  });
+
+  it('are asked of the defaults that their definition has', async () => {
+    const definition = ruled({ rule: 'self.min <= self.max', message: 'min is more than max' });
+    const version = definition.spec.versions[0] as { schema: { openAPIV3Schema: { properties: { spec: JsonObject } } } };
+    Object.assign(version.schema.openAPIV3Schema.properties.spec, { default: { min: 2, max: 1 } });
+    expect(json(await post(DEFINITIONS, definition)).message).toContain(
+      'spec.versions[0].schema.openAPIV3Schema.properties[spec].default: Invalid value: min is more than max',
+    );
   });
 
   it('are asked of new objects and of changes', async () => {

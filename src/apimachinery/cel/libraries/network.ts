@@ -84,8 +84,13 @@ const isLinkLocalMulticast = (ip: Ip) => within(ip, '224.0.0.0/24', 'ff02::/16')
 const isGlobalUnicast = (ip: Ip) =>
   !isUnspecified(ip) && !isLoopback(ip) && !isMulticast(ip) && !isLinkLocalUnicast(ip) && ip.toString() !== '255.255.255.255';
 
+class IpNamespace {}
+
 export const registerNetwork: Register = (environment) => {
   environment
+    .registerType('IpNamespace', { ctor: IpNamespace })
+    .registerConstant('ip', 'IpNamespace', new IpNamespace())
+    .registerFunction('IpNamespace.isCanonical(string): bool', (_: IpNamespace, text: string) => ipOf(text).toString() === text)
     .registerType('Ip', { ctor: Ip })
     .registerType('Cidr', { ctor: Cidr })
     .registerFunction('ip(string): Ip', ipOf)

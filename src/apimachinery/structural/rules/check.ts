@@ -8,10 +8,10 @@ import { oldItems, oldMember } from '../correlate.js';
 import type { JsonSchema, ValidationRule } from '../schema.js';
 import type { Rule, RuleNode } from './compile.js';
 
-/** `old` is the object before an update. */
-export function checkRules(root: RuleNode, value: Json, old: Json | undefined): readonly FieldError[] {
+/** `old` is the object before an update, `at` the path of the value. */
+export function checkRules(root: RuleNode, value: Json, old: Json | undefined, at = ''): readonly FieldError[] {
   const check = new Check();
-  check.node(root, { value, old, at: '', unchanged: false });
+  check.node(root, { value, old, at, unchanged: false });
   return check.errors;
 }
 

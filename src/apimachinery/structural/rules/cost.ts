@@ -1,4 +1,5 @@
 // estimatedCost: the most that a rule can cost by what its schema says of sizes, in upstream's units. It errs on the low side.
+import type { TwoVariables } from '../../cel/libraries/two-variables.js';
 import type { Node } from '../../cel/nodes.js';
 import { itemsOf, type JsonSchema, propertyOf, valuesOf } from '../schema.js';
 import { celName } from './types.js';
@@ -61,6 +62,7 @@ function minBytes(schema: JsonSchema | undefined): number {
 function estimate(node: Node, scopes: Scopes): Estimate {
   const { alternate, macro } = node.meta;
   if (alternate) return estimate(alternate, scopes);
+  if (macro && 'range' in macro) return twoVariables(macro as TwoVariables, scopes);
   if (macro) return { cost: 1 + sum(macro.args ?? [], scopes) };
   switch (node.op) {
     case 'value':
@@ -104,6 +106,13 @@ function comprehension({ iterable, iterVarName, step }: Comprehension, scopes: S
   const inner = schema && itemsOf(schema);
   const each = estimate(step, new Map([...scopes, [iterVarName, inner]])).cost;
   // Of what is no part of the object nothing is known; it is mostly written out, and short.
+  return { cost: cost + each * (schema ? maxCount(schema) : 1) };
+}
+
+function twoVariables({ args, range, valueName }: TwoVariables, scopes: Scopes): Estimate {
+  const { cost, schema } = estimate(range, scopes);
+  const inner = new Map([...scopes, [valueName, schema && (itemsOf(schema) ?? valuesOf(schema))]]);
+  const each = args.slice(1).reduce((total, node) => total + estimate(node, inner).cost, 1);
   return { cost: cost + each * (schema ? maxCount(schema) : 1) };
 }
 

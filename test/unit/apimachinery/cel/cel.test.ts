@@ -51,12 +51,28 @@ test.each<[string, unknown]>([
   ['!format.named("dns1123Label").value().validate("web").hasValue()', true],
   ['semver("1.2.3").isLessThan(semver("1.10.0")) && isSemver("1.0.0-rc.1") && !isSemver("v1")', true],
   ['semver("v1.2", true).minor()', 2n],
+  ['ip.isCanonical("127.0.0.1") && !ip.isCanonical("2001:DB8::1")', true],
+  ['object.spec.ports.all(ip, ip > 1)', true],
+  ['names.all(i, v, i < 3 && v in ["a", "b", "c"])', true],
+  ['names.exists(i, v, i == 1 && v == "b") && !names.exists(i, v, i == 0 && v == "b")', true],
+  ['names.existsOne(i, v, v > "a") || names.existsOne(i, v, i > 1)', true],
+  ['object.metadata.labels.all(k, v, k == "app" && v == "web")', true],
+  ['names.transformList(i, v, i > 0, v + string(i))', ['b1', 'c2']],
+  ['names.transformList(i, v, names.transformList(j, w, string(i) + string(j) + w)[i]) == ["00a", "11b", "22c"]', true],
+  ['{"a": 1, "b": 2}.transformMap(k, v, v * 2)', { a: 2n, b: 4n }],
+  ['{"a": 1, "b": 2}.transformMap(k, v, v > 1, k)["b"]', 'b'],
+  ['{"a": "x", "b": "y"}.transformMapEntry(k, v, {v: k})', { x: 'a', y: 'b' }],
+  ['["x", "y"].transformMapEntry(i, v, i == 0, {v: i})', { x: 0n }],
+  ['names.all(i, v, v == "z" || object.spec.missing)', 'fails'],
+  ['names.exists(i, v, v == "c" || object.spec.missing)', true],
+  ['["a", "a"].transformMapEntry(i, v, {v: i})', 'fails'],
   ['duration("90m") > duration("1h")', true],
   ['timestamp("2026-01-01T00:00:00Z").getFullYear()', 2026n],
   ['object.spec.replicas == 3.0', true],
   ['object.spec.replicas == 1 || object.spec.ports.size() == 2 ? "yes" : "no"', 'yes'],
 ])('%s', (expression, value) => {
-  expect(run(expression)).toEqual(value);
+  if (value === 'fails') expect(() => run(expression)).toThrow();
+  else expect(run(expression)).toEqual(value);
 });
 
 test('what is wrong is told, and where', () => {
