@@ -1,6 +1,6 @@
 // A pod's conditions: pure, with upstream's types, reasons and messages.
 import { rfc3339 } from '../../src/apimachinery/clock.js';
-import { podCondition } from '../../src/kinds/core/podutil.js';
+import { isSidecar, podCondition } from '../../src/kinds/core/podutil.js';
 import type { ContainerStatus, Pod, PodCondition } from '../../src/kinds/types/core_v1.js';
 
 export interface ConditionsContext {
@@ -40,18 +40,24 @@ export function podConditions(context: ConditionsContext): readonly PodCondition
 
 const names = (statuses: readonly ContainerStatus[]) => `[${statuses.map(({ name }) => name).join(' ')}]`;
 
-function initialized({ phase, inits }: ConditionsContext): Verdict {
+/** A sidecar is through once it has started; once a main container has started, what sidecars do no longer counts. */
+function initialized({ pod, phase, inits, containers }: ConditionsContext): Verdict {
   if (phase === 'Succeeded') return { type: 'Initialized', status: 'True', reason: 'PodCompleted' };
-  const missing = inits.filter((status) => !status.ready);
-  if (missing.length === 0) return { type: 'Initialized', status: 'True' };
+  const missing = inits.filter(({ ready, started, name }) => !(isSidecarOf(pod, name) ? started : ready));
+  const hasBegun = containers.some(({ state, lastState, started }) => started || state.running || state.terminated || lastState.terminated);
+  if (missing.length === 0 || hasBegun) return { type: 'Initialized', status: 'True' };
   const message = `containers with incomplete status: ${names(missing)}`;
   return { type: 'Initialized', status: 'False', reason: 'ContainersNotInitialized', message };
 }
 
-function allReady(type: string, { phase, containers }: ConditionsContext): Verdict {
+const isSidecarOf = ({ spec }: Pod, name: string) =>
+  spec.initContainers?.some((container) => container.name === name && isSidecar(container)) === true;
+
+function allReady(type: string, { pod, phase, inits, containers }: ConditionsContext): Verdict {
   if (phase === 'Succeeded') return { type, status: 'False', reason: 'PodCompleted' };
   if (phase === 'Failed') return { type, status: 'False', reason: 'PodFailed' };
-  const unready = containers.filter((status) => !status.ready);
+  const counted = [...inits.filter(({ name }) => isSidecarOf(pod, name)), ...containers];
+  const unready = counted.filter((status) => !status.ready);
   if (unready.length === 0) return { type, status: 'True' };
   return { type, status: 'False', reason: 'ContainersNotReady', message: `containers with unready status: ${names(unready)}` };
 }

@@ -1,11 +1,11 @@
 // What a container is to be, from its spec and all it refers to.
-import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
+import type { Container, EphemeralContainer, Pod } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ContainerConfig, Image } from '../runtime/runtime.js';
 import type { ReadyVolume } from '../volumes/index.js';
 import { containerHash } from './container-hash.js';
 import { containerSecurity } from './container-security.js';
-import { containerEnv, type EnvSources } from './env.js';
+import { ContainerConfigError, containerEnv, type EnvSources } from './env.js';
 import { expand } from './expand.js';
 import type { NodeFacts } from './field-path.js';
 import { containerMounts } from './mounts.js';
@@ -22,11 +22,14 @@ export interface ContainerConfigContext {
   readonly dirs: PodDirs;
   readonly oomFloor: number;
   readonly settings: KubeletSettings;
+  /** Of the container that an ephemeral one looks into; undefined also where that does not run. */
+  readonly targetId: string | undefined;
 }
 
 /** Rejects with a ContainerConfigError that names what is missing or not possible. */
 export async function containerConfig(container: Container, attempt: number, context: ContainerConfigContext): Promise<ContainerConfig> {
   const { pod, image, volumes, node, dirs, oomFloor, settings } = context;
+  const pidNamespace = pidNamespaceOf(container, context);
   const security = containerSecurity(pod, container, image);
   const env = await containerEnv(container, context);
   const terminationMessageFile = await dirs.makeMessageFile(pod.metadata.uid, container.name, attempt);
@@ -46,10 +49,20 @@ export async function containerConfig(container: Container, attempt: number, con
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
     ...(container.lifecycle?.stopSignal ? { stopSignal: container.lifecycle.stopSignal } : {}),
-    pidNamespace: pod.spec.hostPID ? 'node' : pod.spec.shareProcessNamespace ? 'pod' : 'container',
+    pidNamespace,
     resources: containerResources(container, { spec: pod.spec, nodeMemory_bytes: node.memory_bytes, oomFloor, settings }),
     security,
     terminationMessageFile,
     terminationMessagePolicy: container.terminationMessagePolicy === 'FallbackToLogsOnError' ? 'FallbackToLogsOnError' : 'File',
   };
+}
+
+/** An ephemeral container that names a target sees that one's processes, whatever the pod's containers share. */
+function pidNamespaceOf(
+  { targetContainerName: target }: Container & Partial<EphemeralContainer>,
+  { pod: { spec }, targetId }: ContainerConfigContext,
+): ContainerConfig['pidNamespace'] {
+  if (target && !targetId) throw new ContainerConfigError(`unable to find target container ${target}`);
+  if (targetId) return { of: targetId };
+  return spec.hostPID ? 'node' : spec.shareProcessNamespace ? 'pod' : 'container';
 }

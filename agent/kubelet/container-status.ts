@@ -1,8 +1,10 @@
 // One container's status as the API shows it: pure, with upstream's reasons.
 import { rfc3339 } from '../../src/apimachinery/clock.js';
+import { isBeingDeleted } from '../../src/apimachinery/object.js';
+import { isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, ContainerState, ContainerStatus, Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimeContainer } from '../runtime/runtime.js';
-import { shouldRestart } from './sync-pod.js';
+import { EXIT_CODE_KILLED, willRestart } from './restart-policy.js';
 
 /** Why a container does not run though it should: set where its start failed, or waits. */
 export interface Waiting {
@@ -18,10 +20,12 @@ export interface ProbeVerdicts {
   ready(container: Container, containerId: string): boolean;
 }
 
+export type ContainerType = 'init' | 'main' | 'ephemeral';
+
 export interface ContainerStatusContext {
   readonly pod: Pod;
   readonly container: Container;
-  readonly init: boolean;
+  readonly type: ContainerType;
   /** Newest first; without those that were only created. */
   readonly runs: readonly RuntimeContainer[];
   readonly waiting: Waiting | undefined;
@@ -36,36 +40,54 @@ export interface ContainerStatusContext {
 }
 
 export function containerStatus(context: ContainerStatusContext): ContainerStatus {
-  const { container, runs, waiting, pendingReason, imageId } = context;
+  const { pod, container, runs, waiting, imageId } = context;
   const latest = runs[0];
-  const image = withTag(container.image ?? '');
-  if (!latest) {
-    const old = oldStatus(context);
-    return {
-      name: container.name,
-      state: { waiting: waiting ?? { reason: pendingReason } },
-      lastState: old?.lastState ?? {},
-      ready: false,
-      restartCount: old?.restartCount ?? 0,
-      image,
-      imageID: old?.imageID ?? '',
-      started: false,
-    };
-  }
-  const previous = runs.find(({ state }) => state === 'exited' && latest.state === 'running');
-  const isWaiting = latest.state === 'exited' && waiting !== undefined && !context.terminating && willRestart(context, latest);
+  if (!latest) return unseen(context);
+  const previous = runs.slice(1).find(({ state }) => state === 'exited');
+  const isWaiting = latest.state === 'exited' && waiting !== undefined && !context.terminating && willRestart(pod, latest);
+  const stopSignal = container.lifecycle?.stopSignal;
   return {
     name: container.name,
     state: isWaiting ? { waiting } : stateOf(context, latest),
     lastState: isWaiting ? stateOf(context, latest) : previous ? stateOf(context, previous) : (oldStatus(context)?.lastState ?? {}),
     ready: isReady(context, latest),
     restartCount: latest.attempt,
-    image,
+    image: withTag(container.image ?? ''),
     imageID: imageId(latest.image),
     containerID: containerId(latest),
     started: latest.state === 'running' && context.probes.started(container, latest.id),
+    ...(stopSignal ? { stopSignal } : {}),
   };
 }
+
+/** Of a container that the runtime has no trace of: it never was, its remains were removed, or the runtime has lost it. */
+function unseen(context: ContainerStatusContext): ContainerStatus {
+  const { pod, container, waiting, pendingReason } = context;
+  const old = oldStatus(context);
+  if (old?.state.terminated && !waiting) return old;
+  const isLost = old?.state.running !== undefined && !waiting && !old.lastState.terminated;
+  return {
+    name: container.name,
+    state: { waiting: waiting ?? { reason: pendingReason } },
+    lastState: isLost ? LOST : old?.state.terminated ? old.state : (old?.lastState ?? {}),
+    ready: false,
+    // Whoever still has the ID has not counted the restart yet.
+    restartCount: (old?.restartCount ?? 0) + (isLost && !isBeingDeleted(pod) ? 1 : 0),
+    ...(old?.containerID && !isLost ? { containerID: old.containerID } : {}),
+    image: withTag(container.image ?? ''),
+    imageID: old?.imageID ?? '',
+    started: false,
+  };
+}
+
+/** As upstream has it, for how nobody knows how it ended. */
+const LOST: ContainerState = {
+  terminated: {
+    exitCode: EXIT_CODE_KILLED,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was deleted.  The container used to be Running',
+  },
+};
 
 export const containerId = ({ id }: RuntimeContainer) => `docker://${id}`;
 
@@ -74,18 +96,15 @@ export function withTag(image: string): string {
   return /[:@][^/]*$/.test(image) ? image : `${image}:latest`;
 }
 
-function oldStatus({ pod, container, init }: ContainerStatusContext): ContainerStatus | undefined {
-  const statuses = init ? pod.status.initContainerStatuses : pod.status.containerStatuses;
-  return statuses?.find(({ name }) => name === container.name);
+const LISTS = { init: 'initContainerStatuses', main: 'containerStatuses', ephemeral: 'ephemeralContainerStatuses' } as const;
+
+function oldStatus({ pod, container, type }: ContainerStatusContext): ContainerStatus | undefined {
+  return pod.status[LISTS[type]]?.find(({ name }) => name === container.name);
 }
 
-function willRestart({ pod, init }: ContainerStatusContext, last: RuntimeContainer): boolean {
-  if (!init) return shouldRestart(pod, last);
-  return last.exitCode !== 0 && pod.spec.restartPolicy !== 'Never';
-}
-
-function isReady({ container, init, probes }: ContainerStatusContext, latest: RuntimeContainer): boolean {
-  if (init) return latest.state === 'exited' && latest.exitCode === 0;
+function isReady({ container, type, probes }: ContainerStatusContext, latest: RuntimeContainer): boolean {
+  if (type === 'ephemeral') return false;
+  if (type === 'init' && !isSidecar(container)) return latest.state === 'exited' && latest.exitCode === 0;
   return latest.state === 'running' && probes.started(container, latest.id) && probes.ready(container, latest.id);
 }
 

@@ -1,4 +1,5 @@
 // Small questions that a pod's worker asks of what it sees: pure.
+import { allContainers } from '../../src/kinds/core/podutil.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimePod } from '../runtime/runtime.js';
 import type { PodServices } from './services.js';
@@ -16,7 +17,8 @@ export function concernsUs(before: Pod, after: Pod): boolean {
     metadata.labels,
     metadata.annotations,
     spec.activeDeadlineSeconds,
-    spec.containers.map(({ image }) => image),
+    allContainers(spec).map(({ image }) => image),
+    spec.ephemeralContainers?.length ?? 0,
     status.phase === 'Failed' || status.phase === 'Succeeded',
     gates(after).map((type) => status.conditions?.find((condition) => condition.type === type)?.status),
   ];

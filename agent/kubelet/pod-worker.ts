@@ -3,12 +3,13 @@ import type { Timer } from '../../src/apimachinery/clock.js';
 import { isBeingDeleted } from '../../src/apimachinery/object.js';
 import { StatusError } from '../../src/apimachinery/status.js';
 import { pods } from '../../src/kinds/core/pod.js';
-import { isPodTerminal } from '../../src/kinds/core/podutil.js';
-import type { Pod } from '../../src/kinds/types/core_v1.js';
+import { isPodTerminal, isSidecar } from '../../src/kinds/core/podutil.js';
+import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimePod } from '../runtime/runtime.js';
 import { setUpVolumes, volumeTypes } from '../volumes/index.js';
 import type { Waiting } from './container-status.js';
-import { deletionGrace_s, killContainer, restartKill } from './kill.js';
+import { PodEnding } from './end-pod.js';
+import { deletionGrace_s, restartKill } from './kill.js';
 import { concernsUs, isDefect, isIdle, podIp } from './pod-facts.js';
 import type { PodServices } from './services.js';
 import { PodStart } from './start-pod.js';
@@ -26,6 +27,17 @@ interface Failure {
   readonly message: string;
 }
 
+const DEADLINE_EXCEEDED: Failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
+
+/** What a status is to say beside what is seen. */
+interface Outlook {
+  readonly terminating?: boolean;
+  readonly finished?: boolean;
+  readonly failure?: Failure | undefined;
+  /** It says something only as long as this goes on. */
+  readonly ending?: PodEnding;
+}
+
 export class PodWorker {
   private pod: Pod;
   /** The API no longer has it. */
@@ -36,8 +48,10 @@ export class PodWorker {
   private over = false;
   /** Aborted when the pod is to end, so that a pull does not hold it up. */
   private starting = new AbortController();
-  /** While its containers are being ended: which, and what grace they were given. */
-  private ending: { readonly ids: readonly string[]; grace_s: number } | undefined;
+  /** While its containers are being ended. */
+  private ending: PodEnding | undefined;
+  /** Of what has ended so far. */
+  private reporting: Promise<void> | undefined;
   private failures = 0;
   private retry: Timer | undefined;
   private readonly waiting = new Map<string, Waiting>();
@@ -73,20 +87,18 @@ export class PodWorker {
 
   private hasten(pod: Pod): void {
     this.starting.abort(new Error('the pod is being deleted'));
-    const grace_s = deletionGrace_s(pod);
-    if (!this.ending || grace_s >= this.ending.grace_s) return;
-    this.ending.grace_s = grace_s;
-    for (const id of this.ending.ids) {
-      this.services.runtime.stopContainer(id, grace_s).catch((error: Error) => {
-        this.services.log.warn({ container: id, error: error.message }, 'cannot shorten a grace period');
-      });
-    }
+    this.ending?.hasten(deletionGrace_s(pod));
   }
 
   /** Something may have changed: the runtime's containers, a probe's verdict, a reason to wait that has passed. */
   wake(): void {
     this.dirty = true;
     if (!this.looping && !this.over) void this.loop();
+    // The loop waits for the last of its containers.
+    if (this.ending)
+      this.reporting ??= this.reportEnding(this.ending).finally(() => {
+        this.reporting = undefined;
+      });
   }
 
   /** The agent stops: the pod is left as it is. */
@@ -138,7 +150,8 @@ export class PodWorker {
     if (this.gone || isBeingDeleted(pod)) return this.end(pod, undefined);
     if (isPodTerminal(pod)) return this.bringDown(pod, undefined).then(() => undefined);
     if (this.deadlineLeft_ms() <= 0) {
-      await this.bringDown(pod, { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' });
+      this.services.events.event(pod, 'Normal', DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message);
+      await this.bringDown(pod, DEADLINE_EXCEEDED);
       return undefined;
     }
     const retry_ms = await this.bringUp(pod);
@@ -157,7 +170,9 @@ export class PodWorker {
   private async bringUp(pod: Pod): Promise<number | undefined> {
     const { runtime, probes } = this.services;
     const observed = await this.observe(pod);
-    const actions = computeActions(pod, observed, probes.failed(pod.metadata.uid));
+    const { uid } = pod.metadata;
+    const started = (container: Container, id: string) => probes.started(uid, container, id);
+    const actions = computeActions(pod, observed, { failed: probes.failed(uid), started });
     await this.report(pod, observed, {});
     if (isIdle(actions, observed)) {
       await this.refreshVolumes(pod);
@@ -178,7 +193,11 @@ export class PodWorker {
       cgroupParent,
       this.starting.signal,
       ({ container }, error) => failed(container.name, error),
-      ({ container }) => this.waiting.delete(container.name),
+      ({ container }) => {
+        this.waiting.delete(container.name);
+        // Its running is what the next one waits for.
+        if (isSidecar(container)) this.wake();
+      },
     );
     try {
       await start.run(actions, observed);
@@ -207,15 +226,12 @@ export class PodWorker {
     return observed;
   }
 
-  private async report(
-    pod: Pod,
-    observed: RuntimePod,
-    { terminating = false, finished = false, failure }: { terminating?: boolean; finished?: boolean; failure?: Failure | undefined },
-  ): Promise<void> {
+  private async report(pod: Pod, observed: RuntimePod, { terminating = false, finished = false, failure, ending }: Outlook): Promise<void> {
     const { statuses, images, probes, node, clock } = this.services;
     const { uid } = pod.metadata;
     await this.messages.learn(observed.containers);
     await Promise.all([...new Set(observed.containers.map(({ image }) => image))].map((image) => images.learn(image)));
+    if (ending !== undefined && this.ending !== ending) return;
     const status = buildStatus(pod, observed, {
       now_ms: clock.now(),
       hostIps: node.ips,
@@ -233,6 +249,20 @@ export class PodWorker {
     statuses.set(pod, status);
   }
 
+  /** While some of it still runs; what is told in the end takes its place. */
+  private async reportEnding(ending: PodEnding): Promise<void> {
+    const { runtime, probes, statuses, log } = this.services;
+    try {
+      const observed = await runtime.podStatus(this.pod.metadata.uid);
+      const running = observed.containers.filter(({ state }) => state === 'running');
+      probes.retain(this.pod.metadata.uid, running);
+      if (running.length > 0 && this.ending === ending)
+        await this.report(statuses.newest(this.pod), observed, { terminating: true, ending });
+    } catch (error) {
+      log.warn({ pod: this.pod.metadata.name, error: (error as Error).message }, 'cannot tell what has ended of a pod so far');
+    }
+  }
+
   /** ConfigMaps, Secrets and the pod's own labels may have changed since their files were written. */
   private async refreshVolumes(pod: Pod): Promise<void> {
     const managed = (pod.spec.volumes ?? []).filter((volume) =>
@@ -248,12 +278,9 @@ export class PodWorker {
     const { runtime } = this.services;
     const running = observed.containers.filter(({ state }) => state === 'running');
     // Of the newest object: a shorter grace may have come since this round began.
-    const grace_s = deletionGrace_s(this.pod);
-    this.ending = { ids: running.map(({ id }) => id), grace_s };
-    const ip = podIp(observed, this.services);
+    this.ending = new PodEnding(pod, running, deletionGrace_s(this.pod), podIp(observed, this.services), this.services);
     try {
-      const kill = (c: (typeof running)[number]) => killContainer(pod, c, grace_s, `Stopping container ${c.name}`, ip, this.services);
-      await Promise.all(running.map(kill));
+      await this.ending.run();
     } finally {
       this.ending = undefined;
     }
@@ -268,12 +295,15 @@ export class PodWorker {
   /** The pod is over, but stays in the API. */
   private async bringDown(pod: Pod, failure: Failure | undefined): Promise<void> {
     const { uid } = pod.metadata;
-    this.services.probes.remove(uid);
-    const observed = await this.services.runtime.podStatus(uid);
-    if (observed.sandboxes.length === 0 && observed.containers.every(({ state }) => state !== 'running') && !failure) return;
-    await this.killAll(pod, observed);
-    await this.services.cgroups.remove(uid);
-    const after = await this.services.runtime.podStatus(uid);
+    const { runtime, probes, cgroups } = this.services;
+    probes.retire(uid);
+    const observed = await runtime.podStatus(uid);
+    const isDown = observed.sandboxes.length === 0 && observed.containers.every(({ state }) => state !== 'running');
+    if (!isDown) await this.killAll(pod, observed);
+    probes.remove(uid);
+    if (isDown && !failure) return;
+    await cgroups.remove(uid);
+    const after = await runtime.podStatus(uid);
     await this.report(this.services.statuses.newest(pod), after, { terminating: true, finished: true, failure });
   }
 

@@ -2,24 +2,22 @@
 
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { Pod } from '../../src/kinds/types/core_v1.js';
+import type { Container, EphemeralContainer, Pod } from '../../src/kinds/types/core_v1.js';
 import type { PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
 import { type ReadyVolume, setUpVolumes } from '../volumes/index.js';
 import { VolumeError } from '../volumes/volume.js';
 import { containerConfig } from './container-config.js';
+import { containerPath } from './container-path.js';
 import { ContainerConfigError, envNeedsPodIp } from './env.js';
-import { runHook } from './hooks.js';
 import { hostNetworkHosts, podHostname, podHosts } from './hosts.js';
 import { pullSecrets } from './pull-secrets.js';
 import { formatResolvConf, parseResolvConf, podDns } from './resolv-conf.js';
 import { sandboxConfig } from './sandbox-config.js';
 import type { PodServices } from './services.js';
+import { startContainer } from './start-container.js';
 import type { PodActions, StartAction } from './sync-pod.js';
 import { refusal } from './unsupported.js';
 import { WaitingError } from './waiting.js';
-
-/** Upstream waits for a postStart hook for ever; a pod's other containers must not. */
-const POST_START_TIMEOUT_MS = 600_000;
 
 export type StartFailure = (action: StartAction, error: WaitingError) => void;
 
@@ -52,7 +50,9 @@ export class PodStart {
     const files = this.writeFiles();
     const volumes = this.volumes();
     const ready = Promise.all([sandbox.ready, files, sources.whenServicesKnown(this.signal)]).then(([wired]) => this.writeHosts(wired));
-    const created = starts.map((action) => settled(this.create(action, sandbox, ready, files, volumes)));
+    const created = starts.map((action) =>
+      settled(this.create(action, sandbox, ready, files, volumes, targetOf(action.container, observed))),
+    );
     // All are awaited, so that nothing of this round is still under way when the next one begins.
     const outcomes = await Promise.all([settled(sandbox.ready), settled(volumes), settled(ready)]);
     const problem = outcomes.find((outcome) => outcome.error !== undefined)?.error;
@@ -70,10 +70,11 @@ export class PodStart {
     const { events, restarts } = this.services;
     const { metadata, spec } = this.pod;
     const { container, last } = action;
+    const path = containerPath(spec, container.name);
     const refused = refusal(spec, container);
     if (refused) {
       const error = new WaitingError('CreateContainerConfigError', refused);
-      events.event(this.pod, 'Warning', 'Failed', `Error: ${error.message}`);
+      events.event(this.pod, 'Warning', 'Failed', `Error: ${error.message}`, path);
       this.failed(action, error);
       return false;
     }
@@ -82,7 +83,7 @@ export class PodStart {
     const wait_ms = last.state === 'exited' ? restarts.remaining_ms(key, last.finishedAt_ms) : 0;
     const podName = `${metadata.name}_${metadata.namespace}(${metadata.uid})`;
     if (wait_ms > 0) {
-      events.event(this.pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${podName}`);
+      events.event(this.pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${podName}`, path);
       const message = `back-off ${formatDelay(restarts.delay_ms(key))} restarting failed container=${container.name} pod=${podName}`;
       this.failed(action, new WaitingError('CrashLoopBackOff', message, wait_ms));
       return false;
@@ -140,13 +141,14 @@ export class PodStart {
     ready: Promise<PodSandbox>,
     files: Promise<void>,
     volumes: Promise<ReadonlyMap<string, ReadyVolume>>,
+    targetId: string | undefined,
   ): Promise<string> {
     const { runtime, images, sources, node, dirs, oomFloor, settings } = this.services;
     const ensured = pullSecrets(this.pod, sources).then((auths) => images.ensure(this.pod, container, auths, this.signal));
     const needed = [files, sources.whenServicesKnown(this.signal)];
     const [image, sandboxId, mounted] = await Promise.all([ensured, sandbox.id, volumes, ...needed]);
     const podIps = envNeedsPodIp(container) ? (this.pod.spec.hostNetwork ? node.ips : (await ready).ips) : [];
-    const context = { pod: this.pod, podIps, image, volumes: mounted, node, sources, dirs, oomFloor, settings };
+    const context = { pod: this.pod, podIps, image, volumes: mounted, node, sources, dirs, oomFloor, settings, targetId };
     const config = await containerConfig(container, attempt, context);
     try {
       return await runtime.createContainer(sandboxId, config, sandbox.config);
@@ -156,37 +158,18 @@ export class PodStart {
   }
 
   private async start(action: StartAction, containerId: string, podIp: string): Promise<void> {
-    const { runtime, events, clock, log } = this.services;
-    const { container } = action;
-    if (this.signal.aborted) return;
-    events.event(this.pod, 'Normal', 'Created', `Created container: ${container.name}`);
-    try {
-      await runtime.startContainer(containerId);
-    } catch (error) {
-      return this.report(action, new WaitingError('RunContainerError', (error as Error).message));
-    }
-    events.event(this.pod, 'Normal', 'Started', `Started container ${container.name}`);
-    this.started(action);
-    const hook = container.lifecycle?.postStart;
-    if (!hook) return;
-    try {
-      const run = runHook(hook, { container, containerId, podIp }, runtime, clock, POST_START_TIMEOUT_MS);
-      await Promise.race([run, aborted(this.signal)]);
-    } catch (error) {
-      if (this.signal.aborted) return;
-      events.event(this.pod, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${(error as Error).message}`);
-      log.info({ pod: this.pod.metadata.name, container: container.name }, 'killing a container whose postStart hook failed');
-      await runtime.stopContainer(containerId, this.pod.spec.terminationGracePeriodSeconds ?? 0);
-      this.failed(action, new WaitingError('PostStartHookError', (error as Error).message));
-    }
+    const { pod, signal } = this;
+    if (signal.aborted) return;
+    const started = () => this.started(action);
+    await startContainer({ pod, action, containerId, podIp, signal, started }, this.services).catch((error) => this.report(action, error));
   }
 
   private report(action: StartAction, error: unknown): void {
     if (this.signal.aborted) return;
     const waiting = toWaiting(error);
-    // Image errors have told their own events.
-    if (!(error instanceof WaitingError) || !IMAGE_REASONS.has(error.reason)) {
-      this.services.events.event(this.pod, 'Warning', 'Failed', `Error: ${waiting.message}`);
+    if (!OWN_EVENTS.has(waiting.reason)) {
+      const path = containerPath(this.pod.spec, action.container.name);
+      this.services.events.event(this.pod, 'Warning', 'Failed', `Error: ${waiting.message}`, path);
     }
     this.failed(action, waiting);
   }
@@ -201,7 +184,8 @@ export class PodStart {
   }
 }
 
-const IMAGE_REASONS = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName']);
+/** Reasons whose events have been told where they came up. */
+const OWN_EVENTS = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName', 'PostStartHookError']);
 
 /** A problem of the container's own; anything else is the engine's or the API's, which passes. */
 function toWaiting(error: unknown): WaitingError {
@@ -218,13 +202,14 @@ function formatDelay(delay_ms: number): string {
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }
 
+/** The running container that an ephemeral one looks into. */
+function targetOf({ targetContainerName }: Container & Partial<EphemeralContainer>, { containers }: RuntimePod): string | undefined {
+  return targetContainerName && containers.find(({ name, state }) => name === targetContainerName && state === 'running')?.id;
+}
+
 function settled<T>(promise: Promise<T>): Promise<{ value?: T; error?: unknown }> {
   return promise.then(
     (value) => ({ value }),
     (error: unknown) => ({ error }),
   );
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 }

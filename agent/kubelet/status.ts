@@ -1,11 +1,13 @@
 // A pod's status from its spec, what the runtime has of it and what the probes say: pure, upstream's generateAPIPodStatus.
 import { rfc3339 } from '../../src/apimachinery/clock.js';
 import { qosClassOf } from '../../src/kinds/core/pod-qos.js';
-import { isPodTerminal } from '../../src/kinds/core/podutil.js';
-import type { Container, ContainerStatus, Pod, PodStatus } from '../../src/kinds/types/core_v1.js';
+import { isPodTerminal, isSidecar } from '../../src/kinds/core/podutil.js';
+import type { Container, ContainerStatus, Pod, PodSpec, PodStatus } from '../../src/kinds/types/core_v1.js';
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime.js';
 import { podConditions } from './conditions.js';
-import { containerStatus, type ProbeVerdicts, type Waiting } from './container-status.js';
+import { type ContainerType, containerStatus, type ProbeVerdicts, type Waiting } from './container-status.js';
+import { allTerminated } from './finished-statuses.js';
+import { restartsAfter } from './restart-policy.js';
 
 export interface StatusContext {
   readonly now_ms: number;
@@ -15,7 +17,7 @@ export interface StatusContext {
   readonly probes: ProbeVerdicts;
   readonly imageId: (image: string) => string;
   readonly terminationMessage: (container: RuntimeContainer) => string | undefined;
-  /** The pod ends, and nothing is started any more. */
+  /** The pod ends, and nothing is started any more; while anything of it runs, it keeps its phase. */
   readonly terminating: boolean;
   /** Nothing of it runs any more: its phase is final. */
   readonly finished: boolean;
@@ -25,11 +27,12 @@ export interface StatusContext {
 
 export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusContext): PodStatus {
   const { spec, metadata, status: old } = pod;
-  const statusOf = (container: Container, init: boolean, pendingReason: string) =>
+  const pendingReason = spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating';
+  const statusOf = (container: Container, type: ContainerType) =>
     containerStatus({
       pod,
       container,
-      init,
+      type,
       runs: observed.containers.filter(({ name, state }) => name === container.name && state !== 'created'),
       waiting: context.waiting.get(container.name),
       pendingReason,
@@ -38,11 +41,14 @@ export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusConte
       terminationMessage: context.terminationMessage,
       terminating: context.terminating,
     });
-  const inits = (spec.initContainers ?? []).map((container) => statusOf(container, true, 'PodInitializing'));
-  const pendingReason = inits.every(isInitialized) ? 'ContainerCreating' : 'PodInitializing';
-  const containers = spec.containers.map((container) => statusOf(container, false, pendingReason));
+  const known = {
+    inits: (spec.initContainers ?? []).map((container) => statusOf(container, 'init')),
+    containers: spec.containers.map((container) => statusOf(container, 'main')),
+    ephemeral: (spec.ephemeralContainers ?? []).map((container) => statusOf(container as Container, 'ephemeral')),
+  };
+  const { inits, containers, ephemeral } = context.finished ? allTerminated(known) : known;
 
-  const phase = context.failure ? 'Failed' : isPodTerminal(pod) ? old.phase! : podPhase(pod, inits, containers, context.finished);
+  const phase = context.failure ? 'Failed' : isPodTerminal(pod) ? old.phase! : nextPhase(pod, inits, containers, context);
   const sandbox = observed.sandboxes.find(({ ready }) => ready);
   const podIps = sandbox ? (spec.hostNetwork ? context.hostIps : sandbox.ips) : (old.podIPs ?? []).map(({ ip }) => ip);
   const reason = context.failure?.reason ?? old.reason;
@@ -65,12 +71,19 @@ export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusConte
     startTime: old.startTime ?? rfc3339(context.now_ms),
     ...(inits.length > 0 ? { initContainerStatuses: inits } : {}),
     containerStatuses: containers,
+    ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
     qosClass: old.qosClass ?? qosClassOf(spec),
   };
 }
 
-/** It has ended well, in this sandbox or in one before. */
-const isInitialized = ({ ready }: ContainerStatus) => ready;
+function nextPhase(
+  pod: Pod,
+  inits: readonly ContainerStatus[],
+  containers: readonly ContainerStatus[],
+  { terminating, finished }: StatusContext,
+): string {
+  return terminating && !finished && pod.status.phase ? pod.status.phase : podPhase(pod, inits, containers, finished);
+}
 
 /** Upstream's getPhase. */
 export function podPhase(
@@ -79,16 +92,30 @@ export function podPhase(
   containers: readonly ContainerStatus[],
   finished: boolean,
 ): 'Pending' | 'Running' | 'Succeeded' | 'Failed' {
-  const policy = finished ? 'Never' : (spec.restartPolicy ?? 'Always');
-  if (policy === 'Never' && inits.some(hasFailed)) return 'Failed';
-  const over = containers.filter((status) => exitCode(status) !== undefined);
+  const codes = containers.map(exitCode);
+  const hasSucceeded = codes.every((code) => code === 0);
+  if (finished) return hasSucceeded ? 'Succeeded' : 'Failed';
+  const initialization = stateOfInits(spec, inits);
+  if (initialization.hasFailed) return 'Failed';
+  const hasBegun = containers.some((status, i) => status.state.running || codes[i] !== undefined);
+  if (initialization.isPending || (initialization.awaitsSidecars && !hasBegun)) return 'Pending';
   const running = containers.filter(({ state }) => state.running).length;
-  if (finished) return over.length === containers.length && over.every((status) => exitCode(status) === 0) ? 'Succeeded' : 'Failed';
-  if (!inits.every(isInitialized) && running === 0 && over.length < containers.length) return 'Pending';
-  if (running + over.length < containers.length) return 'Pending';
-  if (running > 0 || policy === 'Always') return 'Running';
-  if (over.every((status) => exitCode(status) === 0)) return 'Succeeded';
-  return policy === 'Never' ? 'Failed' : 'Running';
+  if (running + codes.filter((code) => code !== undefined).length < containers.length) return 'Pending';
+  const restarts = spec.containers.some((container, i) => codes[i] !== undefined && restartsAfter(spec, container, codes[i]!));
+  if (running > 0 || initialization.sidecarsRunning || restarts) return 'Running';
+  return hasSucceeded ? 'Succeeded' : 'Failed';
+}
+
+function stateOfInits(spec: PodSpec, statuses: readonly ContainerStatus[]) {
+  const all = (spec.initContainers ?? []).map((container, i) => ({ container, status: statuses[i]!, code: exitCode(statuses[i]!) }));
+  const regular = all.filter(({ container }) => !isSidecar(container));
+  const sidecars = all.filter(({ container }) => isSidecar(container));
+  return {
+    hasFailed: regular.some(({ container, code }) => code && !restartsAfter(spec, container, code)),
+    isPending: regular.some(({ status }) => !status.ready),
+    awaitsSidecars: sidecars.some(({ status, code }) => code === undefined && !status.started),
+    sidecarsRunning: sidecars.some(({ status }) => status.state.running),
+  };
 }
 
 /** How it ended, also while it waits for its next start; undefined for one that runs or never did. */
@@ -96,5 +123,3 @@ function exitCode({ state, lastState }: ContainerStatus): number | undefined {
   if (state.running) return undefined;
   return (state.terminated ?? (state.waiting ? lastState.terminated : undefined))?.exitCode;
 }
-
-const hasFailed = (status: ContainerStatus) => (exitCode(status) ?? 0) !== 0;

@@ -1,5 +1,6 @@
 // Fields of a pod that this node cannot honour: named, so that no pod runs as something other than what it asked for.
 import type { Container, Lifecycle, PodSpec, Probe, SecurityContext } from '../../src/kinds/types/core_v1.js';
+import { containerPath } from './container-path.js';
 
 type Checks<T> = readonly (readonly [field: string, isUsed: (object: T) => boolean])[];
 
@@ -7,7 +8,6 @@ const POD: Checks<PodSpec> = [
   ['runtimeClassName', (s) => Boolean(s.runtimeClassName)],
   ['resourceClaims', (s) => Boolean(s.resourceClaims?.length)],
   ['resources.claims', (s) => Boolean(s.resources?.claims?.length)],
-  ['ephemeralContainers', (s) => Boolean(s.ephemeralContainers?.length)],
   ['setHostnameAsFQDN', (s) => s.setHostnameAsFQDN === true],
   ['hostUsers', (s) => s.hostUsers === false],
   ['hostnameOverride', (s) => s.hostnameOverride !== undefined],
@@ -20,7 +20,6 @@ const POD: Checks<PodSpec> = [
 ];
 
 const CONTAINER: Checks<Container> = [
-  ['restartPolicyRules', (c) => Boolean(c.restartPolicyRules?.length)],
   ['volumeDevices', (c) => Boolean(c.volumeDevices?.length)],
   ['resources.claims', (c) => Boolean(c.resources?.claims?.length)],
   ['lifecycle.preStop.tcpSocket', (c) => c.lifecycle?.preStop?.tcpSocket !== undefined],
@@ -45,8 +44,6 @@ const hasTcpHook = (lifecycle: Lifecycle | undefined) => lifecycle?.postStart?.t
 export const REFUSED_FIELDS: readonly string[] = [
   ...POD.map(([field]) => `spec.${field}`),
   ...CONTAINER.map(([field]) => `spec.containers[].${field}`),
-  'spec.initContainers[].restartPolicy',
-  'spec.containers[].restartPolicy',
 ];
 
 /** Why the first field that cannot be honoured keeps a container from running; undefined where all can. Volumes are judged as they are set up. */
@@ -57,9 +54,6 @@ export function refusal(spec: PodSpec, container: Container): string | undefined
 
 function unsupportedField(spec: PodSpec, container: Container): string | undefined {
   for (const [field, isUsed] of POD) if (isUsed(spec)) return `spec.${field}`;
-  const restarting = (spec.initContainers ?? []).find(({ restartPolicy }) => restartPolicy !== undefined);
-  if (restarting) return `spec.initContainers{${restarting.name}}.restartPolicy`;
-  const list = spec.initContainers?.includes(container) ? 'initContainers' : 'containers';
-  for (const [field, isUsed] of CONTAINER) if (isUsed(container)) return `spec.${list}{${container.name}}.${field.replaceAll('[]', '')}`;
-  return list === 'containers' && container.restartPolicy ? `spec.containers{${container.name}}.restartPolicy` : undefined;
+  const [field] = CONTAINER.find(([, isUsed]) => isUsed(container)) ?? [];
+  return field && `${containerPath(spec, container.name)}.${field.replaceAll('[]', '')}`;
 }

@@ -4,7 +4,7 @@ import { request as requestHttps } from 'node:https';
 import type { HTTPGetAction } from '../../src/kinds/types/core_v1.js';
 import { OUTPUT_MAX_BYTES } from './exec.js';
 
-const USER_AGENT = 'kube-probe/1.35';
+const VERSION = '1.35';
 
 export interface HttpTarget {
   readonly host: string;
@@ -12,8 +12,13 @@ export interface HttpTarget {
 }
 
 /** The answer's status and the start of its body. Rejects where there is no answer within the time. */
-export function httpGet(action: HTTPGetAction, target: HttpTarget, timeout_ms: number): Promise<{ status: number; body: string }> {
-  const headers: { [name: string]: string } = { 'User-Agent': USER_AGENT, Accept: '*/*', Connection: 'close' };
+export function httpGet(
+  action: HTTPGetAction,
+  target: HttpTarget,
+  timeout_ms: number,
+  agent: 'kube-probe' | 'kube-lifecycle' = 'kube-probe',
+): Promise<{ status: number; body: string }> {
+  const headers: { [name: string]: string } = { 'User-Agent': `${agent}/${VERSION}`, Accept: '*/*', Connection: 'close' };
   for (const { name, value } of action.httpHeaders ?? []) headers[name] = value;
   const https = action.scheme === 'HTTPS';
   const options = {

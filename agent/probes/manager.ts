@@ -1,6 +1,7 @@
 // All probes of this node's containers: started with a container, ended with it, and asked for their verdicts.
 import type { Clock } from '../../src/apimachinery/clock.js';
 import type { EventRecorder } from '../../src/client/events.js';
+import { isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
 import type { ContainerRuntime, RuntimeContainer } from '../runtime/runtime.js';
 import { type ProbeTarget, probeOnce } from './probe.js';
@@ -30,17 +31,31 @@ export class ProbeManager {
   /** Starts probes for containers that run and have none yet, and ends those of containers that no longer run. */
   sync(pod: Pod, running: readonly RuntimeContainer[], podIp: string): void {
     const { uid } = pod.metadata;
+    this.retain(uid, running);
     const containers = this.pods.get(uid) ?? new Map<string, Probers>();
-    for (const [id, probers] of containers) {
-      if (running.some((container) => container.id === id)) continue;
-      stop(probers);
-      containers.delete(id);
-    }
     for (const container of running) {
-      const spec = pod.spec.containers.find(({ name }) => name === container.name);
+      const spec = probed(pod).find(({ name }) => name === container.name);
       if (spec && !containers.has(container.id)) containers.set(container.id, this.start(pod, spec, container, podIp, containers));
     }
     this.pods.set(uid, containers);
+  }
+
+  /** Ends probes of containers that no longer run. */
+  retain(podUid: string, running: readonly RuntimeContainer[]): void {
+    const containers = this.pods.get(podUid);
+    for (const [id, probers] of containers ?? []) {
+      if (running.some((container) => container.id === id)) continue;
+      stop(probers);
+      containers?.delete(id);
+    }
+  }
+
+  /** The pod ends: only whether it is still ready counts from now on. */
+  retire(podUid: string): void {
+    for (const probers of this.pods.get(podUid)?.values() ?? []) {
+      probers.liveness?.stop();
+      probers.startup?.stop();
+    }
   }
 
   remove(podUid: string): void {
@@ -97,6 +112,9 @@ export class ProbeManager {
   }
 }
 
+/** Containers that stay: main ones, and sidecars. */
+const probed = ({ spec }: Pod) => [...(spec.initContainers ?? []).filter(isSidecar), ...spec.containers];
+
 function stop(probers: Probers): void {
   for (const kind of KINDS) probers[kind]?.stop();
 }
@@ -109,7 +127,8 @@ function hurry(probers: Probers | undefined): void {
 /** What the API says of this very container holds until a probe says otherwise: an agent's restart makes no pod unready. */
 function initialVerdict(kind: ProbeKind, { status }: Pod, container: RuntimeContainer): Verdict {
   if (kind === 'liveness') return 'success';
-  const known = status.containerStatuses?.find(({ containerID }) => containerID === `docker://${container.id}`);
+  const { initContainerStatuses = [], containerStatuses = [] } = status;
+  const known = [...initContainerStatuses, ...containerStatuses].find(({ containerID }) => containerID === `docker://${container.id}`);
   if (kind === 'readiness') return known?.ready ? 'success' : 'failure';
   return known?.started ? 'success' : 'unknown';
 }

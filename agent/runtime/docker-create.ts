@@ -56,6 +56,11 @@ function securityOptions({ security }: ContainerConfig): string[] {
   return [...(security.seccomp === 'unconfined' ? ['seccomp=unconfined'] : []), ...(security.noNewPrivileges ? ['no-new-privileges'] : [])];
 }
 
+function pidMode({ pidNamespace }: ContainerConfig, shared: string): string {
+  if (typeof pidNamespace === 'object') return `container:${pidNamespace.of}`;
+  return pidNamespace === 'pod' ? shared : pidNamespace === 'node' ? 'host' : '';
+}
+
 export function containerOptions(
   sandboxId: string,
   config: ContainerConfig,
@@ -67,7 +72,7 @@ export function containerOptions(
   const host: HostConfig = {
     NetworkMode: shared,
     IpcMode: shared,
-    PidMode: config.pidNamespace === 'pod' ? shared : config.pidNamespace === 'node' ? 'host' : '',
+    PidMode: pidMode(config, shared),
     ...(sandbox.hostNetwork ? { UTSMode: 'host' } : {}),
     Mounts: config.mounts.map(mountOf),
     ...cgroupParentOf(sandbox),

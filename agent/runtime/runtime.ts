@@ -80,7 +80,8 @@ export interface ContainerConfig {
   readonly stdinOnce: boolean;
   readonly tty: boolean;
   readonly stopSignal?: string;
-  readonly pidNamespace: 'container' | 'pod' | 'node';
+  /** Its own, or one that it shares; `of`: that of the container with this ID. */
+  readonly pidNamespace: 'container' | 'pod' | 'node' | { readonly of: string };
   readonly resources: ContainerResources;
   readonly security: ContainerSecurity;
   /** Where the container's last words lie on the node, and on which terms they count. */

@@ -2,7 +2,7 @@
 import { badRequest, StatusError } from '../../src/apimachinery/status.js';
 import { isPodTerminal } from '../../src/kinds/core/podutil.js';
 import type { ContainerStatus, Pod } from '../../src/kinds/types/core_v1.js';
-import { shouldRestart } from '../kubelet/sync-pod.js';
+import { willRestart } from '../kubelet/restart-policy.js';
 import type { ContainerRuntime, RuntimeContainer } from '../runtime/runtime.js';
 import type { ContainerName, PodName } from './query.js';
 
@@ -62,7 +62,7 @@ export async function loggedContainer(
     if (latest) return latest;
     throw badRequest(`${about} is waiting to start: ${waitsFor(statusOf(pod, name.container))}`);
   }
-  const isWaiting = latest?.state === 'exited' && shouldRestart(pod, latest);
+  const isWaiting = latest?.state === 'exited' && willRestart(pod, latest);
   const found = before ?? (isWaiting ? latest : undefined);
   if (!found) throw badRequest(`previous terminated ${about} not found`);
   return found;

@@ -39,6 +39,7 @@ interface Occurrence {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
+  readonly fieldPath: string | undefined;
   readonly at_ms: number;
 }
 
@@ -60,9 +61,9 @@ class Recorder implements EventRecorder {
 
   constructor(private readonly options: EventRecorderOptions) {}
 
-  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void {
     const text = message.length > MESSAGE_MAX_chars ? message.slice(0, MESSAGE_MAX_chars) : message;
-    const occurrence: Occurrence = { about, type, reason, message: text, at_ms: this.options.clock.now() };
+    const occurrence: Occurrence = { about, type, reason, message: text, fieldPath, at_ms: this.options.clock.now() };
     if (this.#isSpam(about)) this.#drop(occurrence, 'too many events about this object');
     else if (this.#queue.length >= QUEUE_MAX) this.#drop(occurrence, 'too many events wait for the API server');
     else this.#queue.push(occurrence);
@@ -103,8 +104,9 @@ class Recorder implements EventRecorder {
   }
 
   async #write(occurrence: Occurrence): Promise<void> {
-    const { about, type, reason, message, at_ms } = occurrence;
-    const id = [about.kind, about.metadata.namespace, about.metadata.name, about.metadata.uid, type, reason, message].join('\0');
+    const { about, type, reason, message, fieldPath, at_ms } = occurrence;
+    const { namespace, name, uid } = about.metadata;
+    const id = [about.kind, namespace, name, uid, fieldPath, type, reason, message].join('\0');
     const known = this.#remembered.get(id);
     if (known) {
       const patch = { count: known.count + 1, lastTimestamp: rfc3339(at_ms) };
@@ -123,7 +125,7 @@ class Recorder implements EventRecorder {
     remember(this.#remembered, id, { name: made.metadata.name, namespace: made.metadata.namespace ?? NAMESPACE_DEFAULT, count: 1 });
   }
 
-  #object({ about, type, reason, message, at_ms }: Occurrence): Omit<Event, 'metadata'> & { readonly metadata: object } {
+  #object({ about, type, reason, message, fieldPath, at_ms }: Occurrence): Omit<Event, 'metadata'> & { readonly metadata: object } {
     const { component, host, random } = this.options;
     const { name, namespace, uid, resourceVersion } = about.metadata;
     const suffix = `.${at_ms.toString(16)}${Buffer.from(random.bytes(3)).toString('hex')}`;
@@ -132,7 +134,15 @@ class Recorder implements EventRecorder {
       apiVersion: events.apiVersion,
       kind: events.kind,
       metadata: { name: name.slice(0, NAME_MAX_chars - suffix.length) + suffix, namespace: namespace ?? NAMESPACE_DEFAULT },
-      involvedObject: { apiVersion: about.apiVersion, kind: about.kind, name, uid, resourceVersion, ...(namespace && { namespace }) },
+      involvedObject: {
+        apiVersion: about.apiVersion,
+        kind: about.kind,
+        name,
+        uid,
+        resourceVersion,
+        ...(namespace && { namespace }),
+        ...(fieldPath && { fieldPath }),
+      },
       type,
       reason,
       message,

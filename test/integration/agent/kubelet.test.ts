@@ -1,17 +1,13 @@
 // The kubelet with a real engine and a real API server: what a user sees of a pod from its creation to its end.
-import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
 import { leases } from '../../../src/kinds/coordination/lease.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { secrets } from '../../../src/kinds/core/secret.js';
-import type { ContainerStatus, Pod } from '../../../src/kinds/types/core_v1.js';
 import { until } from './engine-lab.js';
 import { KubeletLab, NODE } from './kubelet-lab.js';
-
-const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+import { askKubelet, condition, execIn, sh, status } from './kubelet-requests.js';
 
 let lab: KubeletLab;
 
@@ -23,76 +19,8 @@ afterAll(async () => {
   await lab.stop();
 }, 60_000);
 
-const sh = (script: string) => ['/bin/sh', '-c', script];
-const status = (pod: Pod, name: string): ContainerStatus => {
-  const all = [...(pod.status.initContainerStatuses ?? []), ...(pod.status.containerStatuses ?? [])];
-  return all.find((container) => container.name === name)!;
-};
-const condition = (pod: Pod, type: string) => pod.status.conditions?.find((one) => one.type === type)?.status;
-
-interface Answer {
-  readonly code: number;
-  readonly body: string;
-}
-
-/** Asks the kubelet's server as the API server does, or with another certificate, or none. */
-function ask(path: string, identity: object = lab.api.pki.kubeletClient): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const options = {
-      host: '127.0.0.1',
-      port: lab.server!.port,
-      path,
-      ca: lab.api.pki.ca.cert,
-      checkServerIdentity: () => undefined,
-      agent: false as const,
-    };
-    const sent = request({ ...options, ...identity }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => {
-        body += text;
-      });
-      response.on('end', () => resolve({ code: response.statusCode!, body }));
-    });
-    sent.on('error', reject);
-    sent.end();
-  });
-}
-
-/** Runs a command through the kubelet's WebSocket and returns what came on each channel. */
-function exec(
-  pod: string,
-  container: string,
-  command: readonly string[],
-  stdin?: string,
-): Promise<{ out: string; err: string; status: { status: string; details?: object } }> {
-  const query = [
-    ...command.map((word) => `command=${encodeURIComponent(word)}`),
-    'stdout=true',
-    'stderr=true',
-    ...(stdin === undefined ? [] : ['stdin=true']),
-  ];
-  const url = `wss://127.0.0.1:${lab.server!.port}/exec/default/${pod}/${container}?${query.join('&')}`;
-  const { cert, key } = lab.api.pki.kubeletClient;
-  const socket = new WebSocket(url, PROTOCOLS, {
-    cert,
-    key,
-    ca: lab.api.pki.ca.cert,
-    checkServerIdentity: () => undefined as unknown as boolean,
-  });
-  const channels = ['', '', '', ''];
-  return new Promise((resolve, reject) => {
-    socket.on('open', () => {
-      if (stdin === undefined) return;
-      socket.send(Buffer.concat([Buffer.of(0), Buffer.from(stdin)]));
-      socket.send(Buffer.of(255, 0));
-    });
-    socket.on('message', (data: Buffer) => {
-      channels[data[0]!] += data.subarray(1).toString();
-    });
-    socket.on('error', reject);
-    socket.on('close', () => resolve({ out: channels[1]!, err: channels[2]!, status: JSON.parse(channels[3] || '{}') }));
-  });
-}
+const ask = (path: string, identity?: object) => askKubelet(lab, path, identity);
+const exec = (pod: string, container: string, command: readonly string[], stdin?: string) => execIn(lab, pod, container, command, stdin);
 
 /** A signal that comes before the shell has set its trap is lost. */
 const saysUp = (pod: string) => until('its trap is set', async () => (await ask(`/containerLogs/default/${pod}/main`)).body === 'up\n');
@@ -154,7 +82,7 @@ describe('a pod', () => {
     await until('its events are there', async () => {
       const seen = (await lab.eventsOf('two')).join('\n');
       expect(seen).not.toMatch(/^Failed/m);
-      return ['Pulled', 'Created container: writer', 'Started container reader'].every((text) => seen.includes(text));
+      return ['Pulled', 'Created: Container created', 'Started: Container started'].every((text) => seen.includes(text));
     });
   });
 

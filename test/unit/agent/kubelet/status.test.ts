@@ -26,12 +26,13 @@ function summary(of: Pod, now: ReturnType<typeof observed>, extra: Partial<Statu
 describe('phase and container states', () => {
   const box = [sandbox()];
   const init = { initContainers: [container('i')] };
+  const sidecar = { initContainers: [container('s', { restartPolicy: 'Always' })] };
   const back = new Map([['main', { reason: 'CrashLoopBackOff', message: 'back-off 10s' }]]);
   it.each([
     ['new', pod(), observed([]), {}, 'Pending main=ContainerCreating'],
     ['running', pod(), observed(box, run('main', 'running')), {}, 'Running main=running'],
     ['initializing', pod(init), observed(box, run('i', 'running')), {}, 'Pending i=running main=PodInitializing'],
-    ['initialized', pod(init), observed(box, run('i', 'exited')), {}, 'Pending i=Completed main=ContainerCreating'],
+    ['initialized', pod(init), observed(box, run('i', 'exited')), {}, 'Pending i=Completed main=PodInitializing'],
     [
       'init failed',
       pod({ ...init, restartPolicy: 'Never' }),
@@ -73,6 +74,59 @@ describe('phase and container states', () => {
     ],
     ['deleted', pod(), observed([], run('main', 'exited', { exitCode: 137 })), { terminating: true, finished: true }, 'Failed main=Error'],
     ['deleted politely', pod(), observed([], run('main', 'exited')), { terminating: true, finished: true }, 'Succeeded main=Completed'],
+    ['begun by a sidecar', pod(sidecar), observed(box, run('s', 'running')), {}, 'Pending s=running main=PodInitializing'],
+    ['with a sidecar', pod(sidecar), observed(box, run('s', 'running'), run('main', 'running')), {}, 'Running s=running main=running'],
+    [
+      'with a sidecar that restarts',
+      pod(sidecar),
+      observed(box, run('s', 'exited', { exitCode: 1 }), run('main', 'running')),
+      {},
+      'Running s=Error main=running',
+    ],
+    [
+      'done but for its sidecar',
+      pod({ ...sidecar, restartPolicy: 'Never' }, { phase: 'Running' }),
+      observed(box, run('s', 'running'), run('main', 'exited')),
+      { terminating: true },
+      'Running s=running main=Completed',
+    ],
+    [
+      'done, its sidecar ended badly',
+      pod({ ...sidecar, restartPolicy: 'Never' }),
+      observed([], run('s', 'exited', { exitCode: 137 }), run('main', 'exited')),
+      {},
+      'Succeeded s=Error main=Completed',
+    ],
+    [
+      'failed by a container with a policy of its own',
+      pod({ containers: [container('main', { restartPolicy: 'Never' })] }),
+      observed(box, run('main', 'exited', { exitCode: 2 })),
+      {},
+      'Failed main=Error',
+    ],
+    [
+      'restarted by a rule',
+      pod({
+        restartPolicy: 'Never',
+        containers: [
+          container('main', {
+            restartPolicy: 'Never',
+            restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [2] } }],
+          }),
+        ],
+      }),
+      observed(box, run('main', 'exited', { exitCode: 2 })),
+      {},
+      'Running main=Error',
+    ],
+    [
+      'deleted, one lost',
+      pod({ containers: [container('main'), container('b')] }),
+      observed([], run('main', 'exited')),
+      { terminating: true, finished: true },
+      'Failed main=Completed b=ContainerStatusUnknown',
+    ],
+    ['deleted before it began', pod(), observed([]), { terminating: true, finished: true }, 'Failed main=ContainerCreating'],
     ['no longer known', pod({}, { phase: 'Succeeded' }), observed([]), {}, 'Succeeded main=ContainerCreating'],
   ])('%s', (_, of, now, extra, expected) => {
     expect(summary(of, now, extra)).toBe(expected);
@@ -104,6 +158,33 @@ describe('phase and container states', () => {
     });
   });
 
+  it('tells of a container that the runtime has lost, and counts its restart', () => {
+    const before = buildStatus(pod(), observed(box, run('main', 'running')), context());
+    const after = buildStatus(pod({}, before), observed(box), context());
+    expect(after).toMatchObject({
+      phase: 'Running',
+      containerStatuses: [
+        {
+          restartCount: 1,
+          state: { waiting: { reason: 'ContainerCreating' } },
+          lastState: { terminated: { reason: 'ContainerStatusUnknown', exitCode: 137 } },
+        },
+      ],
+    });
+    expect(buildStatus(pod({}, after), observed(box), context()).containerStatuses).toEqual(after.containerStatuses);
+  });
+
+  it('has a list for ephemeral containers', () => {
+    const debugged = pod({ ephemeralContainers: [container('debug')] });
+    const { ephemeralContainerStatuses, phase } = buildStatus(
+      debugged,
+      observed(box, run('main', 'running'), run('debug', 'running')),
+      context(),
+    );
+    expect(phase).toBe('Running');
+    expect(ephemeralContainerStatuses).toMatchObject([{ name: 'debug', ready: false, state: { running: {} } }]);
+  });
+
   it('fails a pod that the node has ended, whatever its containers say', () => {
     const failure = { reason: 'DeadlineExceeded', message: 'too late' };
     expect(buildStatus(pod(), observed([], run('main', 'exited')), context({ failure }))).toMatchObject({ phase: 'Failed', ...failure });
@@ -131,6 +212,18 @@ describe('readiness', () => {
       Ready: 'containers with unready status: [b]',
       ContainersReady: 'containers with unready status: [b]',
     });
+  });
+
+  it('needs every sidecar, but not for Initialized once the pod has begun', () => {
+    const sidecar = pod({ initContainers: [container('s', { restartPolicy: 'Always' })] });
+    const [s, main] = [run('s', 'running'), run('main', 'running')];
+    const of = (...runs: ReturnType<typeof run>[]) => {
+      const probes = { started: ({ name }: { name: string }) => name !== 's', ready: () => true };
+      const { conditions = [] } = buildStatus(sidecar, observed([sandbox()], ...runs), context({ probes }));
+      return Object.fromEntries(conditions.map(({ type, status, message }) => [type, message ?? status]));
+    };
+    expect(of(s)).toMatchObject({ Initialized: 'containers with incomplete status: [s]' });
+    expect(of(s, main)).toMatchObject({ Initialized: 'True', ContainersReady: 'containers with unready status: [s]' });
   });
 
   it('waits for a startup probe', () => {

@@ -1,14 +1,14 @@
 // What the kubelet does next for a pod, case by case.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { computeActions, type FailedProbes } from '../../../../agent/kubelet/sync-pod.js';
+import { computeActions, type ProbeFacts } from '../../../../agent/kubelet/sync-pod.js';
 import type { RuntimePod } from '../../../../agent/runtime/runtime.js';
-import type { Pod } from '../../../../src/kinds/types/core_v1.js';
+import type { Container, Pod } from '../../../../src/kinds/types/core_v1.js';
 import { container, observed, pod, run, sandbox } from './fixtures.js';
 
 /** Actions in short: `sandbox`, `kill-pod`, `start main#1`, `kill main (liveness)`, `remove <id>`. */
-function actions(of: Pod, now: RuntimePod, failed: FailedProbes = new Map()): readonly string[] {
-  const { killPod, createSandbox, start, kill, remove } = computeActions(of, now, failed);
+function actions(of: Pod, now: RuntimePod, facts: Partial<ProbeFacts> = {}): readonly string[] {
+  const { killPod, createSandbox, start, kill, remove } = computeActions(of, now, { ...quiet, ...facts });
   return [
     ...(killPod ? ['kill-pod'] : []),
     ...(createSandbox ? ['sandbox'] : []),
@@ -18,9 +18,12 @@ function actions(of: Pod, now: RuntimePod, failed: FailedProbes = new Map()): re
   ];
 }
 
+const quiet: ProbeFacts = { failed: new Map(), started: () => true };
 const nothing = observed([]);
 const [a, b] = [container('a'), container('b')];
 const two = { containers: [a, b] };
+
+const sidecar = (name: string, extra: Partial<Container> = {}) => container(name, { restartPolicy: 'Always', ...extra });
 
 describe('a pod that is new', () => {
   it('gets a sandbox and all its containers', () => {
@@ -48,7 +51,7 @@ describe('a pod that runs', () => {
 
   it('has a container replaced that a probe has given up on', () => {
     const main = run('main', 'running');
-    expect(actions(pod(), observed([sandbox()], main), new Map([[main.id, 'liveness']]))).toEqual(['kill main (liveness)']);
+    expect(actions(pod(), observed([sandbox()], main), { failed: new Map([[main.id, 'liveness']]) })).toEqual(['kill main (liveness)']);
   });
 
   it('keeps the last dead run of each container, for its log, and no more', () => {
@@ -104,7 +107,7 @@ describe('a sandbox that is gone', () => {
   it('is replaced, and all containers with it', () => {
     const now = observed([dead], run('a', 'running'), run('b', 'exited', { exitCode: 1 }));
     expect(actions(pod(two), now)).toEqual(['kill-pod', 'sandbox', 'start a#1', 'start b#1']);
-    expect(computeActions(pod(two), now, new Map()).sandboxAttempt).toBe(1);
+    expect(computeActions(pod(two), now, quiet).sandboxAttempt).toBe(1);
   });
 
   it('is not replaced for a pod that is over', () => {
@@ -146,17 +149,95 @@ describe('init containers', () => {
   });
 });
 
+describe('sidecars', () => {
+  const [s, t] = [sidecar('s'), sidecar('t')];
+  const spec = { initContainers: [container('i'), s, t] };
+  const done = run('i', 'exited');
+  const [s1, t1, main] = [run('s', 'running'), run('t', 'running'), run('main', 'running')];
+
+  it('come in order, each once the one before has started', () => {
+    expect(actions(pod(spec), observed([sandbox()], done))).toEqual(['start s#0']);
+    expect(actions(pod(spec), observed([sandbox()], done, s1))).toEqual(['start t#0']);
+    expect(actions(pod(spec), observed([sandbox()], done, s1), { started: () => false })).toEqual([]);
+    expect(actions(pod(spec), observed([sandbox()], done, s1, t1))).toEqual(['start main#0']);
+    expect(actions(pod(spec), observed([sandbox()], done, s1, t1, main))).toEqual([]);
+  });
+
+  it('are started again always, also while others are yet to come', () => {
+    const dead = run('s', 'exited');
+    expect(actions(pod(spec), observed([sandbox()], done, dead))).toEqual(['start s#1']);
+    expect(actions(pod(spec), observed([sandbox()], done, dead, t1))).toEqual(['start s#1', 'start main#0']);
+    expect(actions(pod({ ...spec, restartPolicy: 'Never' }), observed([sandbox()], done, dead, t1, main))).toEqual(['start s#1']);
+    expect(actions(pod(spec), observed([sandbox()], done, t1, main))).toEqual(['start s#0']);
+  });
+
+  it('are replaced when a probe gives up on them or their image has changed', () => {
+    const failed = new Map([[s1.id, 'startup' as const]]);
+    expect(actions(pod(spec), observed([sandbox()], done, s1), { failed, started: () => false })).toEqual(['kill s (startup)']);
+    expect(actions(pod(spec), observed([sandbox()], done, s1, t1, main), { failed })).toEqual(['kill s (startup)']);
+    const old = run('t', 'running', { hash: 'old' });
+    expect(actions(pod(spec), observed([sandbox()], done, s1, old, main))).toEqual(['kill t (changed)']);
+  });
+
+  it('keep no pod from its end, and are not started again then', () => {
+    const over = run('main', 'exited');
+    const job = pod({ ...spec, restartPolicy: 'Never' });
+    expect(actions(job, observed([sandbox()], done, s1, run('t', 'exited'), over))).toEqual(['kill-pod']);
+  });
+});
+
+describe('an ephemeral container', () => {
+  const debugged = pod({ ephemeralContainers: [container('debug')], initContainers: [container('i')] });
+  it('joins a pod that runs or is being initialized, once', () => {
+    const main = run('main', 'running');
+    expect(actions(debugged, observed([sandbox()], main))).toEqual(['start debug#0']);
+    expect(actions(debugged, observed([sandbox()], run('i', 'running')))).toEqual(['start debug#0']);
+    expect(actions(debugged, observed([sandbox()], main, run('debug', 'running')))).toEqual([]);
+    expect(actions(debugged, observed([sandbox()], main, run('debug', 'exited', { exitCode: 1 })))).toEqual([]);
+  });
+
+  it('keeps no pod from its end', () => {
+    const over = pod({ ...debugged.spec, initContainers: [], restartPolicy: 'Never' });
+    expect(actions(over, observed([sandbox()], run('main', 'exited'), run('debug', 'running')))).toEqual(['kill-pod']);
+  });
+});
+
+describe("a container's own restart policy", () => {
+  const ended = (exitCode: number) => observed([sandbox()], run('main', 'exited', { exitCode }));
+  const of = (extra: Partial<Container>, restartPolicy = 'Never') => pod({ restartPolicy, containers: [container('main', extra)] });
+  const rules = (operator: string) => [{ action: 'Restart', exitCodes: { operator, values: [42] } }];
+  it.each([
+    ['OnFailure', 1, of({ restartPolicy: 'OnFailure' }), ['start main#1']],
+    ['OnFailure', 0, of({ restartPolicy: 'OnFailure' }), ['kill-pod']],
+    ['Never', 1, of({ restartPolicy: 'Never' }, 'Always'), ['kill-pod']],
+    ['Never, but for 42', 42, of({ restartPolicy: 'Never', restartPolicyRules: rules('In') }), ['start main#1']],
+    ['Never, but for 42', 1, of({ restartPolicy: 'Never', restartPolicyRules: rules('In') }), ['kill-pod']],
+    ['Never, but for all others than 42', 1, of({ restartPolicy: 'Never', restartPolicyRules: rules('NotIn') }), ['start main#1']],
+    ['Never, but for all others than 42', 42, of({ restartPolicy: 'Never', restartPolicyRules: rules('NotIn') }), ['kill-pod']],
+  ])('%s, with exit code %i', (_, exitCode, which, expected) => {
+    expect(actions(which, ended(exitCode))).toEqual(expected);
+  });
+
+  it('counts for init containers, too', () => {
+    const init = container('i', { restartPolicy: 'Never', restartPolicyRules: rules('In') });
+    const outcome = (exitCode: number) => actions(pod({ initContainers: [init] }), observed([sandbox()], run('i', 'exited', { exitCode })));
+    expect(outcome(42)).toEqual(['start i#1']);
+    expect(outcome(1)).toEqual(['kill-pod']);
+    expect(outcome(0)).toEqual(['start main#0']);
+  });
+});
+
 it('always comes to rest: whatever there is, doing as told leaves nothing to do', () => {
   const state = fc.constantFrom('created' as const, 'running' as const, 'exited' as const);
-  const some = fc.array(fc.record({ name: fc.constantFrom('i', 'a', 'b'), state, exitCode: fc.constantFrom(0, 1) }), { maxLength: 6 });
+  const some = fc.array(fc.record({ name: fc.constantFrom('i', 's', 'a', 'b'), state, exitCode: fc.constantFrom(0, 1) }), { maxLength: 6 });
   const policy = fc.constantFrom('Always', 'OnFailure', 'Never');
   fc.assert(
     fc.property(policy, fc.boolean(), some, (restartPolicy, ready, given) => {
-      const of = pod({ ...two, initContainers: [container('i')], restartPolicy });
+      const of = pod({ ...two, initContainers: [container('i'), sidecar('s')], restartPolicy });
       let boxes = [sandbox({ ready })];
       let containers = given.map(({ name, state: s, exitCode }, index) => run(name, s, { exitCode, attempt: index }));
       for (let round = 0; round < 20; round++) {
-        const next = computeActions(of, observed(boxes, ...containers), new Map());
+        const next = computeActions(of, observed(boxes, ...containers), quiet);
         const runsNow = containers.some((c) => c.state === 'running') || boxes.length > 0;
         if (!(next.killPod && runsNow) && next.start.length + next.kill.length + next.remove.length === 0) return;
         containers = containers.filter(({ id }) => !next.remove.includes(id));
@@ -166,8 +247,8 @@ it('always comes to rest: whatever there is, doing as told leaves nothing to do'
         }
         if (next.createSandbox) boxes = [sandbox({ id: `box-${round}`, attempt: next.sandboxAttempt })];
         // Init containers end well, the others go on.
-        const started = next.start.map(({ container: { name }, attempt, init }) =>
-          run(name, init ? 'exited' : 'running', { attempt: attempt + 100 + round, sandboxId: boxes[0]!.id }),
+        const started = next.start.map(({ container: { name }, attempt }) =>
+          run(name, name === 'i' ? 'exited' : 'running', { attempt: attempt + 100 + round, sandboxId: boxes[0]!.id }),
         );
         containers = [...containers, ...started];
       }

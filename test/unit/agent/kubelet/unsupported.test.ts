@@ -15,7 +15,6 @@ const windows = { hostProcess: false };
 const USES: { readonly [field: string]: PodSpec } = {
   'spec.runtimeClassName': inPod({ runtimeClassName: 'kata' }),
   'spec.resourceClaims': inPod({ resourceClaims: [{ name: 'gpu', resourceClaimName: 'g' }] }),
-  'spec.ephemeralContainers': inPod({ ephemeralContainers: [{ name: 'debug', image: 'x' } as never] }),
   'spec.setHostnameAsFQDN': inPod({ setHostnameAsFQDN: true }),
   'spec.resources.claims': inPod({ resources: { claims: [{ name: 'gpu' }] } }),
   'spec.hostUsers': inPod({ hostUsers: false }),
@@ -26,7 +25,6 @@ const USES: { readonly [field: string]: PodSpec } = {
   'spec.securityContext.supplementalGroupsPolicy': inPod({ securityContext: { supplementalGroupsPolicy: 'Strict' } }),
   'spec.securityContext.seccompProfile': inPod({ securityContext: { seccompProfile: local } }),
   'spec.securityContext.appArmorProfile': inPod({ securityContext: { appArmorProfile: local } }),
-  'spec.containers[].restartPolicyRules': inContainer({ restartPolicyRules: [{ action: 'Restart' }] }),
   'spec.containers[].volumeDevices': inContainer({ volumeDevices: [{ name: 'd', devicePath: '/dev/d' }] }),
   'spec.containers[].resources.claims': inContainer({ resources: { claims: [{ name: 'gpu' }] } }),
   'spec.containers[].lifecycle.preStop.tcpSocket': inContainer({ lifecycle: { preStop: { tcpSocket: { port: 1 } } } }),
@@ -43,8 +41,6 @@ const USES: { readonly [field: string]: PodSpec } = {
   'spec.containers[].securityContext.procMount': inContainer({ securityContext: { procMount: 'Unmasked' } }),
   'spec.containers[].securityContext.seccompProfile': inContainer({ securityContext: { seccompProfile: local } }),
   'spec.containers[].securityContext.appArmorProfile': inContainer({ securityContext: { appArmorProfile: local } }),
-  'spec.initContainers[].restartPolicy': inPod({ initContainers: [container('proxy', { restartPolicy: 'Always' })] }),
-  'spec.containers[].restartPolicy': inContainer({ restartPolicy: 'Never' }),
 };
 
 it('knows a use of each', () => expect(Object.keys(USES).sort()).toEqual([...REFUSED_FIELDS].sort()));

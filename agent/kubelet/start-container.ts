@@ -1,0 +1,62 @@
+// Starting one container that was created, with its postStart hook.
+import type { Pod } from '../../src/kinds/types/core_v1.js';
+import { containerPath } from './container-path.js';
+import { runHook } from './hooks.js';
+import { gracePeriod_s } from './sandbox-config.js';
+import type { PodServices } from './services.js';
+import type { StartAction } from './sync-pod.js';
+import { WaitingError } from './waiting.js';
+
+/** Upstream waits for a postStart hook for ever; a pod's other containers must not. */
+const POST_START_TIMEOUT_MS = 600_000;
+
+export interface ContainerStart {
+  readonly pod: Pod;
+  readonly action: StartAction;
+  readonly containerId: string;
+  readonly podIp: string;
+  /** Aborted when the pod is to end. */
+  readonly signal: AbortSignal;
+  /** It runs; its hook may still fail. */
+  readonly started: () => void;
+}
+
+/** Rejects with a WaitingError; the container does not run then. */
+export async function startContainer(start: ContainerStart, services: PodServices): Promise<void> {
+  const { runtime, events } = services;
+  const { pod, action, containerId, started } = start;
+  const path = containerPath(pod.spec, action.container.name);
+  events.event(pod, 'Normal', 'Created', 'Container created', path);
+  try {
+    await runtime.startContainer(containerId);
+  } catch (error) {
+    throw new WaitingError('RunContainerError', (error as Error).message);
+  }
+  events.event(pod, 'Normal', 'Started', 'Container started', path);
+  started();
+  await postStart(start, path, services);
+}
+
+async function postStart(start: ContainerStart, path: string, { runtime, events, clock, log }: PodServices): Promise<void> {
+  const { pod, containerId, podIp, signal } = start;
+  const { container } = start.action;
+  const hook = container.lifecycle?.postStart;
+  if (!hook) return;
+  try {
+    const run = runHook(hook, { pod, container, containerId, podIp }, runtime, clock, POST_START_TIMEOUT_MS);
+    await Promise.race([run, aborted(signal)]);
+  } catch (error) {
+    if (signal.aborted) return;
+    const { message } = error as Error;
+    log.info({ pod: pod.metadata.name, container: container.name, error: message }, 'killing a container whose postStart hook failed');
+    // What a hook has said may be a secret: it stands in the pod's status, and in no event.
+    events.event(pod, 'Warning', 'FailedPostStartHook', 'PostStartHook failed', path);
+    events.event(pod, 'Normal', 'Killing', 'FailedPostStartHook', path);
+    await runtime.stopContainer(containerId, gracePeriod_s(pod));
+    throw new WaitingError('PostStartHookError', message);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+}
