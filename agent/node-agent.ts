@@ -15,11 +15,13 @@ import type { KubeletSettings } from './config/kubelet-configuration.js';
 import { publishDnsEndpoints } from './dns/publish.js';
 import { startDns } from './dns/server.js';
 import { startKubelet } from './kubelet/kubelet.js';
+import { KubeletMetrics } from './kubelet/metrics.js';
 import { parseResolvConf } from './kubelet/resolv-conf.js';
 import { createAgentLogger } from './logger.js';
 import { addressTowards, defaultResolvConf } from './node-addresses.js';
 import { startKubeProxy } from './proxy/kube-proxy.js';
 import { DockerRuntime } from './runtime/docker.js';
+import { measuredRuntime } from './runtime/measured.js';
 import { startKubeletServer } from './server.js';
 
 export interface AgentFlags {
@@ -90,7 +92,8 @@ async function startParts(
     stateDirectory: join(flags.rootDir, 'cni'),
     log,
   });
-  const runtime = new DockerRuntime({
+  const metrics = new KubeletMetrics(clock);
+  const docker = new DockerRuntime({
     endpoint: flags.dockerEndpoint,
     pauseImage: flags.podInfraContainerImage,
     network,
@@ -98,6 +101,7 @@ async function startParts(
     settings,
     clock,
   });
+  const runtime = measuredRuntime(docker, clock, (...operation) => metrics.operation(...operation));
   const nodeIp = nodeIps[0]!;
 
   // First what listens: a port that is taken must be found out before the node says that it is there.
@@ -106,6 +110,10 @@ async function startParts(
     settings,
     ...identity.serving(),
     clientCa: identity.ca,
+    nodeName,
+    rootDirectory: flags.rootDir,
+    client,
+    metrics,
     lookup: { pods: () => ours.list(), pod: (namespace, name) => ours.get({ namespace, name }) },
     runtime,
     clock,
@@ -137,6 +145,7 @@ async function startParts(
     client,
     informers,
     events,
+    metrics,
     runtime,
     network,
     clock,

@@ -9,8 +9,8 @@ const serving = {
   address: address('0.0.0.0', { about: 'where the kubelet listens' }),
   port: int(PORT_KUBELET, { min: 1, max: 65535, zeroIsUnset: true, about: 'where the kubelet listens' }),
   readOnlyPort: fixed(0),
-  healthzPort: fixed(0, 10248),
-  healthzBindAddress: fixed('127.0.0.1'),
+  healthzPort: int(10248, { max: 65535, about: 'where /healthz is served without a certificate; 0: nowhere' }),
+  healthzBindAddress: address('127.0.0.1', { about: 'on which address' }),
   tlsCertFile: fixed(''),
   tlsPrivateKeyFile: fixed(''),
   tlsCipherSuites: fixed([] as string[]),
@@ -18,22 +18,27 @@ const serving = {
   rotateCertificates: fixed(true, false),
   serverTLSBootstrap: { ...fixed(true, false), flag: '--rotate-server-certificates' },
   authentication: group({
-    x509: group({ clientCAFile: { ...fixed(''), flag: '--client-ca-file' } }),
-    webhook: group({
-      enabled: { ...fixed(false), flag: '--authentication-token-webhook' },
-      cacheTTL: { ...fixed('2m0s', '2m'), flag: '--authentication-token-webhook-cache-ttl' },
+    x509: group({
+      clientCAFile: text('', { flag: '--client-ca-file', about: "a CA besides the cluster's that clients' certificates come from" }),
     }),
-    anonymous: group({ enabled: { ...fixed(false), flag: '--anonymous-auth' } }),
+    webhook: group({
+      enabled: bool(true, { flag: '--authentication-token-webhook', about: 'whether the API server is asked about tokens' }),
+      cacheTTL: duration(120_000, { flag: '--authentication-token-webhook-cache-ttl', about: 'how long its answer is kept' }),
+    }),
+    anonymous: group({ enabled: bool(false, { flag: '--anonymous-auth', about: 'whether requests without a name are looked at' }) }),
   }),
   authorization: group({
-    mode: { ...fixed('Webhook'), flag: '--authorization-mode' },
+    mode: oneOf(['Webhook', 'AlwaysAllow'], 'Webhook', {
+      flag: '--authorization-mode',
+      about: 'Webhook: the API server is asked who may what',
+    }),
     webhook: group({
-      cacheAuthorizedTTL: { ...fixed('5m0s', '5m'), flag: '--authorization-webhook-cache-authorized-ttl' },
-      cacheUnauthorizedTTL: { ...fixed('30s'), flag: '--authorization-webhook-cache-unauthorized-ttl' },
+      cacheAuthorizedTTL: duration(300_000, { flag: '--authorization-webhook-cache-authorized-ttl', about: 'how long a yes is kept' }),
+      cacheUnauthorizedTTL: duration(30_000, { flag: '--authorization-webhook-cache-unauthorized-ttl', about: 'how long a no is kept' }),
     }),
   }),
   enableDebuggingHandlers: fixed(true),
-  enableSystemLogHandler: fixed(false),
+  enableSystemLogHandler: bool(true, { flag: null }),
   enableSystemLogQuery: fixed(false),
   enableProfilingHandler: fixed(false),
   enableDebugFlagsHandler: fixed(false),
@@ -78,7 +83,7 @@ const podDefaults = {
   configMapAndSecretChangeDetectionStrategy: { ...fixed('Watch', 'Cache', 'Get'), flag: null },
   userNamespaces: { ...fixed({}), flag: null },
   volumePluginDir: fixed('/usr/libexec/kubernetes/kubelet-plugins/volume/exec/', ''),
-  volumeStatsAggPeriod: fixed('1m0s', '1m'),
+  volumeStatsAggPeriod: duration(60_000, { about: 'how long a look at what files take is kept' }),
 };
 
 /** Pulls, what images may take of the disk, and containers' logs. */

@@ -18,6 +18,7 @@ import { runCleanup } from './cleanup.js';
 import { ImageManager } from './image-manager.js';
 import { keepLease } from './lease.js';
 import { machineFacts, oomScoreFloor } from './machine.js';
+import type { KubeletMetrics } from './metrics.js';
 import { NodeReporter } from './node.js';
 import { PodDirs } from './pod-dirs.js';
 import { PodWorkers } from './pod-workers.js';
@@ -43,6 +44,7 @@ export interface KubeletOptions {
   readonly client: Client;
   readonly informers: Informers;
   readonly events: EventRecorder;
+  readonly metrics: KubeletMetrics;
   readonly runtime: ContainerRuntime;
   readonly network: CniNetwork;
   readonly clock: Clock;
@@ -110,7 +112,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   }
 
   const informer = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
-  const probes = new ProbeManager({ runtime, events, clock, changed: (uid) => workers.wake(uid) });
+  const probes = new ProbeManager({ runtime, events, metrics: options.metrics, clock, changed: (uid) => workers.wake(uid) });
   const services: PodServices = {
     runtime,
     client,
@@ -120,6 +122,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     log,
     statuses: new StatusManager({ client, clock, random, log, stopping: signal }),
     probes,
+    metrics: options.metrics,
     images: new ImageManager({ runtime, events, clock, log }),
     restarts: new Backoff(clock),
     dirs,

@@ -48,6 +48,7 @@ export class PodWorkers {
   }
 
   private wakeAll(): void {
+    this.services.metrics.relisted();
     for (const worker of this.workers.values()) worker.wake();
   }
 

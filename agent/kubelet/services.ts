@@ -12,6 +12,7 @@ import type { CgroupManager } from './cgroups/manager.js';
 import type { EnvSources } from './env.js';
 import type { NodeFacts } from './field-path.js';
 import type { ImageManager } from './image-manager.js';
+import type { KubeletMetrics } from './metrics.js';
 import type { PodDirs } from './pod-dirs.js';
 import type { ClusterDns } from './resolv-conf.js';
 import type { StatusManager } from './status-manager.js';
@@ -31,6 +32,7 @@ export interface PodServices {
   readonly log: Logger;
   readonly statuses: StatusManager;
   readonly probes: ProbeManager;
+  readonly metrics: KubeletMetrics;
   readonly images: ImageManager;
   /** Of containers that end: CrashLoopBackOff. */
   readonly restarts: Backoff;

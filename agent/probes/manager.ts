@@ -3,6 +3,7 @@ import type { Clock } from '../../src/apimachinery/clock.js';
 import type { EventRecorder } from '../../src/client/events.js';
 import { isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
+import type { KubeletMetrics } from '../kubelet/metrics.js';
 import type { ContainerRuntime, RuntimeContainer } from '../runtime/runtime.js';
 import { type ProbeTarget, probeOnce } from './probe.js';
 import { type ProbeKind, Prober, type Verdict } from './prober.js';
@@ -14,6 +15,7 @@ const TITLES = { liveness: 'Liveness', readiness: 'Readiness', startup: 'Startup
 export interface ProbeManagerOptions {
   readonly runtime: ContainerRuntime;
   readonly events: EventRecorder;
+  readonly metrics: Pick<KubeletMetrics, 'probed' | 'forgetPod'>;
   readonly clock: Clock;
   /** A verdict changed: the pod is to be looked at again. */
   readonly changed: (podUid: string) => void;
@@ -61,6 +63,7 @@ export class ProbeManager {
   remove(podUid: string): void {
     for (const probers of this.pods.get(podUid)?.values() ?? []) stop(probers);
     this.pods.delete(podUid);
+    this.options.metrics.forgetPod(podUid);
   }
 
   /** What a container without the probe is by running. */
@@ -87,7 +90,8 @@ export class ProbeManager {
   }
 
   private start(pod: Pod, spec: Container, container: RuntimeContainer, podIp: string, siblings: ReadonlyMap<string, Probers>): Probers {
-    const { clock, runtime, events, changed } = this.options;
+    const { clock, runtime, events, changed, metrics } = this.options;
+    const { name, namespace = '', uid: podUid } = pod.metadata;
     const target: ProbeTarget = { container: spec, containerId: container.id, podIp };
     const probers: { [K in ProbeKind]?: Prober } = {};
     for (const kind of KINDS) {
@@ -99,7 +103,11 @@ export class ProbeManager {
         containerStartedAt_ms: container.startedAt_ms,
         initial: initialVerdict(kind, pod, container),
         clock,
-        probeOnce: () => probeOnce(probe, target, runtime, clock),
+        async probeOnce() {
+          const outcome = await probeOnce(probe, target, runtime, clock);
+          metrics.probed({ kind, container: spec.name, namespace, pod: name, podUid }, outcome.success);
+          return outcome;
+        },
         mayRun: () => kind === 'startup' || this.started(pod.metadata.uid, spec, container.id),
         onFailure: (output) => events.event(pod, 'Warning', 'Unhealthy', `${TITLES[kind]} probe failed: ${output.trim()}`),
         onVerdict: (verdict) => {

@@ -11,6 +11,7 @@ import { dockerEvents } from './docker-events.js';
 import { inspectDockerImage, listDockerImages, pullDockerImage } from './docker-images.js';
 import { attemptOf, gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
 import { dockerAttach, dockerExec, dockerLogs } from './docker-process.js';
+import { DockerRuns } from './docker-runs.js';
 import { containerFrom } from './docker-status.js';
 import { openNetnsDialer } from './netns-dialer.js';
 import type { PodNetwork } from './network.js';
@@ -24,6 +25,7 @@ import {
   type PodSandbox,
   type PodSandboxConfig,
   type RegistryAuth,
+  type RunningContainer,
   type RuntimeContainer,
   RuntimeError,
   type RuntimeInfo,
@@ -56,10 +58,12 @@ export class DockerRuntime implements ContainerRuntime {
   private readonly exited = new Map<string, Map<string, RuntimeContainer>>();
 
   private readonly commands: CommandLedger;
+  private readonly runs: DockerRuns;
 
   constructor(private readonly options: DockerRuntimeOptions) {
     this.docker = new Docker(connection(options.endpoint));
     this.network = options.network;
+    this.runs = new DockerRuns(this.docker);
     this.commands = new CommandLedger(join(options.stateDirectory, 'commands'));
   }
 
@@ -191,6 +195,10 @@ export class DockerRuntime implements ContainerRuntime {
       sandboxes: sandboxes.sort((a, b) => b.attempt - a.attempt || b.createdAt_ms - a.createdAt_ms),
       containers: containers.sort((a, b) => b.createdAt_ms - a.createdAt_ms),
     };
+  }
+
+  async running(): Promise<readonly RunningContainer[]> {
+    return this.runs.of(await call(this.docker.listContainers({ filters: { label: [LABEL_TYPE] } })));
   }
 
   /** A sandbox that an agent was killed over before its network was there is not ready, though it runs. */

@@ -129,6 +129,24 @@ export interface RuntimePod {
   readonly containers: readonly RuntimeContainer[];
 }
 
+/** A container that runs now, or a sandbox: where the kernel counts what it uses. */
+export interface RunningContainer {
+  readonly id: string;
+  readonly podUid: string;
+  readonly podName: string;
+  readonly podNamespace: string;
+  /** Empty: a sandbox. */
+  readonly name: string;
+  /** As the runtime knows it. */
+  readonly runtimeName: string;
+  readonly image: string;
+  readonly startedAt_ms: number;
+  /** Its first process, as this machine numbers it. */
+  readonly pid: number;
+  /** Absent where it keeps none. */
+  readonly logPath?: string;
+}
+
 /** A pod by its labels alone: what is left to go by when the API no longer has it. */
 export interface RuntimePodName {
   readonly uid: string;
@@ -252,6 +270,8 @@ export interface ContainerRuntime {
 
   listPods(): Promise<readonly RuntimePodName[]>;
   podStatus(podUid: string): Promise<RuntimePod>;
+  /** Those of all pods, by one look. */
+  running(): Promise<readonly RunningContainer[]>;
   /**
    * Ends, with or without an error, when the runtime goes away or `signal` aborts. `opened` is called when nothing that
    * happens from then on is missed: what was before has to be looked up.

@@ -8,7 +8,7 @@ import type { Logger } from '../../src/apimachinery/logger.js';
 import { badRequest, noSuchPath, StatusError } from '../../src/apimachinery/status.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime, ProcessStreams } from '../runtime/runtime.js';
-import { authorize } from './authorize.js';
+import type { Access } from './access.js';
 import { type PodLookup, runningContainer, runningSandbox } from './find-container.js';
 import type { ForwardedPod } from './port-forward/forward.js';
 import { PORT_FORWARD_PROTOCOLS, PortForwardPairs } from './port-forward/spdy.js';
@@ -31,6 +31,7 @@ const POD_CHECK_MS = 5_000;
 
 export interface UpgradeOptions {
   readonly settings: Pick<KubeletSettings, 'streamingConnectionIdleTimeout'>;
+  readonly access: Access;
   readonly lookup: PodLookup;
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;
@@ -76,8 +77,8 @@ export class UpgradeServer {
   async #serve(request: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
     let serve: () => Promise<void>;
     try {
-      authorize(socket);
       const url = new URL(request.url ?? '/', 'https://kubelet');
+      await this.options.access.check(request, socket, url.pathname);
       const [verb, ...parts] = url.pathname.split('/').slice(1);
       const upgrade = { request, socket, head, parts, query: url.searchParams };
       if (verb === 'exec') serve = await this.#exec(upgrade);

@@ -1,4 +1,6 @@
 // Service account tokens: who a token stands for, as long as it is valid and what it is bound to is still there.
+
+import { BoundedCache } from '../../apimachinery/bounded-cache.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { verifyJwt } from '../../client/jwt.js';
 import { nodes } from '../../kinds/core/node.js';
@@ -9,7 +11,6 @@ import type { AnyKind } from '../../kinds/define.js';
 import type { Secret } from '../../kinds/types/core_v1.js';
 import type { ApiContext } from '../context.js';
 import type { UserInfo } from '../options.js';
-import { BoundedCache } from './bounded-cache.js';
 import { type Reference, readClaims, type TokenContent, userOf } from './service-account-claims.js';
 
 /** Tokens whose signature has been checked: a kibibyte or two each, and one for each pod that talks to the API. */

@@ -1,13 +1,13 @@
 // Metrics: how the server is doing, under upstream's names, in Prometheus' text format. Labels come from fixed sets (verbs, codes, kinds
 // served), so that the number of series is bounded, and a request costs one look into a map.
 import type { Clock } from '../../apimachinery/clock.js';
+import { Exposition, Histogram, type Labels, labelText } from '../../apimachinery/exposition.js';
+import { writeProcess } from '../../apimachinery/process-metrics.js';
 import type { AnyKind } from '../../kinds/define.js';
 import type { Exchange } from '../exchange.js';
 import type { RequestInfo, ResourceRequestInfo } from '../request.js';
 import { type Resources, verbsOf } from '../resources.js';
 import { VERSION_INFO } from '../version.js';
-import { Exposition, Histogram, type Labels, labelText } from './exposition.js';
-import { writeProcess } from './process.js';
 import { StoreMetrics } from './store.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

@@ -1,7 +1,7 @@
 // How long the store takes, by operation and kind: the store itself with a look at the clock before and after.
 import type { Clock } from '../../apimachinery/clock.js';
+import { type Exposition, Histogram, labelText } from '../../apimachinery/exposition.js';
 import type { Backend, RangeRequest, TxnRequest } from '../../etcd/backend.js';
-import { type Exposition, Histogram, labelText } from './exposition.js';
 
 /** Upstream's. */
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];

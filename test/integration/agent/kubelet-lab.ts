@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { CniNetwork } from '../../../agent/cni/cni.js';
 import { readSettings } from '../../../agent/config/load.js';
 import { type Kubelet, startKubelet } from '../../../agent/kubelet/kubelet.js';
+import { KubeletMetrics } from '../../../agent/kubelet/metrics.js';
 import { DockerRuntime } from '../../../agent/runtime/docker.js';
+import { measuredRuntime } from '../../../agent/runtime/measured.js';
 import { type KubeletServer, startKubeletServer } from '../../../agent/server.js';
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
 import type { Draft, JsonObject } from '../../../src/apimachinery/json.js';
@@ -58,6 +60,7 @@ export class KubeletLab {
     const { client, pki } = this.api;
     const settings = {
       ...readSettings({
+        healthzPort: 0,
         address: '127.0.0.1',
         nodeStatusUpdateFrequency: '1s',
         cgroupRoot: `/${this.engine.netns}`,
@@ -73,7 +76,8 @@ export class KubeletLab {
       stateDirectory: join(this.rootDirectory, 'cni'),
       log,
     });
-    const runtime = new DockerRuntime({
+    const metrics = new KubeletMetrics(clock);
+    const docker = new DockerRuntime({
       endpoint: `unix://${this.engine.socket}`,
       pauseImage: PAUSE_IMAGE,
       network,
@@ -81,11 +85,16 @@ export class KubeletLab {
       settings,
       clock,
     });
+    const runtime = measuredRuntime(docker, clock, (...operation) => metrics.operation(...operation));
     const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${NODE}` });
     this.server = await startKubeletServer({
       settings,
       ...pki.apiserver,
       clientCa: pki.ca.cert,
+      nodeName: NODE,
+      rootDirectory: this.rootDirectory,
+      client,
+      metrics,
       lookup: { pods: () => ours.list(), pod: (namespace, name) => ours.get({ namespace, name }) },
       runtime,
       clock,
@@ -103,6 +112,7 @@ export class KubeletLab {
       client,
       informers,
       events: createEventRecorder({ client, component: 'kubelet', host: NODE, clock, random, log }),
+      metrics,
       runtime,
       network,
       clock,

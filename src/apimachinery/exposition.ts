@@ -47,8 +47,9 @@ export class Exposition {
     this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
   }
 
-  sample(name: string, labels: string, value: number): void {
-    this.#lines.push(`${name}${labels && `{${labels}}`} ${value}`);
+  /** `at_ms`: when it was measured, where that is not now. */
+  sample(name: string, labels: string, value: number, at_ms?: number): void {
+    this.#lines.push(`${name}${labels && `{${labels}}`} ${value}${at_ms === undefined ? '' : ` ${at_ms}`}`);
   }
 
   /** A metric with one sample. */

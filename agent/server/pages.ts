@@ -1,0 +1,67 @@
+// What port 10250 shows of the node to whoever asks: its pods, its settings, what is used, and metrics. One line a page.
+import { Exposition, labelText } from '../../src/apimachinery/exposition.js';
+import { writeProcess } from '../../src/apimachinery/process-metrics.js';
+import { GIT_VERSION } from '../../src/kinds/wellknown.js';
+import { configz } from '../config/load.js';
+import type { ContainerRuntime, RunningContainer } from '../runtime/runtime.js';
+import type { KubeletServerOptions } from '../server.js';
+import { cadvisorMetrics } from '../stats/cadvisor-metrics.js';
+import { resourceMetrics } from '../stats/resource-metrics.js';
+import { type SummaryOptions, summary } from '../stats/summary.js';
+import { flag } from './query.js';
+
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+export interface PageContext extends KubeletServerOptions, SummaryOptions {}
+
+/** An object is sent as JSON, a text as metrics. */
+type Page = (context: PageContext, query: URLSearchParams) => object | string | Promise<object | string>;
+
+export const PAGES: { readonly [path: string]: Page } = {
+  '/pods': ({ lookup }) => podList(lookup.pods()),
+  '/runningpods': async ({ runtime }) => podList(runningPods(await runtime.running())),
+  '/configz': ({ settings }) => configz(settings),
+  '/stats/summary': (context, query) => summary(context, flag(query, 'only_cpu_and_memory')),
+  '/metrics': ownMetrics,
+  '/metrics/resource': async ({ stats }) => resourceMetrics(await stats.snapshot()),
+  '/metrics/cadvisor': async ({ stats }) => cadvisorMetrics(await stats.snapshot()),
+  '/metrics/probes': ({ metrics }) => exposed((out) => metrics.writeProbes(out)),
+};
+
+const podList = (items: readonly object[]) => ({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
+
+/** As the runtime knows them: what the API has forgotten is among them. */
+function runningPods(running: readonly RunningContainer[]): readonly object[] {
+  const pods = new Map<string, { readonly metadata: object; readonly spec: { readonly containers: object[] }; readonly status: object }>();
+  for (const { podUid: uid, podName, podNamespace: namespace, name, image } of running) {
+    const pod = pods.get(uid) ?? { metadata: { name: podName, namespace, uid }, spec: { containers: [] }, status: {} };
+    if (name !== '') pod.spec.containers.push({ name, image, resources: {} });
+    pods.set(uid, pod);
+  }
+  return [...pods.values()];
+}
+
+function exposed(write: (out: Exposition) => void): string {
+  const out = new Exposition();
+  write(out);
+  return out.toString();
+}
+
+async function ownMetrics({ metrics, runtime, nodeName, clock }: PageContext): Promise<string> {
+  const counts = await countRunning(runtime);
+  return exposed((out) => {
+    out.single('kubelet_node_name', 'gauge', 'The name of the node.', 1, { node: nodeName });
+    out.single('kubelet_running_pods', 'gauge', 'Pods whose sandbox runs.', counts.pods);
+    out.metric('kubelet_running_containers', 'gauge', 'Containers by their states.');
+    out.sample('kubelet_running_containers', labelText({ container_state: 'running' }), counts.containers);
+    metrics.write(out);
+    out.single('kubernetes_build_info', 'gauge', 'What is running.', 1, { git_version: GIT_VERSION });
+    writeProcess(out, clock.now());
+  });
+}
+
+async function countRunning(runtime: ContainerRuntime): Promise<{ readonly pods: number; readonly containers: number }> {
+  const running = await runtime.running();
+  const pods = running.filter(({ name }) => name === '').length;
+  return { pods, containers: running.length - pods };
+}
