@@ -48,6 +48,7 @@ export function updatePodSpecPage(modules: readonly TestModule[]): string | unde
 /** What a table's cell and a link's text can hold. */
 const inLine = (text: string) =>
   text
+    .replaceAll(' > ', ': ')
     .replaceAll('[', '(')
     .replaceAll(']', ')')
     .replaceAll('|', '/')

@@ -33,7 +33,7 @@ export async function containerConfig(container: Container, attempt: number, con
   const security = containerSecurity(pod, container, image);
   const env = await containerEnv(container, context);
   const terminationMessageFile = await dirs.makeMessageFile(pod.metadata.uid, container.name, attempt);
-  const mounts = await containerMounts(pod, container, volumes, dirs, terminationMessageFile);
+  const mounts = await containerMounts(pod, container, env, volumes, dirs, terminationMessageFile);
   const expanded = (words: readonly string[]) => words.map((word) => expand(word, env));
   return {
     name: container.name,

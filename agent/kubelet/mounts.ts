@@ -1,10 +1,10 @@
 // A container's mounts: its volumes, and the files that the kubelet keeps for every pod.
-import { realpath } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Container, Pod, VolumeMount } from '../../src/kinds/types/core_v1.js';
 import type { Mount } from '../runtime/runtime.js';
 import type { ReadyVolume } from '../volumes/index.js';
+import { bindSubPath, makeSubPath, type SubPath } from '../volumes/subpath.js';
 import { ContainerConfigError } from './env.js';
+import { expand, referencesOf } from './expand.js';
 import type { PodDirs } from './pod-dirs.js';
 
 const PROPAGATION: { readonly [name: string]: Mount['propagation'] } = {
@@ -17,13 +17,21 @@ const PROPAGATION: { readonly [name: string]: Mount['propagation'] } = {
 export async function containerMounts(
   pod: Pod,
   container: Container,
+  env: ReadonlyMap<string, string>,
   volumes: ReadonlyMap<string, ReadyVolume>,
   dirs: PodDirs,
   messageFile: string,
 ): Promise<readonly Mount[]> {
-  const mounts: Mount[] = [];
-  for (const mount of container.volumeMounts ?? []) mounts.push(await volumeMount(mount, volumes.get(mount.name)));
   const { uid } = pod.metadata;
+  const mounts: Mount[] = [];
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
+    const volume = volumes.get(mount.name);
+    if (!volume) throw new ContainerConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
+    const path = subPathOf(mount, env);
+    const place = { podDirectory: dirs.pod(uid), volumeName: mount.name, volumePath: volume.path, containerName: container.name, index };
+    const hostPath = path ? await safeSubPath({ ...place, path }) : volume.path;
+    mounts.push(volumeMount(mount, volume, hostPath));
+  }
   const own: readonly (readonly [string, string])[] = [
     [dirs.hosts(uid), '/etc/hosts'],
     [dirs.resolvConf(uid), '/etc/resolv.conf'],
@@ -38,29 +46,39 @@ export async function containerMounts(
   return mounts;
 }
 
-async function volumeMount(mount: VolumeMount, volume: ReadyVolume | undefined): Promise<Mount> {
-  if (!volume) throw new ContainerConfigError(`volumeMounts: there is no volume "${mount.name}"`);
-  const propagation = PROPAGATION[mount.mountPropagation ?? 'None'];
-  if (!propagation)
-    throw new ContainerConfigError(`volumeMounts: mountPropagation "${mount.mountPropagation}" is not supported by this node`);
-  const containerPath = mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`;
-  const hostPath = mount.subPath ? await subPath(mount, mount.subPath, volume) : volume.path;
-  return { hostPath, containerPath, readOnly: mount.readOnly === true || volume.type.managed, propagation };
+function volumeMount(
+  { name, mountPath, readOnly, mountPropagation, recursiveReadOnly }: VolumeMount,
+  volume: ReadyVolume,
+  hostPath: string,
+): Mount {
+  const propagation = PROPAGATION[mountPropagation ?? 'None'];
+  if (!propagation) throw new ContainerConfigError(`invalid MountPropagation mode: "${mountPropagation}"`);
+  if (recursiveReadOnly === 'Enabled') {
+    const why = `volume "${name}" requested recursive read-only mode, but it is not supported by the runtime`;
+    throw new ContainerConfigError(`failed to resolve recursive read-only mode: ${why}`);
+  }
+  const containerPath = mountPath.startsWith('/') ? mountPath : `/${mountPath}`;
+  return { hostPath, containerPath, readOnly: readOnly === true || volume.readOnly, propagation };
 }
 
-/** Only within volumes that containers cannot write: elsewhere a symbolic link could be swapped in to lead out to the node. */
-async function subPath(mount: VolumeMount, path: string, volume: ReadyVolume): Promise<string> {
-  if (!volume.type.managed) {
-    throw new ContainerConfigError(
-      `volumeMounts{${mount.name}}.subPath is not supported by this node for volumes of type ${volume.type.field}`,
-    );
-  }
-  const root = await realpath(volume.path);
-  const target = await realpath(join(root, path)).catch(() => undefined);
-  if (!target?.startsWith(`${root}/`)) {
-    throw new ContainerConfigError(
-      `failed to prepare subPath for volumeMount "${mount.name}" of container: "${path}" is not in the volume`,
-    );
-  }
-  return target;
+/** Empty: the whole volume. Expressions are of the container's variables, all of which must be there. */
+function subPathOf({ subPath = '', subPathExpr }: VolumeMount, env: ReadonlyMap<string, string>): string {
+  if (!subPathExpr) return subPath;
+  const missing = referencesOf(subPathExpr).find((name) => !env.has(name));
+  if (missing !== undefined) throw new ContainerConfigError(`missing value for "${missing}"`);
+  return expand(subPathExpr, env);
+}
+
+/** What went wrong is not told in detail, as upstream: it could tell of the node's files. */
+async function safeSubPath(subPath: SubPath): Promise<string> {
+  const { path, volumeName, containerName } = subPath;
+  const of = `volumeMount "${volumeName}" of container "${containerName}"`;
+  if (path.startsWith('/')) throw new ContainerConfigError(`error SubPath \`${path}\` must not be an absolute path`);
+  if (path.split('/').includes('..')) throw new ContainerConfigError(`unable to provision SubPath \`${path}\`: must not contain '..'`);
+  await makeSubPath(subPath).catch(() => {
+    throw new ContainerConfigError(`failed to create subPath directory for ${of}`);
+  });
+  return bindSubPath(subPath).catch(() => {
+    throw new ContainerConfigError(`failed to prepare subPath for ${of}`);
+  });
 }

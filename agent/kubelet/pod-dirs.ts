@@ -1,7 +1,7 @@
 // Where a pod's files lie on the node: upstream's layout below --root-dir.
 import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tearDownVolumes } from '../volumes/index.js';
+import { unmountBelow } from '../volumes/mount.js';
 
 /** Upstream's bound of a termination message. */
 const MESSAGE_MAX_BYTES = 4096;
@@ -72,7 +72,7 @@ export class PodDirs {
   }
 
   async remove(uid: string): Promise<void> {
-    await tearDownVolumes(this.pod(uid));
+    await unmountBelow(this.pod(uid));
     await rm(this.pod(uid), { recursive: true, force: true });
   }
 

@@ -6,7 +6,7 @@ import { pods } from '../../src/kinds/core/pod.js';
 import { isPodTerminal, isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimePod } from '../runtime/runtime.js';
-import { setUpVolumes, volumeTypes } from '../volumes/index.js';
+import { isManaged, setUpVolumes } from '../volumes/index.js';
 import type { Waiting } from './container-status.js';
 import { PodEnding } from './end-pod.js';
 import { deletionGrace_s, restartKill } from './kill.js';
@@ -265,12 +265,10 @@ export class PodWorker {
 
   /** ConfigMaps, Secrets and the pod's own labels may have changed since their files were written. */
   private async refreshVolumes(pod: Pod): Promise<void> {
-    const managed = (pod.spec.volumes ?? []).filter((volume) =>
-      volumeTypes.some(({ field, managed: m }) => m && volume[field] !== undefined),
-    );
+    const managed = (pod.spec.volumes ?? []).filter(isManaged);
     if (managed.length === 0) return;
     const { dirs, node, sources } = this.services;
-    await setUpVolumes(dirs.pod(pod.metadata.uid), managed, { pod, node, sources, warn: () => undefined });
+    await setUpVolumes(dirs.pod(pod.metadata.uid), managed, { pod, node, sources });
   }
 
   /** Ends what runs of it and its sandboxes; what has exited stays, for its logs. */

@@ -6,6 +6,8 @@ import { StatusError } from '../../src/apimachinery/status.js';
 import type { Client } from '../../src/client/client.js';
 import type { Informers } from '../../src/client/informer.js';
 import { configMaps } from '../../src/kinds/core/configmap.js';
+import { persistentVolumes } from '../../src/kinds/core/persistentvolume.js';
+import { persistentVolumeClaims } from '../../src/kinds/core/persistentvolumeclaim.js';
 import { secrets } from '../../src/kinds/core/secret.js';
 import { services } from '../../src/kinds/core/service.js';
 import type { Kind } from '../../src/kinds/define.js';
@@ -42,6 +44,8 @@ export function apiSources({ client, informers, clock, log }: SourcesOptions): P
     configMap: (namespace, name) => (name === CONFIG_MAP_ROOT_CA ? authority(namespace) : found(client, configMaps, namespace, name)),
     serviceAccountToken: (pod, wish) => tokens.get(pod, wish),
     secret: (namespace, name) => found(client, secrets, namespace, name),
+    claim: (namespace, name) => found(client, persistentVolumeClaims, namespace, name),
+    persistentVolume: (name) => found(client, persistentVolumes, undefined, name),
     services(namespace) {
       const api = informer.get({ namespace: NAMESPACE_DEFAULT, name: 'kubernetes' });
       const own = informer.list(namespace);
@@ -51,7 +55,12 @@ export function apiSources({ client, informers, clock, log }: SourcesOptions): P
   };
 }
 
-async function found<T extends KubeObject>(client: Client, kind: Kind<T>, namespace: string, name: string): Promise<T | undefined> {
+async function found<T extends KubeObject>(
+  client: Client,
+  kind: Kind<T>,
+  namespace: string | undefined,
+  name: string,
+): Promise<T | undefined> {
   try {
     return await client.get(kind, { namespace, name });
   } catch (error) {

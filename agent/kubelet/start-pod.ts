@@ -129,9 +129,8 @@ export class PodStart {
   }
 
   private volumes(): Promise<ReadonlyMap<string, ReadyVolume>> {
-    const { dirs, node, sources, events } = this.services;
-    const warn = (message: string) => events.event(this.pod, 'Warning', 'FailedMount', message);
-    return setUpVolumes(dirs.pod(this.pod.metadata.uid), this.pod.spec.volumes ?? [], { pod: this.pod, node, sources, warn });
+    const { dirs, node, sources } = this.services;
+    return setUpVolumes(dirs.pod(this.pod.metadata.uid), this.pod.spec.volumes ?? [], { pod: this.pod, node, sources });
   }
 
   /** Creates the container as soon as it can be, which is before its sandbox runs. */

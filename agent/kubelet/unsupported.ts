@@ -23,8 +23,6 @@ const CONTAINER: Checks<Container> = [
   ['volumeDevices', (c) => Boolean(c.volumeDevices?.length)],
   ['resources.claims', (c) => Boolean(c.resources?.claims?.length)],
   ['lifecycle.preStop.tcpSocket', (c) => c.lifecycle?.preStop?.tcpSocket !== undefined],
-  ['volumeMounts[].subPathExpr', (c) => (c.volumeMounts ?? []).some(({ subPathExpr }) => Boolean(subPathExpr))],
-  ['volumeMounts[].recursiveReadOnly', (c) => (c.volumeMounts ?? []).some(({ recursiveReadOnly }) => recursiveReadOnly === 'Enabled')],
   ['livenessProbe.grpc', (c) => usesGrpc(c.livenessProbe)],
   ['readinessProbe.grpc', (c) => usesGrpc(c.readinessProbe)],
   ['startupProbe.grpc', (c) => usesGrpc(c.startupProbe)],

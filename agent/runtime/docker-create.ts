@@ -43,12 +43,15 @@ export function sandboxOptions(config: PodSandboxConfig, image: string, settings
 
 const cgroupParentOf = ({ cgroupParent }: PodSandboxConfig) => (cgroupParent === undefined ? {} : { CgroupParent: cgroupParent });
 
-const mountOf = (mount: Mount) => ({
+/** Engines since 25.0 would make what is mounted below it read-only, too. */
+const ALONE = { ReadOnlyNonRecursive: true };
+
+const mountOf = ({ hostPath, containerPath, readOnly, propagation }: Mount) => ({
   Type: 'bind' as const,
-  Source: mount.hostPath,
-  Target: mount.containerPath,
-  ReadOnly: mount.readOnly,
-  ...(mount.propagation === 'private' ? {} : { BindOptions: { Propagation: mount.propagation } }),
+  Source: hostPath,
+  Target: containerPath,
+  ReadOnly: readOnly,
+  BindOptions: { Propagation: propagation === 'private' ? ('rprivate' as const) : propagation, ...(readOnly ? ALONE : {}) },
 });
 
 function securityOptions({ security }: ContainerConfig): string[] {

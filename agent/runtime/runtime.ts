@@ -34,6 +34,7 @@ export interface PodSandboxConfig {
 export interface Mount {
   readonly hostPath: string;
   readonly containerPath: string;
+  /** It alone: what is mounted below it stays as it is. */
   readonly readOnly: boolean;
   readonly propagation: 'private' | 'rslave' | 'rshared';
 }

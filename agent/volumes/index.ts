@@ -1,57 +1,62 @@
 // All volume types, and their life in a pod's directory. Adding a type is one file and one line here.
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Volume } from '../../src/kinds/types/core_v1.js';
+import { type Claimed, claimedVolume } from './claim.js';
 import configMap from './configmap.js';
 import downwardAPI from './downwardapi.js';
 import emptyDir from './emptydir.js';
 import hostPath from './hostpath.js';
+import local from './local.js';
+import nfs from './nfs.js';
 import projected from './projected.js';
 import secret from './secret.js';
-import { type VolumeContext, VolumeError, type VolumeType } from './volume.js';
+import { unsupportedVolume } from './unsupported.js';
+import { type VolumeContext, VolumeError, type VolumeSpec, type VolumeType } from './volume.js';
 
-export const volumeTypes: readonly VolumeType[] = [emptyDir, hostPath, configMap, secret, downwardAPI, projected];
+const volumeTypes: readonly VolumeType[] = [emptyDir, hostPath, configMap, secret, downwardAPI, projected, local, nfs];
+
+/** What it holds comes from the API, and follows it. */
+export const isManaged = (volume: Volume) =>
+  volumeTypes.some(({ field, managed }) => managed && (volume as VolumeSpec)[field] !== undefined);
 
 /** A volume that is ready to be mounted. */
 export interface ReadyVolume {
   readonly path: string;
-  readonly type: VolumeType;
+  readonly readOnly: boolean;
 }
 
-/** Of the spec's volumes, by name. Rejects with a VolumeError that names the first that cannot be set up. */
+type PodContext = Omit<VolumeContext, 'directory' | 'mountOptions' | 'readOnly'>;
+
+/** Of the spec's volumes, by name. Rejects with a VolumeError that names the first that cannot be set up, when none is under way any more. */
 export async function setUpVolumes(
   podDirectory: string,
   volumes: readonly Volume[],
-  context: Omit<VolumeContext, 'directory'>,
+  context: PodContext,
 ): Promise<ReadonlyMap<string, ReadyVolume>> {
-  const ready = new Map<string, ReadyVolume>();
-  for (const volume of volumes) {
-    const type = volumeTypes.find(({ field }) => volume[field] !== undefined);
-    if (!type) throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${unknownType(volume)}`);
-    const directory = join(podDirectory, 'volumes', type.plugin, volume.name);
-    try {
-      ready.set(volume.name, { path: await type.setUp(volume, { ...context, directory }), type });
-    } catch (error) {
-      throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`);
-    }
-  }
-  return ready;
+  const outcomes = await Promise.allSettled(volumes.map((volume) => setUp(podDirectory, volume, context)));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
+  return new Map(outcomes.map((outcome, index) => [volumes[index]!.name, (outcome as PromiseFulfilledResult<ReadyVolume>).value]));
 }
 
-function unknownType(volume: Volume): string {
-  const field = Object.keys(volume).find((key) => key !== 'name');
-  return `volume type "${field ?? 'none'}" is not supported by this node`;
-}
-
-/** Undoes the mounts of whatever volumes lie in a pod's directory; removing the directory does the rest. */
-export async function tearDownVolumes(podDirectory: string): Promise<void> {
-  for (const type of volumeTypes) {
-    if (!type.tearDown) continue;
-    const parent = join(podDirectory, 'volumes', type.plugin);
-    const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    });
-    for (const name of names) await type.tearDown(join(parent, name));
+/** Whatever its pod asks for, a volume is set up only once the pod's directory is there: nothing of it is left when that is removed. */
+async function setUp(podDirectory: string, volume: Volume, context: PodContext): Promise<ReadyVolume> {
+  const claimed = await claimedVolume(volume, context).catch((error: Error) => {
+    throw new VolumeError(notProcessed(volume, error.message));
+  });
+  const { spec, mountOptions, readOnly }: Claimed = claimed ?? { spec: volume, mountOptions: [], readOnly: false };
+  const type = volumeTypes.find(({ field }) => spec[field] !== undefined);
+  try {
+    if (!type) throw new VolumeError(unsupportedVolume(spec));
+    const directory = join(podDirectory, 'volumes', type.plugin, spec.name);
+    const path = await type.setUp(spec, { ...context, directory, mountOptions, readOnly });
+    return { path, readOnly: readOnly || type.managed || spec.nfs?.readOnly === true };
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.endsWith('no volume plugin matched')) throw new VolumeError(notProcessed(volume, message));
+    throw new VolumeError(`MountVolume.SetUp failed for volume "${spec.name}" : ${message}`);
   }
 }
+
+const notProcessed = ({ name }: Volume, why: string) =>
+  `Unable to attach or mount volumes: unmounted volumes=[${name}], unattached volumes=[], failed to process volumes=[${name}]: ${why}`;

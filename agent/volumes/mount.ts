@@ -1,4 +1,4 @@
-// Mounting and unmounting on the node.
+// Mounting and unmounting on the node, and what is mounted there.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -9,25 +9,57 @@ const run = promisify(execFile);
 /** A mount that hangs must not hold its pod for ever. */
 const MOUNT_TIMEOUT_MS = 30_000;
 
-export async function isMounted(directory: string): Promise<boolean> {
+/** Mount points of the node, in the order in which they were mounted. */
+async function mountPoints(): Promise<readonly string[]> {
   const mounts = await readFile('/proc/self/mounts', 'utf8');
-  // Spaces in paths are written in octal there; our paths have none.
-  return mounts.split('\n').some((line) => line.split(' ')[1] === directory);
+  return mounts.split('\n').map((line) => plain(line.split(' ')[1] ?? ''));
 }
 
-export async function mountTmpfs(directory: string, size_bytes: number | undefined): Promise<void> {
-  const options = size_bytes === undefined ? [] : ['-o', `size=${Math.ceil(size_bytes)}`];
-  await mount(['-t', 'tmpfs', ...options, 'tmpfs', directory]);
+/** The kernel writes blanks and backslashes in octal. */
+const plain = (path: string) => path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+
+export async function isMounted(directory: string): Promise<boolean> {
+  return (await mountPoints()).includes(directory);
 }
 
+export async function mountTmpfs(directory: string, options: readonly string[]): Promise<void> {
+  await mount(['-t', 'tmpfs', ...withOptions(options), 'tmpfs', directory]);
+}
+
+/** `source` is used as it is, also where it is a link into /proc/<pid>/fd: nobody can swap what an open file is. */
+export async function bindMount(source: string, target: string, options: readonly string[] = []): Promise<void> {
+  await mount(['--no-canonicalize', '--bind', source, target]);
+  if (options.length > 0) await mount(['-o', ['bind', 'remount', ...options].join(','), target]);
+}
+
+export async function mountNfs(source: string, directory: string, options: readonly string[]): Promise<void> {
+  await mount(['-t', 'nfs', ...withOptions(options), source, directory]);
+}
+
+const withOptions = (options: readonly string[]) => (options.length > 0 ? ['-o', options.join(',')] : []);
+
+/** Says what failed as upstream does, command and all. */
 async function mount(args: readonly string[]): Promise<void> {
-  await run('mount', [...args], { timeout: MOUNT_TIMEOUT_MS }).catch((error: Error & { stderr?: string }) => {
-    throw new VolumeError(error.stderr?.trim() || error.message);
+  await run('mount', [...args], { timeout: MOUNT_TIMEOUT_MS }).catch((error: Error & { code?: number; stderr?: string }) => {
+    const status = typeof error.code === 'number' ? `exit status ${error.code}` : error.message;
+    const said = `Mounting command: mount\nMounting arguments: ${args.join(' ')}\nOutput: ${error.stderr ?? ''}`;
+    throw new VolumeError(`mount failed: ${status}\n${said}`);
   });
 }
 
 export async function unmount(directory: string): Promise<void> {
-  await run('umount', [directory], { timeout: MOUNT_TIMEOUT_MS }).catch((error: Error & { stderr?: string }) => {
-    throw new VolumeError(error.stderr?.trim() || error.message);
+  await run('umount', ['--no-canonicalize', directory], { timeout: MOUNT_TIMEOUT_MS }).catch((error: Error & { stderr?: string }) => {
+    throw new VolumeError(`unmount failed: ${error.stderr?.trim() || error.message}`);
   });
+}
+
+/**
+ * Unmounts all that is mounted in a directory, whoever did it: containers can propagate mounts to the node. Rejects where something
+ * stays mounted, since removing the directory would then remove what is not the pod's.
+ */
+export async function unmountBelow(directory: string): Promise<void> {
+  const below = async () => (await mountPoints()).filter((path) => path.startsWith(`${directory}/`));
+  for (const path of (await below()).reverse()) await unmount(path);
+  const [left] = await below();
+  if (left !== undefined) throw new VolumeError(`${left} is still mounted`);
 }

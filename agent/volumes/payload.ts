@@ -7,6 +7,8 @@ import { VolumeError } from './volume.js';
 export interface PayloadFile {
   readonly data: Buffer;
   readonly mode: number;
+  /** Whose it is; absent: root's. */
+  readonly user?: number;
 }
 
 /** By path below the volume. */
@@ -54,12 +56,12 @@ export async function writePayload(directory: string, payload: Payload, group: n
   const next = `..${Number(current?.slice(2) ?? 0) + 1}`;
   await rm(join(directory, next), { recursive: true, force: true });
   await mkdir(join(directory, next));
-  for (const [path, { data, mode }] of payload) {
+  for (const [path, { data, mode, user = 0 }] of payload) {
     const file = join(directory, next, path);
     await mkdir(dirname(file), { recursive: true });
     // A group that may read does so through the group's bits, as upstream's fsGroup.
     await writeFile(file, data, { mode: 0o600 });
-    if (group !== undefined) await chown(file, 0, group);
+    if (group !== undefined || user !== 0) await chown(file, user, group ?? 0);
     // Apart from writing, where the umask would cut it.
     await chmod(file, group === undefined ? mode : mode | 0o440);
   }

@@ -1,5 +1,6 @@
 // projected: keys of ConfigMaps and Secrets, fields of the pod and tokens of its service account, together in one directory.
-import type { VolumeProjection } from '../../src/kinds/types/core_v1.js';
+import { allContainers } from '../../src/kinds/core/podutil.js';
+import type { Pod, PodSpec, VolumeProjection } from '../../src/kinds/types/core_v1.js';
 import { configMapPayload } from './configmap.js';
 import { downwardPayload } from './downwardapi.js';
 import { type Payload, type PayloadFile, safePath, writePayload } from './payload.js';
@@ -7,6 +8,7 @@ import { secretPayload } from './secret.js';
 import { defineVolume, type VolumeContext, VolumeError } from './volume.js';
 
 const DEFAULT_MODE = 0o644;
+const OWNER_ONLY = 0o600;
 /** The API server's default. */
 const TOKEN_EXPIRATION_S = 3600;
 
@@ -32,8 +34,21 @@ async function payloadOf(source: VolumeProjection, mode: number, context: Volume
   if (serviceAccountToken) {
     const { path, audience, expirationSeconds = TOKEN_EXPIRATION_S } = serviceAccountToken;
     const token = await context.sources.serviceAccountToken(context.pod, { audience, expirationSeconds });
-    const file: PayloadFile = { data: Buffer.from(token), mode };
-    return new Map([[safePath(path), file]]);
+    return new Map([[safePath(path), tokenFile(token, mode, context.pod)]]);
   }
   throw new VolumeError(`projected source "${Object.keys(source)[0] ?? 'none'}" is not supported by this node`);
+}
+
+/** For nobody's eyes but those who run as the pod does, where that is one user or one group. */
+function tokenFile(token: string, mode: number, { spec }: Pod): PayloadFile {
+  const data = Buffer.from(token);
+  const user = onlyUser(spec);
+  if (user !== undefined) return { data, mode: OWNER_ONLY, user };
+  return { data, mode: spec.securityContext?.fsGroup === undefined ? mode : OWNER_ONLY };
+}
+
+/** The user that all containers are told to run as; undefined where they differ, or an image decides. */
+function onlyUser(spec: PodSpec): number | undefined {
+  const users = allContainers(spec).map(({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser);
+  return users.every((user) => user === users[0]) ? users[0] : undefined;
 }

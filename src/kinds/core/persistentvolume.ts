@@ -5,7 +5,7 @@ import { isDns1123Subdomain } from '../../apimachinery/names.js';
 import { checkImmutable, checkOneOf, invalids, readQuantity, sameJson } from '../checks.js';
 import { UNSET } from '../columns.js';
 import { defineKind } from '../define.js';
-import type { PersistentVolume, PersistentVolumeSpec } from '../types/core_v1.js';
+import type { PersistentVolume, PersistentVolumeSource, PersistentVolumeSpec } from '../types/core_v1.js';
 import { ACCESS_MODES, formatAccessModes } from './access-modes.js';
 import { persistentVolumeWarnings } from './persistentvolume-warnings.js';
 import { checkSingle, sourcesOf, validateSource } from './volume-sources.js';
@@ -120,12 +120,16 @@ export function validatePersistentVolumeSpec(at: string, spec: PersistentVolumeS
   return [...errors, ...checkOneOf(`${at}.volumeMode`, volumeMode, VOLUME_MODES, true)];
 }
 
+/** Of a spec, what the volume is. */
+export const persistentVolumeSource = (spec: PersistentVolumeSpec): PersistentVolumeSource =>
+  Object.fromEntries(
+    sourcesOf(spec, NOT_SOURCES).map((type) => [type, spec[type as keyof PersistentVolumeSpec]]),
+  ) as PersistentVolumeSource;
+
 /** Data would be lost, or found in another place. */
 function validateUpdate(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): FieldError[] {
-  const source = (of: PersistentVolumeSpec) =>
-    Object.fromEntries(sourcesOf(of, NOT_SOURCES).map((type) => [type, of[type as keyof PersistentVolumeSpec]]));
   return [
-    ...(sameJson(source(spec), source(old))
+    ...(sameJson(persistentVolumeSource(spec), persistentVolumeSource(old))
       ? []
       : [forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation')]),
     ...checkImmutable('spec.volumeMode', spec.volumeMode, old.volumeMode),

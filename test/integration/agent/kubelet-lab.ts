@@ -1,6 +1,8 @@
 // A kubelet for tests: a real engine in a namespace of its own, and a real API server in this process with its store in memory.
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { CniNetwork } from '../../../agent/cni/cni.js';
 import { readSettings } from '../../../agent/config/load.js';
 import { type Kubelet, startKubelet } from '../../../agent/kubelet/kubelet.js';
@@ -20,6 +22,8 @@ import { pods } from '../../../src/kinds/core/pod.js';
 import type { Container, Pod, PodSpec } from '../../../src/kinds/types/core_v1.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
 import { BUSYBOX_IMAGE, EngineLab, PAUSE_IMAGE, until } from './engine-lab.js';
+
+const run = promisify(execFile);
 
 export const NODE = 'lab-node';
 const POD_CIDR = '10.254.9.0/24';
@@ -193,6 +197,22 @@ export class KubeletLab {
         (error) => error instanceof StatusError && error.code === 404,
       ),
     );
+  }
+
+  /** What a shell in a container of a pod prints; this process goes on serving meanwhile. */
+  async sh(pod: string, script: string, container = 'main'): Promise<string> {
+    const named = [`label=io.kubernetes.pod.name=${pod}`, `label=io.kubernetes.container.name=${container}`];
+    const id = this.engine.docker('ps', '-q', ...named.flatMap((filter) => ['--filter', filter]));
+    const { stdout } = await run('docker', ['-H', `unix://${this.engine.socket}`, 'exec', id, '/bin/sh', '-c', script]);
+    return stdout;
+  }
+
+  /** An event of a pod that matches, once there is one. */
+  async event(pod: string, pattern: RegExp): Promise<string> {
+    const found = async () => (await this.eventsOf(pod)).find((event) => pattern.test(event));
+    return until(`${pod} has an event ${pattern}`, found).catch(async (error: Error) => {
+      throw new Error(`${error.message}: ${(await this.eventsOf(pod)).join('\n')}`);
+    });
   }
 
   /** IDs of the engine's containers of a pod, dead ones and the sandbox included. */

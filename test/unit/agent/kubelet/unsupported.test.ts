@@ -29,10 +29,6 @@ const USES: { readonly [field: string]: PodSpec } = {
   'spec.containers[].resources.claims': inContainer({ resources: { claims: [{ name: 'gpu' }] } }),
   'spec.containers[].lifecycle.preStop.tcpSocket': inContainer({ lifecycle: { preStop: { tcpSocket: { port: 1 } } } }),
   'spec.containers[].lifecycle.postStart.tcpSocket': inContainer({ lifecycle: { postStart: { tcpSocket: { port: 1 } } } }),
-  'spec.containers[].volumeMounts[].subPathExpr': inContainer({ volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: 'x' }] }),
-  'spec.containers[].volumeMounts[].recursiveReadOnly': inContainer({
-    volumeMounts: [{ name: 'v', mountPath: '/v', recursiveReadOnly: 'Enabled' }],
-  }),
   'spec.containers[].livenessProbe.grpc': inContainer({ livenessProbe: { grpc: { port: 1 } } }),
   'spec.containers[].readinessProbe.grpc': inContainer({ readinessProbe: { grpc: { port: 1 } } }),
   'spec.containers[].startupProbe.grpc': inContainer({ startupProbe: { grpc: { port: 1 } } }),

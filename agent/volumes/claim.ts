@@ -1,0 +1,56 @@
+// What a pod claims: the PersistentVolume behind its persistentVolumeClaim or ephemeral volume.
+import { controllerOf } from '../../src/apimachinery/object.js';
+import { persistentVolumeSource } from '../../src/kinds/core/persistentvolume.js';
+import type { PersistentVolume, PersistentVolumeClaim, Volume } from '../../src/kinds/types/core_v1.js';
+import { type VolumeContext, VolumeError, type VolumeSpec } from './volume.js';
+
+export interface Claimed {
+  readonly spec: VolumeSpec;
+  readonly mountOptions: readonly string[];
+  readonly readOnly: boolean;
+}
+
+type Context = Pick<VolumeContext, 'pod' | 'sources'>;
+
+/** undefined for a volume that claims nothing. Rejects with a VolumeError where it cannot be used by this pod, or not yet. */
+export async function claimedVolume(volume: Volume, context: Context): Promise<Claimed | undefined> {
+  const { persistentVolumeClaim, ephemeral } = volume;
+  if (!persistentVolumeClaim && !ephemeral) return undefined;
+  const { pod, sources } = context;
+  const namespace = pod.metadata.namespace ?? '';
+  const name = persistentVolumeClaim?.claimName ?? `${pod.metadata.name}-${volume.name}`;
+  try {
+    const claim = await sources.claim(namespace, name);
+    if (!claim) throw new VolumeError(`failed to fetch PVC from API server: persistentvolumeclaims "${name}" not found`);
+    if (ephemeral && controllerOf(claim)?.uid !== pod.metadata.uid) {
+      throw new VolumeError(`PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
+    }
+    const persistent = await boundVolume(claim, sources);
+    const spec = { ...persistentVolumeSource(persistent.spec), name: persistent.metadata.name };
+    return {
+      spec: spec as VolumeSpec,
+      mountOptions: persistent.spec.mountOptions ?? [],
+      readOnly: persistentVolumeClaim?.readOnly === true,
+    };
+  } catch (error) {
+    throw new VolumeError(`error processing PVC ${namespace}/${name}: ${(error as Error).message}`);
+  }
+}
+
+async function boundVolume({ metadata, spec, status }: PersistentVolumeClaim, sources: Context['sources']): Promise<PersistentVolume> {
+  if (metadata.deletionTimestamp) throw new VolumeError('PVC is being deleted');
+  const name = spec.volumeName;
+  if (status?.phase !== 'Bound' || !name) throw new VolumeError('PVC is not bound');
+  const volume = await sources.persistentVolume(name);
+  if (!volume) throw new VolumeError(`failed to fetch PV ${name} from API server: persistentvolumes "${name}" not found`);
+  const { claimRef } = volume.spec;
+  if (!claimRef)
+    throw new VolumeError(`found PV object ${name} but it has a nil pv.Spec.ClaimRef indicating it is not yet bound to the claim`);
+  if (claimRef.uid !== metadata.uid) {
+    throw new VolumeError(
+      `found PV object ${name} but its pv.Spec.ClaimRef.UID ${claimRef.uid} does not point to claim.UID ${metadata.uid}`,
+    );
+  }
+  if (volume.spec.volumeMode === 'Block') throw new VolumeError('volumeMode Block is not supported by this node');
+  return volume;
+}
