@@ -1,5 +1,6 @@
 // Exchange: one request on its way through filters and handlers, and Result: what a handler answers before it is encoded.
 import type { Readable } from 'node:stream';
+import type { AuditRecord } from './audit/record.js';
 import { type Form, JSON_FORM } from './http/negotiate.js';
 import type { ProxyTarget } from './http/reverse-proxy.js';
 import type { KubeletTarget } from './kubelet-target.js';
@@ -47,6 +48,10 @@ export class Exchange {
   #user: UserInfo | undefined;
   /** The form of the answer. */
   form: Form = JSON_FORM;
+  /** Where it is told of in the audit log. */
+  audit: AuditRecord | undefined = undefined;
+  /** Where it came from, for the audit log; the nearest last. */
+  sourceIps: readonly string[] | undefined = undefined;
   /** Texts for Warning headers. */
   readonly warnings: string[] = [];
 
@@ -76,6 +81,11 @@ export class Exchange {
 
   get user(): UserInfo {
     if (!this.#user) throw new Error('exchange: the authentication filter has not run');
+    return this.#user;
+  }
+
+  /** Undefined before it is known. */
+  get maybeUser(): UserInfo | undefined {
     return this.#user;
   }
 

@@ -30,8 +30,10 @@ export function inProcessTransport(serve: Serve, user: UserInfo, clock: Clock, r
       return resultValue(await serve(exchangeOf(request)));
     },
     async *watch(request, signal) {
-      const result = await serve(exchangeOf(request));
+      const exchange = exchangeOf(request);
+      const result = await serve(exchange);
       if (result.type !== 'watch') throw new Error('in process: a watch must ask for watch=true');
+      exchange.audit?.started(200);
       const queue = new WatchQueue();
       const stop = openWatch(result, queue, clock, random.next());
       const onAbort = () => queue.end();
@@ -41,6 +43,7 @@ export function inProcessTransport(serve: Serve, user: UserInfo, clock: Clock, r
       } finally {
         signal.removeEventListener('abort', onAbort);
         stop();
+        exchange.audit?.complete();
       }
     },
   };

@@ -27,6 +27,18 @@ export interface Component {
   check(): Promise<void>;
 }
 
+/** What is told of requests, and where. */
+export interface AuditOptions {
+  /** `--audit-policy-file`: the text of an audit.k8s.io/v1 Policy. */
+  readonly policy: string;
+  /** `--audit-log-path`; `-` is standard output. */
+  readonly path: string;
+  /** `--audit-log-maxsize` */
+  readonly maxSize_bytes: number;
+  /** `--audit-log-maxbackup`; 0: all. */
+  readonly maxBackups: number;
+}
+
 export interface ApiServerOptions {
   readonly backend: Backend;
   readonly clock: Clock;
@@ -50,6 +62,8 @@ export interface ApiServerOptions {
   readonly requestHeaderCa?: string;
   /** Absent: no service account tokens are issued or taken. */
   readonly serviceAccounts?: ServiceAccountKeys;
+  /** Absent: no request is told of. */
+  readonly audit?: AuditOptions | undefined;
   /** The parts of the control plane besides the store, where they run beside this server; absent: they are asked at their ports. */
   readonly components?: readonly Component[] | undefined;
   /** `--default-not-ready-toleration-seconds`; 300 if absent. */

@@ -16,8 +16,9 @@ import { CustomResourceDefinitions } from './customresources/definitions.js';
 import type { Exchange, Result } from './exchange.js';
 import { resourceExtensions } from './extensions/index.js';
 import { ExternalApis } from './external-apis.js';
+import { auditFilters } from './filters/audit.js';
 import { chain } from './filters/filter.js';
-import { filters } from './filters/index.js';
+import { filtersWith } from './filters/index.js';
 import { Dispatcher } from './handlers/index.js';
 import { PathHandler } from './handlers/paths.js';
 import { Health } from './health.js';
@@ -52,6 +53,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const aggregation = new Aggregation(context, proxy);
   const handle = (exchange: Exchange): Promise<Result> =>
     aggregation.route(exchange) ?? (exchange.info.isResource ? dispatcher.dispatch(exchange, exchange.info) : paths.handle(exchange));
+  const audit = options.audit && auditFilters(options.audit, context);
+  const filters = filtersWith(audit);
   const overNetwork = chain(filters, handle, context);
   const inProcess = chain(
     filters.filter((filter) => filter.inProcess),
@@ -90,6 +93,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       context.resources.close();
       context.webhooks.close();
       proxy.close();
+      audit?.close();
     },
   };
 }

@@ -6,7 +6,7 @@ import { DEFAULT_DATA_DIR } from '../cluster/data-paths.js';
 import type { EtcdServers } from '../cluster/etcd-servers.js';
 import { UserError } from '../cluster/local/user-error.js';
 import { CLUSTER_IP_API, NODE_PORT_MAX, NODE_PORT_MIN, PORT_API, SERVICE_CIDR } from '../kinds/wellknown.js';
-import { address, advertisedAddress, cidr, list, type PortRange, port, portRange, seconds, verbosity } from './flags.js';
+import { address, advertisedAddress, cidr, count, list, megabytes, type PortRange, port, portRange, seconds, verbosity } from './flags.js';
 
 export interface ApiServerFlags {
   readonly dataDir: string;
@@ -24,6 +24,10 @@ export interface ApiServerFlags {
   readonly defaultUnreachableTolerationSeconds: number;
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
+  readonly auditLogPath?: string;
+  readonly auditPolicyFile?: string;
+  readonly auditLogMaxsize: number;
+  readonly auditLogMaxbackup: number;
   readonly v: number;
 }
 
@@ -44,6 +48,10 @@ export function withApiServerFlags(command: Command): Command {
     .option('--default-unreachable-toleration-seconds <n>', 'how long pods stay on a node that cannot be reached', seconds, 300)
     .option('--enable-admission-plugins <names>', 'admission plugins to have besides the usual ones, with commas between', list, [])
     .option('--disable-admission-plugins <names>', 'admission plugins to leave out, with commas between', list, [])
+    .option('--audit-policy-file <file>', 'which requests are told in the audit log, and how much of each (audit.k8s.io/v1 Policy)')
+    .option('--audit-log-path <file>', 'the audit log; - is standard output (default: none is kept)')
+    .option('--audit-log-maxsize <megabytes>', 'size past which the audit log is put aside', megabytes, 100)
+    .option('--audit-log-maxbackup <n>', 'how many audit logs that were put aside are kept; 0: all', count, 0)
     .option('-v, --v <level>', 'verbosity of the log, 0 to 10', verbosity, 0);
 }
 
@@ -67,9 +75,18 @@ export function apiServerSetup(flags: ApiServerFlags): Omit<ApiServerSetup, 'adv
     defaultUnreachableTolerationSeconds: flags.defaultUnreachableTolerationSeconds,
     enableAdmissionPlugins: flags.enableAdmissionPlugins,
     disableAdmissionPlugins: flags.disableAdmissionPlugins,
+    ...auditOf(flags),
     clock: systemClock,
     random: systemRandom,
   };
+}
+
+function auditOf({ auditPolicyFile, auditLogPath, auditLogMaxsize, auditLogMaxbackup }: ApiServerFlags): Pick<ApiServerSetup, 'audit'> {
+  if (auditPolicyFile === undefined && auditLogPath === undefined) return {};
+  if (auditPolicyFile === undefined || auditLogPath === undefined)
+    throw new UserError('--audit-log-path and --audit-policy-file go together: give both, or neither');
+  const maxSize_bytes = auditLogMaxsize * 1024 * 1024;
+  return { audit: { policyFile: auditPolicyFile, path: auditLogPath, maxSize_bytes, maxBackups: auditLogMaxbackup } };
 }
 
 /** Undefined where the state is not to be kept in a real etcd. */

@@ -38,6 +38,8 @@ export function bool(text: string): boolean {
 export const port = (text: string) => integer(text, 1, 65535);
 export const seconds = (text: string) => integer(text, 0, Number.MAX_SAFE_INTEGER);
 export const verbosity = (text: string) => integer(text, 0, 10);
+export const count = (text: string) => integer(text, 0, 10_000);
+export const megabytes = (text: string) => integer(text, 1, 1_000_000);
 export const maskSize = (text: string) => integer(text, 9, 30);
 
 export function address(text: string): string {

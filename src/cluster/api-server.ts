@@ -2,13 +2,13 @@
 import { ipv4, requireCidr } from '../apimachinery/cidr.js';
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
-import { type ApiServer, type Component, createApiServer } from '../apiserver/index.js';
+import { type ApiServer, type AuditOptions, type Component, createApiServer } from '../apiserver/index.js';
 import { writePrivateFile } from '../client/files.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { Backend } from '../etcd/backend.js';
 import { CLUSTER_DOMAIN } from '../kinds/wellknown.js';
 import { makeKubeconfig } from './admin-kubeconfig.js';
-import { type CertificateFiles, type Identity, readCertificateFiles } from './certificate-files.js';
+import { type CertificateFiles, flagFile, type Identity, readCertificateFiles } from './certificate-files.js';
 import { dataPaths } from './data-paths.js';
 import { connectEtcd, type EtcdServers } from './etcd-servers.js';
 import { ensurePki, type Pki } from './pki.js';
@@ -31,6 +31,7 @@ export interface ApiServerSetup {
   readonly defaultUnreachableTolerationSeconds: number;
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
+  readonly audit?: Omit<AuditOptions, 'policy'> & { readonly policyFile: string };
   /** What runs beside it in this process. */
   readonly components?: readonly Component[];
   readonly clock: Clock;
@@ -105,7 +106,13 @@ export function adminUrl({ bindAddress, advertiseAddress, securePort }: ApiServe
   return `https://${bindAddress.startsWith('127.') ? bindAddress : advertiseAddress}:${securePort}`;
 }
 
-export function makeApiServer(options: ApiServerSetup, backend: Backend, identity: Identity): Promise<ApiServer> {
+async function auditOptions({ audit }: ApiServerSetup): Promise<AuditOptions | undefined> {
+  if (!audit) return undefined;
+  const { policyFile, ...log } = audit;
+  return { ...log, policy: await flagFile('--audit-policy-file', policyFile) };
+}
+
+export async function makeApiServer(options: ApiServerSetup, backend: Backend, identity: Identity): Promise<ApiServer> {
   const { bindAddress, securePort, clock, random, log, serviceCidr, nodePorts, advertiseAddress } = options;
   return createApiServer({
     backend,
@@ -118,6 +125,7 @@ export function makeApiServer(options: ApiServerSetup, backend: Backend, identit
     nodePorts,
     advertiseAddress,
     components: options.components,
+    audit: await auditOptions(options),
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
     defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
     enableAdmissionPlugins: options.enableAdmissionPlugins,

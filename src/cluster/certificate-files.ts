@@ -26,12 +26,12 @@ export interface CertificateFiles extends Partial<FrontProxyFiles> {
 /** Rejects with a UserError where a file cannot be read. */
 export async function readCertificateFiles(files: CertificateFiles): Promise<Identity> {
   const [cert, key, clientCa, kubeletCert, kubeletKey, kubeletCa] = await Promise.all([
-    pem('--tls-cert-file', files.tlsCertFile),
-    pem('--tls-private-key-file', files.tlsPrivateKeyFile),
-    pem('--client-ca-file', files.clientCaFile),
-    pem('--kubelet-client-certificate', files.kubeletClientCertificate),
-    pem('--kubelet-client-key', files.kubeletClientKey),
-    pem('--kubelet-certificate-authority', files.kubeletCertificateAuthority),
+    flagFile('--tls-cert-file', files.tlsCertFile),
+    flagFile('--tls-private-key-file', files.tlsPrivateKeyFile),
+    flagFile('--client-ca-file', files.clientCaFile),
+    flagFile('--kubelet-client-certificate', files.kubeletClientCertificate),
+    flagFile('--kubelet-client-key', files.kubeletClientKey),
+    flagFile('--kubelet-certificate-authority', files.kubeletCertificateAuthority),
   ]);
   const own = { tls: { cert, key, clientCa }, kubeletClient: { cert: kubeletCert, key: kubeletKey, ca: kubeletCa } };
   return { ...own, ...(await readFrontProxyFiles(files)) };
@@ -42,11 +42,13 @@ async function readFrontProxyFiles(files: Partial<FrontProxyFiles>): Promise<Pic
   if ((cert === undefined) !== (key === undefined)) {
     throw new UserError('--proxy-client-cert-file and --proxy-client-key-file go together: give both, or neither');
   }
-  const pair = cert && key && { cert: await pem('--proxy-client-cert-file', cert), key: await pem('--proxy-client-key-file', key) };
-  return { ...(pair && { proxyClient: pair }), ...(ca && { requestHeaderCa: await pem('--requestheader-client-ca-file', ca) }) };
+  const pair = cert &&
+    key && { cert: await flagFile('--proxy-client-cert-file', cert), key: await flagFile('--proxy-client-key-file', key) };
+  return { ...(pair && { proxyClient: pair }), ...(ca && { requestHeaderCa: await flagFile('--requestheader-client-ca-file', ca) }) };
 }
 
-export async function pem(flag: string, path: string): Promise<string> {
+/** What is in a file that a flag names. Rejects with a UserError where it cannot be read. */
+export async function flagFile(flag: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {

@@ -2,7 +2,7 @@
 import type { Clock } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Backend } from '../etcd/backend.js';
-import { pem } from './certificate-files.js';
+import { flagFile } from './certificate-files.js';
 import { UserError } from './local/user-error.js';
 
 export interface EtcdServers {
@@ -32,4 +32,4 @@ export async function connectEtcd(servers: EtcdServers, clock: Clock, log: Logge
   }
 }
 
-const pemIfGiven = async (flag: string, path: string | undefined) => (path === undefined ? undefined : pem(flag, path));
+const pemIfGiven = async (flag: string, path: string | undefined) => (path === undefined ? undefined : flagFile(flag, path));

@@ -6,7 +6,16 @@ import { pods } from '../../kinds/core/pod.js';
 import type { Pod, PodTemplateSpec } from '../../kinds/types/core_v1.js';
 import type { ApiContext } from '../context.js';
 import type { CheckedPod } from '../pod-security/check.js';
-import { isStricter, levelOf, levelText, validateLabels, violationsOf, violationsText } from '../pod-security/policy.js';
+import {
+  isStricter,
+  LABEL_PREFIX,
+  levelOf,
+  levelText,
+  type Mode,
+  validateLabels,
+  violationsOf,
+  violationsText,
+} from '../pod-security/policy.js';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from './admission.js';
 import { lookUp, lookUpAll } from './lookup.js';
 
@@ -45,6 +54,8 @@ async function validatePod(request: AdmissionRequest, pod: Pod, context: ApiCont
   if (!labels || (request.operation === 'UPDATE' && !isSignificant(pod, request.old as Pod))) return;
   const enforce = levelOf(labels, 'enforce');
   const violations = violationsOf(enforce, pod);
+  request.exchange.audit?.annotate(`${LABEL_PREFIX}enforce-policy`, levelText(enforce));
+  auditPod(request, labels, pod);
   if (violations.length > 0)
     throw refusal(request, pod, `violates PodSecurity ${JSON.stringify(levelText(enforce))}: ${violationsText(violations)}`);
   warn(request, labels, pod);
@@ -60,7 +71,10 @@ function isSignificant({ spec }: Pod, { spec: old }: Pod): boolean {
 async function warnOfTemplate(request: AdmissionRequest, object: KubeObject, context: ApiContext): Promise<void> {
   const labels = await labelsOf(context, request.namespace);
   const template = labels && templateOf(object);
-  if (template?.spec) warn(request, labels, { metadata: template.metadata ?? {}, spec: template.spec } as CheckedPod);
+  if (!template?.spec) return;
+  const pod = { metadata: template.metadata ?? {}, spec: template.spec } as CheckedPod;
+  auditPod(request, labels, pod);
+  warn(request, labels, pod);
 }
 
 interface Templated {
@@ -77,11 +91,22 @@ function templateOf(object: KubeObject): PodTemplateSpec | undefined {
 }
 
 function warn({ exchange }: AdmissionRequest, labels: KubeObject['metadata']['labels'], pod: CheckedPod): void {
-  const level = levelOf(labels, 'warn');
+  const text = wouldViolate(labels, 'warn', pod);
+  if (text && !exchange.warnings.includes(text)) exchange.warnings.push(text);
+}
+
+/** Only where there is somebody to be told. */
+function auditPod({ exchange }: AdmissionRequest, labels: KubeObject['metadata']['labels'], pod: CheckedPod): void {
+  const text = exchange.audit && wouldViolate(labels, 'audit', pod);
+  if (text) exchange.audit?.annotate(`${LABEL_PREFIX}audit-violations`, text);
+}
+
+function wouldViolate(labels: KubeObject['metadata']['labels'], mode: Mode, pod: CheckedPod): string | undefined {
+  const level = levelOf(labels, mode);
   const violations = violationsOf(level, pod);
-  if (violations.length === 0) return;
-  const text = `would violate PodSecurity ${JSON.stringify(levelText(level))}: ${violationsText(violations)}`;
-  if (!exchange.warnings.includes(text)) exchange.warnings.push(text);
+  return violations.length === 0
+    ? undefined
+    : `would violate PodSecurity ${JSON.stringify(levelText(level))}: ${violationsText(violations)}`;
 }
 
 async function validateNamespace(request: AdmissionRequest, namespace: KubeObject, context: ApiContext): Promise<void> {

@@ -6,7 +6,7 @@ import type { ApiContext } from '../context.js';
 import { asCel, celVariables } from '../policies/cel-subject.js';
 import type { Binding } from '../policies/index.js';
 import { ParamError, paramsFor } from '../policies/params.js';
-import type { CompiledPolicy, Failure } from '../policies/policy.js';
+import type { CompiledPolicy, Failure, Verdict } from '../policies/policy.js';
 import type { ReviewSubject } from '../webhooks/review.js';
 import { subjectOf } from '../webhooks/subject.js';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from './admission.js';
@@ -14,6 +14,8 @@ import { isExempt } from './matching.js';
 
 const CODES: { readonly [reason: string]: number } = { Unauthorized: 401, Forbidden: 403, RequestEntityTooLarge: 413 };
 const INVALID = 422;
+/** Upstream's key of the audit log. */
+const VALIDATION_FAILURE = 'validation.policy.admission.k8s.io/validation_failure';
 
 export const validatingAdmissionPolicy: AdmissionPlugin = {
   name: 'ValidatingAdmissionPolicy',
@@ -55,28 +57,51 @@ async function ask(
   let denial: StatusError | undefined;
   for (const each of bindings) {
     if (each.matcher && !(each.matcher.resourceFor(request, context) && (await each.matcher.selects(request, object, context)))) continue;
-    for (const failure of await failuresOf(context, policy, each, subject)) denial = act(policy, each, failure, request, object) ?? denial;
+    const { failures, annotations } = await verdictOf(context, policy, each, subject);
+    for (const [key, value] of annotations) request.exchange.audit?.annotate(key, value);
+    for (const failure of failures) denial = act(policy, each, failure, request, object) ?? denial;
+    audit(policy, each, failures, request);
   }
   return denial;
 }
 
-async function failuresOf(
-  context: ApiContext,
-  policy: CompiledPolicy,
-  { binding }: Binding,
-  subject: ReviewSubject,
-): Promise<readonly Failure[]> {
+async function verdictOf(context: ApiContext, policy: CompiledPolicy, { binding }: Binding, subject: ReviewSubject): Promise<Verdict> {
   await loadCel();
   const { paramKind } = policy.policy.spec;
   try {
     const params = await paramsFor(context, paramKind, binding.spec.paramRef, subject.request.namespace);
-    if (params.length === 0) return [];
     const variables = await celVariables(context, subject);
-    return params.flatMap((each) => policy.evaluate(paramKind ? { ...variables, params: asCel(each) } : variables));
+    const verdicts = params.map((each) => policy.evaluate(paramKind ? { ...variables, params: asCel(each) } : variables));
+    return {
+      failures: verdicts.flatMap(({ failures }) => failures),
+      annotations: joined(verdicts.flatMap(({ annotations }) => annotations)),
+    };
   } catch (error) {
     if (!(error instanceof ParamError)) throw error;
-    return policy.failsClosed ? [{ message: error.message, reason: 'Invalid' }] : [];
+    return { failures: policy.failsClosed ? [{ message: error.message, reason: 'Invalid', index: 0 }] : [], annotations: [] };
   }
+}
+
+/** What is said of one key for several parameters is said once. */
+function joined(annotations: Verdict['annotations']): Verdict['annotations'] {
+  const byKey = new Map<string, Set<string>>();
+  for (const [key, value] of annotations) byKey.set(key, (byKey.get(key) ?? new Set()).add(value));
+  return [...byKey].map(([key, values]) => [key, [...values].join(', ')] as const);
+}
+
+/** Where the binding is to be told of in the audit log. */
+function audit({ policy }: CompiledPolicy, { binding }: Binding, failures: readonly Failure[], { exchange }: AdmissionRequest): void {
+  const { validationActions = [] } = binding.spec;
+  if (failures.length === 0 || !exchange.audit || !validationActions.includes('Audit')) return;
+  const [policyName, bindingName] = [policy.metadata.name, binding.metadata.name];
+  const shown = failures.map(({ message, index }) => ({
+    message,
+    policy: policyName,
+    binding: bindingName,
+    expressionIndex: index,
+    validationActions,
+  }));
+  exchange.audit.annotate(VALIDATION_FAILURE, JSON.stringify(shown));
 }
 
 /** The error to answer with, where the binding denies. */

@@ -13,6 +13,8 @@ export const authorization: Filter = {
     if (pending) await pending;
     const attributes = attributesOf(user, info, query);
     const { allowed, reason } = authorizer.authorize(attributes);
+    exchange.audit?.annotate('authorization.k8s.io/decision', allowed ? 'allow' : 'forbid');
+    exchange.audit?.annotate('authorization.k8s.io/reason', reason ?? '');
     if (!allowed) throw forbidden(attributes, reason);
     if (isUpgradeByGet(info)) {
       const creating = { ...attributes, verb: 'create' };

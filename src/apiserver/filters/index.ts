@@ -1,4 +1,5 @@
 // The filters, in the order in which a request passes them. Adding one is one file and one line here.
+import type { AuditFilters } from './audit.js';
 import { authentication } from './authentication.js';
 import { authorization } from './authorization.js';
 import { errors } from './errors.js';
@@ -8,10 +9,13 @@ import { maxInFlight } from './max-in-flight.js';
 import { negotiation } from './negotiation.js';
 import { requestInfoFilter } from './request-info.js';
 
-export const filters: readonly Filter[] = [
+export const filtersWith = (audit: AuditFilters | undefined): readonly Filter[] => [
   errors,
   requestInfoFilter,
+  ...(audit ? [audit.failedAuthentication] : []),
   authentication,
+  // What it tells of an error is what the client is told.
+  ...(audit ? [audit.audit, errors] : []),
   impersonation,
   maxInFlight(),
   authorization,

@@ -1,7 +1,7 @@
 // The listener: HTTP/2 and HTTP/1.1 on one TLS port, each request as an Exchange, each Result as an answer.
 import type { IncomingMessage } from 'node:http';
 import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
@@ -187,7 +187,9 @@ export class Listener {
     const credentials = this.#credentials.read(session ?? raw.socket, socket, authorization, raw.rawHeaders);
     const impersonate = impersonationOf(raw.headers, raw.rawHeaders);
     const headers = { accept, acceptEncoding: acceptEncoding as string | undefined, ifNoneMatch, userAgent, impersonate };
-    return new Exchange(raw.method ?? 'GET', path, new URLSearchParams(query), body, credentials, headers);
+    const exchange = new Exchange(raw.method ?? 'GET', path, new URLSearchParams(query), body, credentials, headers);
+    if (this.context.options.audit) exchange.sourceIps = sourceIpsOf(raw.headers, socket());
+    return exchange;
   }
 
   async #answer(exchange: Exchange, result: Result, reply: FastifyReply, begun_ms: number): Promise<void> {
@@ -196,7 +198,7 @@ export class Listener {
       reply.hijack();
       this.#watch(exchange, result, raw);
     } else if (result.type === 'stream') {
-      const ended = this.metrics.longRunning(exchange, this.#served(exchange), result.code);
+      const ended = this.#longRunning(exchange, result.code);
       reply.hijack();
       raw.writeHead(result.code, { ...commonHeaders(exchange), 'content-type': result.contentType } as never);
       raw.flushHeaders();
@@ -228,7 +230,7 @@ export class Listener {
     response.once('error', () => raw.destroy());
     raw.on('error', () => response.destroy());
     raw.once('close', () => response.destroy());
-    raw.once('close', this.metrics.longRunning(exchange, this.#served(exchange), response.statusCode!));
+    raw.once('close', this.#longRunning(exchange, response.statusCode!));
     response.pipe(raw);
   }
 
@@ -238,7 +240,7 @@ export class Listener {
     raw.writeHead(200, { ...commonHeaders(exchange), 'content-type': encoder.contentType } as never);
     raw.flushHeaders();
     const { kind } = result.resource;
-    const ended = this.metrics.longRunning(exchange, kind, 200);
+    const ended = this.#longRunning(exchange, 200);
     const sink = new HttpWatch(raw, encoder, clock, this.metrics.watchEvents(kind));
     const stop = openWatch(result, sink, clock, random.next());
     this.#watches.add(sink);
@@ -261,10 +263,10 @@ export class Listener {
       const result = await this.serve(exchange);
       if (result.type === 'tunnel') {
         await this.#tunnels.open(request, socket, head, result.target);
-        socket.once('close', this.metrics.longRunning(exchange, this.#served(exchange), 101));
+        socket.once('close', this.#longRunning(exchange, 101));
       } else if (result.type === 'proxy') {
         await this.#tunnels.around(socket, () => this.proxy.upgrade(request, socket, head, result.target));
-        socket.once('close', this.metrics.longRunning(exchange, this.#served(exchange), 101));
+        socket.once('close', this.#longRunning(exchange, 101));
       } else if (result.type === 'watch' || result.type === 'stream') {
         if (result.type === 'stream') result.stream.destroy();
         throw badRequest('this request cannot be upgraded');
@@ -276,6 +278,18 @@ export class Listener {
     }
   }
 
+  /** Tells whoever wants to know that an answer has begun; call what it returns at its end. */
+  #longRunning(exchange: Exchange, code: number): () => void {
+    const ended = this.metrics.longRunning(exchange, this.#served(exchange), code);
+    const { audit } = exchange;
+    if (!audit) return ended;
+    audit.started(code);
+    return () => {
+      ended();
+      audit.complete();
+    };
+  }
+
   /** The kind that a request is about, if it is served. */
   #served({ maybeInfo: info }: Exchange): AnyKind | undefined {
     return info?.isResource ? this.context.resources.find(info.group, info.version, info.resource)?.kind : undefined;
@@ -285,6 +299,17 @@ export class Listener {
 function track<T extends { once(event: 'close', listener: () => void): unknown }>(all: Set<T>, one: T): void {
   all.add(one);
   one.once('close', () => all.delete(one));
+}
+
+/** As upstream: all but the last is what the client says. */
+function sourceIpsOf(headers: RawRequest['headers'] | IncomingMessage['headers'], { remoteAddress = '' }: TLSSocket): readonly string[] {
+  const forwarded = String(headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((each) => each.trim());
+  const real = String(headers['x-real-ip'] ?? '');
+  const claimed = [...forwarded, ...(forwarded.includes(real) ? [] : [real])].filter((each) => isIP(each) !== 0);
+  const own = remoteAddress.replace(/^::ffff:(?=[0-9.]+$)/, '');
+  return claimed.at(-1) === own ? claimed : [...claimed, own];
 }
 
 function splitUrl(url: string): readonly [string, string?] {

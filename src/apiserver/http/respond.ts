@@ -76,8 +76,9 @@ function encodeError(exchange: Exchange | undefined, status: object): Encoded {
 }
 
 /** RFC 7234 warnings, each text once, quoted as a header may carry it. */
-export function commonHeaders({ warnings }: Exchange): { readonly [name: string]: string | readonly string[] } {
-  const common = { 'cache-control': 'no-cache, private' };
+export function commonHeaders({ warnings, audit }: Exchange): { readonly [name: string]: string | readonly string[] } {
+  const common: { [name: string]: string } = { 'cache-control': 'no-cache, private' };
+  if (audit) common['audit-id'] = audit.id;
   if (warnings.length === 0) return common;
   const texts = [...new Set(warnings)].slice(0, MAX_WARNINGS);
   return { ...common, warning: texts.map((text) => `299 - "${headerText(text)}"`) };

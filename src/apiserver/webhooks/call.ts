@@ -79,6 +79,7 @@ async function ask(context: ApiContext, { webhook }: Hook, subject: ReviewSubjec
     const answer = await context.webhooks.client.post(clientConfig, admissionReview(uid, version, subject), timeoutSeconds * 1000);
     const response = verified(answer, uid, version, type, failed);
     for (const text of response.warnings ?? []) warn(exchange.warnings, text);
+    for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) exchange.audit?.annotate(`${name}/${key}`, value);
     return response;
   } catch (error) {
     if (!(error instanceof WebhookCallError)) throw error;
