@@ -10,6 +10,8 @@ export interface ConditionsContext {
   readonly inits: readonly ContainerStatus[];
   readonly containers: readonly ContainerStatus[];
   readonly now_ms: number;
+  /** Why the node ends the pod for its own need. */
+  readonly disruption?: string;
 }
 
 interface Verdict {
@@ -29,6 +31,9 @@ export function podConditions(context: ConditionsContext): readonly PodCondition
     ready(containersReady, context),
     containersReady,
     { type: 'PodScheduled', status: 'True' },
+    ...(context.disruption === undefined
+      ? []
+      : [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: context.disruption } as const]),
   ];
   return verdicts.map((verdict) => {
     const old = podCondition(pod, verdict.type);

@@ -11,16 +11,23 @@ import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { ProbeManager } from '../probes/manager.js';
 import { systemExec } from '../proxy/exec.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
+import { admit } from './admission.js';
 import { forPods } from './allocatable.js';
 import { Backoff } from './backoff.js';
 import { CgroupManager } from './cgroups/manager.js';
 import { runCleanup } from './cleanup.js';
+import { EvictionManager } from './eviction/manager.js';
+import { nodeSignals, type ReadSignals } from './eviction/signals.js';
+import { PressureState, parseThresholds } from './eviction/thresholds.js';
+import type { Failure } from './failure.js';
+import { ImageGc } from './image-gc.js';
 import { ImageManager } from './image-manager.js';
 import { keepLease } from './lease.js';
 import { machineFacts, oomScoreFloor } from './machine.js';
 import type { KubeletMetrics } from './metrics.js';
 import { NodeReporter } from './node.js';
 import { PodDirs } from './pod-dirs.js';
+import { PodUsages } from './pod-usage.js';
 import { PodWorkers } from './pod-workers.js';
 import type { PodServices } from './services.js';
 import { apiSources } from './sources.js';
@@ -28,6 +35,9 @@ import { StatusManager } from './status-manager.js';
 
 /** Of each second that a Lease lasts: a renewal comes after an eighth of it, 5 s by default. */
 const LEASE_RENEWALS_MS = 1000 / 8;
+
+/** Upstream's. */
+const EVICTION_MONITORING_PERIOD_MS = 10_000;
 
 export interface KubeletOptions {
   readonly nodeName: string;
@@ -41,6 +51,9 @@ export interface KubeletOptions {
   readonly port: number;
   /** Absent: so that a Lease outlives several renewals that fail. */
   readonly nodeLeaseRenewInterval_ms?: number;
+  /** What the node has left; absent: what the kernel says. */
+  readonly signals?: ReadSignals;
+  readonly evictionMonitoringPeriod_ms?: number;
   readonly client: Client;
   readonly informers: Informers;
   readonly events: EventRecorder;
@@ -74,13 +87,40 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     exec: systemExec,
     clock,
   });
-  const node = new NodeReporter({
+  const imageDirectory = () =>
+    runtime.info().then(
+      ({ rootDirectory }) => rootDirectory,
+      () => undefined,
+    );
+  const signals = options.signals ?? nodeSignals(options.rootDirectory, imageDirectory);
+  const eviction = new EvictionManager({
+    state: new PressureState(parseThresholds(settings), settings.evictionPressureTransitionPeriod),
+    signals,
+    interval_ms: options.evictionMonitoringPeriod_ms ?? EVICTION_MONITORING_PERIOD_MS,
+    softGrace_s: settings.evictionMaxPodGracePeriod,
+    events,
+    clock,
+    log,
+    stopping: signal,
+    node: () => node.current,
+    changed: () => node.poke(),
+  });
+  const imageGc = new ImageGc({
+    settings,
+    runtime,
+    disk: async () => (await signals()).get('imagefs.available'),
+    node: () => node.current,
+    events,
+    clock,
+    log,
+    stopping: signal,
+  });
+  const node: NodeReporter = new NodeReporter({
     name: nodeName,
     ips: nodeIps,
     labels: options.nodeLabels,
     settings,
     port: options.port,
-    rootDirectory: options.rootDirectory,
     machine,
     client,
     runtime,
@@ -89,8 +129,11 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     clock,
     log,
     stopping: signal,
+    pressures: () => eviction.conditions,
+    images: () => imageGc.list(),
     reloadNetwork: (podCidr) => network.reload(podCidr),
   });
+  await eviction.observe();
   await node.register();
   // Before any pod is looked at: a node that is known already has its network.
   await network.reload(node.current?.spec.podCIDR);
@@ -133,12 +176,35 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     resolvConf: options.resolvConf,
     oomFloor,
     cgroups,
+    admit: (pod, others) =>
+      admit(pod, others, {
+        node: node.current!,
+        allocatable: node.allocatable(),
+        pressures: eviction.conditions,
+        shuttingDown: false,
+      }),
   };
   const workers = new PodWorkers(services, informer, signal);
   workers.start();
   const cleanup = { runtime, dirs, cgroups, clock, log, stopping: signal, isKnown: (uid: string) => workers.has(uid) };
+  const usages = new PodUsages({ cgroups, runtime, dirs, exec: systemExec });
+  const reclaimDisk = async () => {
+    await workers.removeDead();
+    await imageGc.removeUnused();
+  };
+  const evictable = {
+    usages,
+    reclaimDisk,
+    active: () => workers.active(),
+    fail: (uid: string, failure: Failure) => workers.fail(uid, failure),
+    isDown: (uid: string) => workers.isDown(uid),
+  };
   informer.whenSynced(signal).then(
-    () => void runCleanup(cleanup),
+    () => {
+      void runCleanup(cleanup);
+      void eviction.run(evictable);
+      void imageGc.run();
+    },
     () => undefined,
   );
   return {

@@ -8,12 +8,6 @@ import type { RuntimeVersion } from '../runtime/runtime.js';
 
 const ARCHITECTURES: { readonly [node: string]: string } = { x64: 'amd64', ia32: '386' };
 
-/** Upstream's thresholds of eviction, at which it reports pressure. */
-const MEMORY_AVAILABLE_MIN_BYTES = 100 * 1024 * 1024;
-const DISK_AVAILABLE_MIN = 0.1;
-const INODES_AVAILABLE_MIN = 0.05;
-const PIDS_AVAILABLE_MIN = 0.05;
-
 export interface MachineFacts {
   readonly cpu_milli: number;
   readonly memory_bytes: number;
@@ -22,12 +16,6 @@ export interface MachineFacts {
   readonly hugepages_bytes: { readonly [size: string]: number };
   /** Processes and threads that the kernel can tell apart. */
   readonly pids_max: number;
-}
-
-export interface Pressures {
-  readonly memory: boolean;
-  readonly disk: boolean;
-  readonly pid: boolean;
 }
 
 export const architecture = () => ARCHITECTURES[arch()] ?? arch();
@@ -57,22 +45,6 @@ async function hugepages(directory: string): Promise<MachineFacts['hugepages_byt
     return [formatQuantity(size, 'BinarySI'), pages * size] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
-}
-
-export async function pressures(rootDirectory: string): Promise<Pressures> {
-  const [memory, disk, load, pidMax] = await Promise.all([
-    read('/proc/meminfo'),
-    statfs(rootDirectory),
-    read('/proc/loadavg'),
-    read('/proc/sys/kernel/pid_max'),
-  ]);
-  const available = /^MemAvailable:\s+(\d+) kB/m.exec(memory)?.[1];
-  const tasks = Number(load.split(' ')[3]?.split('/')[1] ?? 0);
-  return {
-    memory: available !== undefined && Number(available) * 1024 < MEMORY_AVAILABLE_MIN_BYTES,
-    disk: disk.bavail < disk.blocks * DISK_AVAILABLE_MIN || (disk.files > 0 && disk.ffree < disk.files * INODES_AVAILABLE_MIN),
-    pid: Number(pidMax) > 0 && tasks > Number(pidMax) * (1 - PIDS_AVAILABLE_MIN),
-  };
 }
 
 export async function systemInfo(runtime: RuntimeVersion | undefined): Promise<NodeSystemInfo> {

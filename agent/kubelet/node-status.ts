@@ -1,10 +1,10 @@
 // A Node's labels and status from what the machine and the runtime say: pure.
 import { rfc3339 } from '../../src/apimachinery/clock.js';
-import type { NodeCondition, NodeStatus, NodeSystemInfo } from '../../src/kinds/types/core_v1.js';
+import type { ContainerImage, NodeCondition, NodeStatus, NodeSystemInfo } from '../../src/kinds/types/core_v1.js';
 import { LABEL_ARCH, LABEL_HOSTNAME, LABEL_OS, PORT_KUBELET } from '../../src/kinds/wellknown.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { extendedResources, formatResources, nodeAllocatable, nodeCapacity } from './allocatable.js';
-import type { MachineFacts, Pressures } from './machine.js';
+import type { MachineFacts } from './machine.js';
 
 const OWN_CONDITIONS: readonly string[] = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'];
 
@@ -13,7 +13,9 @@ export interface NodeStatusContext {
   readonly ips: readonly string[];
   readonly settings: KubeletSettings;
   readonly machine: MachineFacts;
-  readonly pressures: Pressures;
+  /** `MemoryPressure` and the like, while they last. */
+  readonly pressures: readonly string[];
+  readonly images: readonly ContainerImage[];
   readonly info: NodeSystemInfo;
   /** Why no pod can run here now; empty: they can. */
   readonly problems: readonly string[];
@@ -42,12 +44,13 @@ export function nodeStatus(context: NodeStatusContext): NodeStatus {
     addresses: [...ips.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: name }],
     daemonEndpoints: { kubeletEndpoint: { Port: port ?? PORT_KUBELET } },
     nodeInfo: info,
+    images: context.images,
   };
 }
 
 function conditions({ pressures, problems, old, now_ms }: NodeStatusContext): readonly NodeCondition[] {
-  const pressure = (type: string, has: boolean, yes: readonly [string, string], no: readonly [string, string]) =>
-    condition(type, has ? 'True' : 'False', ...(has ? yes : no));
+  const pressure = (type: string, yes: readonly [string, string], no: readonly [string, string]) =>
+    pressures.includes(type) ? condition(type, 'True', ...yes) : condition(type, 'False', ...no);
   const condition = (type: string, status: 'True' | 'False', reason: string, message: string): NodeCondition => {
     const before = old?.conditions?.find((one) => one.type === type);
     const since = before?.status === status ? before.lastTransitionTime : undefined;
@@ -56,19 +59,16 @@ function conditions({ pressures, problems, old, now_ms }: NodeStatusContext): re
   return [
     pressure(
       'MemoryPressure',
-      pressures.memory,
       ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
       ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
     ),
     pressure(
       'DiskPressure',
-      pressures.disk,
       ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
       ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
     ),
     pressure(
       'PIDPressure',
-      pressures.pid,
       ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
       ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
     ),
@@ -88,12 +88,20 @@ export function needsReport(old: NodeStatus | undefined, wanted: NodeStatus, now
   return JSON.stringify(facts(old)) !== JSON.stringify(facts(wanted));
 }
 
-function facts({ capacity, allocatable, conditions: all = [], addresses, daemonEndpoints, nodeInfo }: NodeStatus) {
+function facts({ capacity, allocatable, conditions: all = [], addresses, daemonEndpoints, nodeInfo, images = [] }: NodeStatus) {
   const states = OWN_CONDITIONS.map((type) => {
     const found = all.find((condition) => condition.type === type);
     return [found?.status, found?.reason, found?.message];
   });
   const sorted = (map: object | undefined) => Object.entries(map ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const places = addresses?.map(({ type, address }) => [type, address]);
-  return [sorted(capacity), sorted(allocatable), states, places, daemonEndpoints?.kubeletEndpoint?.Port, sorted(nodeInfo)];
+  return [
+    sorted(capacity),
+    sorted(allocatable),
+    states,
+    places,
+    daemonEndpoints?.kubeletEndpoint?.Port,
+    sorted(nodeInfo),
+    images.map(({ names, sizeBytes }) => [names, sizeBytes]),
+  ];
 }

@@ -6,10 +6,12 @@ import type { Client } from '../../src/client/client.js';
 import type { EventRecorder } from '../../src/client/events.js';
 import type { Informer } from '../../src/client/informer.js';
 import { nodes } from '../../src/kinds/core/node.js';
-import type { Node, NodeStatus } from '../../src/kinds/types/core_v1.js';
+import { resourceAmount } from '../../src/kinds/core/podutil.js';
+import type { ContainerImage, Node, NodeStatus } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime, RuntimeVersion } from '../runtime/runtime.js';
-import { architecture, type MachineFacts, pressures, systemInfo } from './machine.js';
+import { type Amounts, extendedResources, nodeAllocatable, nodeCapacity } from './allocatable.js';
+import { architecture, type MachineFacts, systemInfo } from './machine.js';
 import { needsReport, nodeLabels, nodeStatus } from './node-status.js';
 
 const ANNOTATION_TTL = 'node.alpha.kubernetes.io/ttl';
@@ -22,7 +24,6 @@ export interface NodeOptions {
   readonly labels: { readonly [key: string]: string };
   readonly settings: KubeletSettings;
   readonly port: number;
-  readonly rootDirectory: string;
   readonly machine: MachineFacts;
   readonly client: Client;
   readonly runtime: ContainerRuntime;
@@ -32,6 +33,9 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly stopping: AbortSignal;
+  /** `MemoryPressure` and the like, while they last. */
+  readonly pressures: () => readonly string[];
+  readonly images: () => Promise<readonly ContainerImage[]>;
   /** The node's pod CIDR may be known now: look at the network's configuration. */
   readonly reloadNetwork: (podCidr: string | undefined) => Promise<void>;
 }
@@ -49,6 +53,14 @@ export class NodeReporter {
 
   get current(): Node | undefined {
     return this.node;
+  }
+
+  /** What of this node's resources is for pods; of what the API was told that it has besides, all. */
+  allocatable(): Amounts {
+    const { machine, settings } = this.options;
+    const others = Object.entries(extendedResources(this.node?.status.capacity));
+    const extended = others.map(([resource, quantity]) => [resource, resourceAmount(resource, quantity)] as const);
+    return new Map([...nodeAllocatable(nodeCapacity(machine, settings), settings), ...extended]);
   }
 
   /** Resolves once the Node exists; tries until the agent stops. */
@@ -128,7 +140,7 @@ export class NodeReporter {
     this.poked = false;
   }
 
-  private poke(): void {
+  poke(): void {
     this.poked = true;
     this.wakeUp?.();
   }
@@ -161,7 +173,7 @@ export class NodeReporter {
   }
 
   private async wantedStatus(old: NodeStatus | undefined): Promise<NodeStatus> {
-    const { name, ips, settings, machine, port, runtime, rootDirectory, clock } = this.options;
+    const { name, ips, settings, machine, port, runtime, clock } = this.options;
     const problems: string[] = [];
     const version = await runtime.version().catch((error: Error): RuntimeVersion | undefined => {
       problems.push(`container runtime is down: ${error.message}`);
@@ -178,7 +190,8 @@ export class NodeReporter {
       settings,
       machine,
       port,
-      pressures: await pressures(rootDirectory),
+      pressures: this.options.pressures(),
+      images: await this.options.images(),
       info: version || !known ? info : { ...info, containerRuntimeVersion: known },
       problems,
       old,

@@ -71,6 +71,12 @@ export class PodDirs {
     await writeFile(path, text, { mode: 0o644 });
   }
 
+  /** Of a pod that is over: what it kept on the node is for nobody any more. */
+  async removeVolumes(uid: string): Promise<void> {
+    await unmountBelow(this.pod(uid));
+    await rm(join(this.pod(uid), 'volumes'), { recursive: true, force: true });
+  }
+
   async remove(uid: string): Promise<void> {
     await unmountBelow(this.pod(uid));
     await rm(this.pod(uid), { recursive: true, force: true });

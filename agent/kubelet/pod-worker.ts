@@ -9,6 +9,7 @@ import type { RuntimePod } from '../runtime/runtime.js';
 import { isManaged, setUpVolumes } from '../volumes/index.js';
 import type { Waiting } from './container-status.js';
 import { PodEnding } from './end-pod.js';
+import type { Failure } from './failure.js';
 import { deletionGrace_s, restartKill } from './kill.js';
 import { concernsUs, isDefect, isIdle, podIp } from './pod-facts.js';
 import type { PodServices } from './services.js';
@@ -21,11 +22,6 @@ import type { WaitingError } from './waiting.js';
 /** Waits between tries of what failed without a back-off of its own. The longest is upstream's. */
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 10_000;
-
-interface Failure {
-  readonly reason: string;
-  readonly message: string;
-}
 
 const DEADLINE_EXCEEDED: Failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
 
@@ -62,10 +58,25 @@ export class PodWorker {
     pod: Pod,
     private readonly services: PodServices,
     private readonly done: () => void,
+    /** Why the node does not take it, or ends it. */
+    private failure?: Failure | undefined,
   ) {
     this.pod = pod;
     this.messages = new TerminationMessages(services.runtime, services.dirs);
     this.wake();
+  }
+
+  get current(): Pod {
+    return this.pod;
+  }
+
+  /** It has, or is to have, a part of the node's resources: neither over nor turned away. */
+  get isActive(): boolean {
+    return !this.gone && !this.failure && !this.isTerminal;
+  }
+
+  get isTerminal(): boolean {
+    return isPodTerminal(this.services.statuses.newest(this.pod));
   }
 
   /** The API's object changed. */
@@ -82,6 +93,14 @@ export class PodWorker {
     this.pod = last;
     this.gone = true;
     this.hasten(last);
+    this.wake();
+  }
+
+  /** The node ends it; the first reason stays. */
+  fail(failure: Failure): void {
+    this.failure ??= failure;
+    this.starting.abort(new Error(failure.message));
+    this.ending?.hasten(failure.grace_s ?? deletionGrace_s(this.pod));
     this.wake();
   }
 
@@ -149,6 +168,7 @@ export class PodWorker {
     const pod = this.services.statuses.newest(this.pod);
     if (this.gone || isBeingDeleted(pod)) return this.end(pod, undefined);
     if (isPodTerminal(pod)) return this.bringDown(pod, undefined).then(() => undefined);
+    if (this.failure) return this.bringDown(pod, this.failure).then(() => undefined);
     if (this.deadlineLeft_ms() <= 0) {
       this.services.events.event(pod, 'Normal', DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message);
       await this.bringDown(pod, DEADLINE_EXCEEDED);
@@ -276,7 +296,8 @@ export class PodWorker {
     const { runtime } = this.services;
     const running = observed.containers.filter(({ state }) => state === 'running');
     // Of the newest object: a shorter grace may have come since this round began.
-    this.ending = new PodEnding(pod, running, deletionGrace_s(this.pod), podIp(observed, this.services), this.services);
+    const grace_s = Math.min(deletionGrace_s(this.pod), this.failure?.grace_s ?? Number.POSITIVE_INFINITY);
+    this.ending = new PodEnding(pod, running, grace_s, podIp(observed, this.services), this.services);
     try {
       await this.ending.run();
     } finally {
@@ -293,7 +314,7 @@ export class PodWorker {
   /** The pod is over, but stays in the API. */
   private async bringDown(pod: Pod, failure: Failure | undefined): Promise<void> {
     const { uid } = pod.metadata;
-    const { runtime, probes, cgroups } = this.services;
+    const { runtime, probes, cgroups, dirs } = this.services;
     probes.retire(uid);
     const observed = await runtime.podStatus(uid);
     const isDown = observed.sandboxes.length === 0 && observed.containers.every(({ state }) => state !== 'running');
@@ -301,6 +322,7 @@ export class PodWorker {
     probes.remove(uid);
     if (isDown && !failure) return;
     await cgroups.remove(uid);
+    await dirs.removeVolumes(uid);
     const after = await runtime.podStatus(uid);
     await this.report(this.services.statuses.newest(pod), after, { terminating: true, finished: true, failure });
   }

@@ -1,7 +1,9 @@
 // All pods' workers: fed by the API's pods of this node and the runtime's events, with a slow look at everything as a safety net.
 import { sleep } from '../../src/apimachinery/clock.js';
 import type { Informer } from '../../src/client/informer.js';
+import { isPodActive } from '../../src/kinds/core/podutil.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
+import type { Failure } from './failure.js';
 import { PodWorker } from './pod-worker.js';
 import type { PodServices } from './services.js';
 
@@ -19,10 +21,20 @@ export class PodWorkers {
 
   /** Follows the API and the runtime until the agent stops. */
   start(): void {
-    const unsubscribe = this.informer.onChange(({ old, new: pod }) => {
-      if (pod) this.update(pod);
-      else if (old) this.workers.get(old.metadata.uid)?.delete(old);
-    });
+    const follow = () =>
+      this.informer.onChange(({ old, new: pod }) => {
+        if (pod) this.update(pod);
+        else if (old) this.workers.get(old.metadata.uid)?.delete(old);
+      });
+    let unsubscribe = () => {};
+    // Those that this node has taken before come first, and then the older: who is new must not take their place.
+    this.informer.whenSynced(this.stopping).then(
+      () => {
+        for (const pod of [...this.informer.list()].sort(byAge)) this.update(pod);
+        unsubscribe = follow();
+      },
+      () => undefined,
+    );
     const stop = () => {
       unsubscribe();
       for (const worker of this.workers.values()) worker.stop();
@@ -44,7 +56,40 @@ export class PodWorkers {
     const { uid } = pod.metadata;
     const worker = this.workers.get(uid);
     if (worker) worker.update(pod);
-    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.workers.delete(uid)));
+    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.workers.delete(uid), this.rejection(pod)));
+  }
+
+  /** Only of a pod that is new to the node; one that is over or goes takes nothing. */
+  private rejection(pod: Pod): Failure | undefined {
+    if (wasTaken(pod) || !isPodActive(pod)) return undefined;
+    const failure = this.services.admit(pod, this.active());
+    if (failure) this.services.events.event(pod, 'Warning', failure.reason, failure.message.replace(/^Pod was rejected: /, ''));
+    return failure;
+  }
+
+  /** The pods that take part of the node's resources. */
+  active(): readonly Pod[] {
+    return [...this.workers.values()].filter((worker) => worker.isActive).map((worker) => worker.current);
+  }
+
+  /** Nothing of it runs any more. */
+  isDown(podUid: string): boolean {
+    const worker = this.workers.get(podUid);
+    return worker === undefined || worker.isTerminal;
+  }
+
+  /** What has exited of pods that are over but still in the API. */
+  async removeDead(): Promise<void> {
+    const { runtime } = this.services;
+    const over = [...this.workers.values()].filter((worker) => worker.isTerminal);
+    for (const { current } of over) {
+      const { containers } = await runtime.podStatus(current.metadata.uid);
+      for (const { id, state } of containers) if (state === 'exited') await runtime.removeContainer(id);
+    }
+  }
+
+  fail(podUid: string, failure: Failure): void {
+    this.workers.get(podUid)?.fail(failure);
   }
 
   private wakeAll(): void {
@@ -79,4 +124,12 @@ export class PodWorkers {
       () => false,
     );
   }
+}
+
+/** A kubelet gives a pod its start time with the first status that it reports. */
+const wasTaken = ({ status }: Pod) => status.startTime !== undefined;
+
+function byAge(a: Pod, b: Pod): number {
+  const age = (pod: Pod) => `${wasTaken(pod) ? 0 : 1} ${pod.metadata.creationTimestamp ?? ''}`;
+  return age(a) < age(b) ? -1 : 1;
 }

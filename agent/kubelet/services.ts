@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { Client } from '../../src/client/client.js';
 import type { EventRecorder } from '../../src/client/events.js';
+import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ProbeManager } from '../probes/manager.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
@@ -10,6 +11,7 @@ import type { VolumeSources } from '../volumes/volume.js';
 import type { Backoff } from './backoff.js';
 import type { CgroupManager } from './cgroups/manager.js';
 import type { EnvSources } from './env.js';
+import type { Failure } from './failure.js';
 import type { NodeFacts } from './field-path.js';
 import type { ImageManager } from './image-manager.js';
 import type { KubeletMetrics } from './metrics.js';
@@ -46,4 +48,6 @@ export interface PodServices {
   /** The lowest OOM score that the runtime may set here. */
   readonly oomFloor: number;
   readonly cgroups: CgroupManager;
+  /** Why the node does not take the pod beside those that it has; undefined: it does. */
+  admit(pod: Pod, others: readonly Pod[]): Failure | undefined;
 }

@@ -6,6 +6,7 @@ import type { Container, ContainerStatus, Pod, PodSpec, PodStatus } from '../../
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime.js';
 import { podConditions } from './conditions.js';
 import { type ContainerType, containerStatus, type ProbeVerdicts, type Waiting } from './container-status.js';
+import type { Failure } from './failure.js';
 import { allTerminated } from './finished-statuses.js';
 import { restartsAfter } from './restart-policy.js';
 
@@ -22,7 +23,7 @@ export interface StatusContext {
   /** Nothing of it runs any more: its phase is final. */
   readonly finished: boolean;
   /** Why the node ended it, such as DeadlineExceeded: it has failed then, whatever its containers say. */
-  readonly failure?: { readonly reason: string; readonly message: string } | undefined;
+  readonly failure?: Failure | undefined;
 }
 
 export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusContext): PodStatus {
@@ -63,16 +64,28 @@ export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusConte
       inits,
       containers,
       now_ms: context.now_ms,
+      ...(context.failure?.disruption ? { disruption: context.failure.message } : {}),
     }),
     ...(reason ? { reason } : {}),
     ...(message ? { message } : {}),
     ...(context.hostIps[0] ? { hostIP: context.hostIps[0], hostIPs: context.hostIps.map((ip) => ({ ip })) } : {}),
     ...(podIps[0] ? { podIP: podIps[0], podIPs: podIps.map((ip) => ({ ip })) } : {}),
     startTime: old.startTime ?? rfc3339(context.now_ms),
+    ...(context.failure?.rejected ? {} : containerStatuses(inits, containers, ephemeral)),
+    qosClass: old.qosClass ?? qosClassOf(spec),
+  };
+}
+
+/** Of a pod that was turned away there is nothing to say of its containers. */
+function containerStatuses(
+  inits: readonly ContainerStatus[],
+  containers: readonly ContainerStatus[],
+  ephemeral: readonly ContainerStatus[],
+) {
+  return {
     ...(inits.length > 0 ? { initContainerStatuses: inits } : {}),
     containerStatuses: containers,
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
-    qosClass: old.qosClass ?? qosClassOf(spec),
   };
 }
 

@@ -31,6 +31,12 @@ export async function listDockerImages(docker: Docker): Promise<readonly Image[]
   }));
 }
 
+/** By its ID alone the engine refuses where it has several names. */
+export async function removeDockerImage(docker: Docker, { id, tags, digests }: Image): Promise<void> {
+  const names = (tags.length > 0 ? tags : digests).filter((name) => !name.includes('<none>'));
+  for (const name of names.length > 0 ? names : [id]) await call(docker.getImage(name).remove(), 404);
+}
+
 /** The engine answers 200 before it knows; a failure is an object in the stream. */
 export async function pullDockerImage(
   docker: Docker,

@@ -1,5 +1,6 @@
 // The container runtime on the Docker Engine, as dockershim did it: a pause container holds each pod's namespaces.
-import { join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '../../src/apimachinery/clock.js';
@@ -8,7 +9,7 @@ import { containerOptions, type LogSettings, sandboxOptions } from './docker-cre
 import { dial } from './docker-dial.js';
 import { call } from './docker-errors.js';
 import { dockerEvents } from './docker-events.js';
-import { inspectDockerImage, listDockerImages, pullDockerImage } from './docker-images.js';
+import { inspectDockerImage, listDockerImages, pullDockerImage, removeDockerImage } from './docker-images.js';
 import { attemptOf, gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
 import { dockerAttach, dockerExec, dockerLogs } from './docker-process.js';
 import { DockerRuns } from './docker-runs.js';
@@ -164,6 +165,17 @@ export class DockerRuntime implements ContainerRuntime {
     await call(this.docker.getContainer(containerId).remove({ v: true, force: true }), 404, 409);
   }
 
+  async diskUsage_bytes(containerId: string): Promise<number> {
+    const path = `/containers/${containerId}/json?`;
+    const options = { size: true };
+    const info = await call(
+      dial<Docker.ContainerInspectInfo & { readonly SizeRw?: number }>(this.docker, { path, method: 'GET', options }),
+      404,
+    );
+    if (!info) return 0;
+    return (info.SizeRw ?? 0) + (await logSize_bytes(info.LogPath));
+  }
+
   async listPods(): Promise<readonly RuntimePodName[]> {
     const listed = await this.list(`${LABEL_TYPE}`);
     const byUid = new Map<string, RuntimePodName>();
@@ -249,8 +261,18 @@ export class DockerRuntime implements ContainerRuntime {
     return inspectDockerImage(this.docker, reference);
   }
 
-  listImages(): Promise<readonly Image[]> {
-    return listDockerImages(this.docker);
+  async listImages(): Promise<readonly Image[]> {
+    const images = await listDockerImages(this.docker);
+    return images.map((image) => (image.tags.includes(this.options.pauseImage) ? { ...image, pinned: true } : image));
+  }
+
+  async imagesInUse(): Promise<ReadonlySet<string>> {
+    const all = await call(this.docker.listContainers({ all: true }));
+    return new Set(all.map(({ ImageID: id }) => id));
+  }
+
+  removeImage(image: Image): Promise<void> {
+    return removeDockerImage(this.docker, image);
   }
 
   pullImage(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<void> {
@@ -263,6 +285,20 @@ export class DockerRuntime implements ContainerRuntime {
       return new Set(listed.map(({ Id: id }) => id));
     });
   }
+}
+
+/** With the rotated ones beside it. */
+async function logSize_bytes(path: string): Promise<number> {
+  if (!path) return 0;
+  const names = await readdir(dirname(path)).catch(() => []);
+  const logs = names.filter((name) => name.startsWith(basename(path)));
+  const sizes = logs.map((name) =>
+    stat(join(dirname(path), name)).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 const netnsOf = (pid: number) => `/proc/${pid}/ns/net`;

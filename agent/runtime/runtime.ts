@@ -185,6 +185,8 @@ export interface Image {
   /** `user`, `uid`, or either with `:group`; empty: root. */
   readonly user: string;
   readonly size_bytes: number;
+  /** The runtime's own, which is never to go. */
+  readonly pinned?: boolean;
 }
 
 export interface RegistryAuth {
@@ -268,6 +270,8 @@ export interface ContainerRuntime {
   /** Stop signal, up to `gracePeriod_s` of waiting, SIGKILL; resolves when it is dead. A second call may shorten the wait. */
   stopContainer(containerId: string, gracePeriod_s: number): Promise<void>;
   removeContainer(containerId: string): Promise<void>;
+  /** What it has written beside its volumes, and its logs; 0 where there is no such container. */
+  diskUsage_bytes(containerId: string): Promise<number>;
 
   listPods(): Promise<readonly RuntimePodName[]>;
   podStatus(podUid: string): Promise<RuntimePod>;
@@ -288,6 +292,10 @@ export interface ContainerRuntime {
   /** undefined where the node does not have the image. */
   inspectImage(reference: string): Promise<Image | undefined>;
   listImages(): Promise<readonly Image[]>;
+  /** IDs of the images that containers have, running or not. */
+  imagesInUse(): Promise<ReadonlySet<string>>;
+  /** Under all its names. Rejects where a container has it. */
+  removeImage(image: Image): Promise<void>;
   pullImage(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<void>;
 
   /** Ends what the network keeps for sandboxes that are no more. */

@@ -1,4 +1,5 @@
 // Pods and nodes as amounts of resources: what each asks for, has, and blocks. Pure; remembered for each object.
+import { hostPortsOf } from '../kinds/core/host-ports.js';
 import { podRequests, resourceAmount } from '../kinds/core/podutil.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
 import type { NodeInfo } from './define.js';
@@ -19,14 +20,6 @@ export function requestsOf(pod: Pod): ReadonlyMap<string, number> {
 /** What a pod counts for in scores. */
 export function scoredRequest(pod: Pod, resource: 'cpu' | 'memory'): number {
   return requestsOf(pod).get(resource) ?? (resource === 'cpu' ? DEFAULT_MILLI_CPU : DEFAULT_MEMORY_BYTES);
-}
-
-/** `TCP/0.0.0.0/80` of each host port that a pod takes. */
-export function hostPortsOf(pod: Pod): readonly string[] {
-  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter((each) => each.restartPolicy === 'Always')];
-  return containers.flatMap(({ ports = [] }) =>
-    ports.flatMap(({ hostPort, hostIP, protocol }) => (hostPort ? [`${protocol ?? 'TCP'}/${hostIP || '0.0.0.0'}/${hostPort}`] : [])),
-  );
 }
 
 /** A node and the pods on it, as plugins see them. */

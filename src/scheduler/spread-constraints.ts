@@ -1,10 +1,10 @@
 // Which pods are to be spread over which topology: a pod's own constraints, or the system's defaults for its owner and Services.
 import { selectorOf, selectorOfMap } from '../apimachinery/labels.js';
 import { controllerOf } from '../apimachinery/object.js';
+import { matchesRequired } from '../kinds/core/node-selector.js';
 import { tolerates } from '../kinds/core/tolerations.js';
 import type { Node, Pod, Service, TopologySpreadConstraint } from '../kinds/types/core_v1.js';
 import { LABEL_HOSTNAME, LABEL_ZONE } from '../kinds/wellknown.js';
-import { matchesRequired } from './nodeselector.js';
 
 export interface Constraint {
   readonly topologyKey: string;

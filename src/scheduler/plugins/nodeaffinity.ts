@@ -1,6 +1,7 @@
 // NodeAffinity: nodeSelector and required node affinity filter, preferred node affinity scores.
+
+import { matchesRequired, matchesTerm } from '../../kinds/core/node-selector.js';
 import { definePlugin } from '../define.js';
-import { matchesRequired, matchesTerm } from '../nodeselector.js';
 import { byHighest } from './normalize.js';
 
 export const nodeAffinity = definePlugin({

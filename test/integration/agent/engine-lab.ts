@@ -39,6 +39,8 @@ const APPLETS = [
   'touch',
   'rm',
   'nc',
+  'head',
+  'tr',
 ];
 const START_TIMEOUT_MS = 30_000;
 

@@ -1,17 +1,18 @@
 // A kubelet for tests: a real engine in a namespace of its own, and a real API server in this process with its store in memory.
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CniNetwork } from '../../../agent/cni/cni.js';
 import { readSettings } from '../../../agent/config/load.js';
+import type { ReadSignals } from '../../../agent/kubelet/eviction/signals.js';
 import { type Kubelet, startKubelet } from '../../../agent/kubelet/kubelet.js';
 import { KubeletMetrics } from '../../../agent/kubelet/metrics.js';
 import { DockerRuntime } from '../../../agent/runtime/docker.js';
 import { measuredRuntime } from '../../../agent/runtime/measured.js';
 import { type KubeletServer, startKubeletServer } from '../../../agent/server.js';
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
-import type { Draft, JsonObject } from '../../../src/apimachinery/json.js';
+import type { Draft, Json } from '../../../src/apimachinery/json.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
 import { StatusError } from '../../../src/apimachinery/status.js';
 import { createEventRecorder } from '../../../src/client/event-recorder.js';
@@ -30,6 +31,13 @@ const POD_CIDR = '10.254.9.0/24';
 
 const [clock, random, log] = [systemClock, systemRandom, silentLogger];
 
+/** What of the node is not this machine's. */
+export interface LabNode {
+  /** The size of the disk that pods' files are on. */
+  readonly disk?: string;
+  readonly signals?: (rootDirectory: string) => ReadSignals;
+}
+
 export class KubeletLab {
   kubelet: Kubelet | undefined;
   server: KubeletServer | undefined;
@@ -38,14 +46,16 @@ export class KubeletLab {
   private constructor(
     readonly engine: EngineLab,
     readonly api: TestServer,
-    private readonly configuration: JsonObject,
+    /** Of a KubeletConfiguration; a change counts from the kubelet's next start. */
+    readonly configuration: { [field: string]: Json },
+    private readonly node: LabNode,
   ) {}
 
-  /** `configuration` is of a KubeletConfiguration. */
-  static async start(configuration: JsonObject = {}): Promise<KubeletLab> {
+  static async start(configuration: { [field: string]: Json } = {}, node: LabNode = {}): Promise<KubeletLab> {
     const engine = await EngineLab.start();
-    const lab = new KubeletLab(engine, await startTestServer(), configuration);
+    const lab = new KubeletLab(engine, await startTestServer(), configuration, node);
     mkdirSync(lab.rootDirectory);
+    if (node.disk) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${node.disk}`, 'tmpfs', lab.rootDirectory]);
     writeFileSync(join(engine.directory, 'resolv.conf'), 'nameserver 192.0.2.53\nsearch lab.example\n');
     await lab.startKubelet();
     // What the node IPAM controller does.
@@ -113,6 +123,8 @@ export class KubeletLab {
       settings,
       port: this.server.port,
       nodeLeaseRenewInterval_ms: 200,
+      evictionMonitoringPeriod_ms: 300,
+      ...(this.node.signals ? { signals: this.node.signals(this.rootDirectory) } : {}),
       client,
       informers,
       events: createEventRecorder({ client, component: 'kubelet', host: NODE, clock, random, log }),

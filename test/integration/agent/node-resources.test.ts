@@ -128,6 +128,52 @@ describe('a pod', () => {
   });
 });
 
+describe('a pod that the node cannot take', () => {
+  const failed = (name: string) => lab.pod(name, `${name} is turned away`, ({ status }) => status.phase === 'Failed');
+
+  it('fails at once with what there is too little of, and leaves the others alone', async () => {
+    const main = (resources: object) => [{ name: 'main', command: SLEEP, resources }];
+    await lab.create('huge', { containers: main({ requests: { cpu: '1000' } }) });
+    const { status } = await failed('huge');
+    expect(status.reason).toBe('OutOfcpu');
+    expect(status.message).toMatch(
+      /^Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000, used: \d+, capacity: \d+$/,
+    );
+    expect(status.containerStatuses).toBeUndefined();
+    await until('its event is there', async () =>
+      (await lab.eventsOf('huge')).some((each) => each.startsWith("OutOfcpu: Node didn't have")),
+    );
+    await lab.create('small', { containers: main({ requests: { cpu: '1m' } }) });
+    await lab.ready('small');
+  });
+
+  it('fails for a port that another has, or a label that the node has not, and is taken once the port is free', async () => {
+    const onPort = [{ name: 'main', command: SLEEP, ports: [{ containerPort: 80, hostPort: 18080 }] }];
+    await lab.create('port-1', { containers: onPort });
+    await lab.ready('port-1');
+    await lab.create('port-2', { containers: onPort });
+    await lab.create('elsewhere', { nodeSelector: { disk: 'tape' }, containers: [{ name: 'main', command: SLEEP }] });
+    expect((await failed('port-2')).status.reason).toBe('NodePorts');
+    expect((await failed('elsewhere')).status.reason).toBe('NodeAffinity');
+    await lab.delete('port-1');
+    await lab.create('port-3', { containers: onPort });
+    await lab.ready('port-3');
+  });
+
+  it('is not one that it had taken before the agent came back', async () => {
+    const { status: before } = await lab.get('small');
+    await lab.stopKubelet();
+    lab.configuration['maxPods'] = 1;
+    await lab.startKubelet();
+    await lab.create('late', { containers: [{ name: 'main', command: SLEEP }] });
+    expect((await failed('late')).status.reason).toBe('OutOfpods');
+    expect((await lab.get('small')).status.containerStatuses![0]!.containerID).toBe(before.containerStatuses![0]!.containerID);
+    delete lab.configuration['maxPods'];
+    await lab.stopKubelet();
+    await lab.startKubelet();
+  });
+});
+
 describe('the node', () => {
   it('keeps the reserved parts and the eviction thresholds from pods', async () => {
     const { status } = await lab.api.client.get(nodes, { name: NODE });

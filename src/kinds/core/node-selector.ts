@@ -1,5 +1,5 @@
 // Node selectors: which nodes a pod's nodeSelector and node affinity mean. Pure.
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../kinds/types/core_v1.js';
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../types/core_v1.js';
 
 /** Whether the node has all that the pod requires of it (preferences set aside). */
 export function matchesRequired(pod: Pod, node: Node): boolean {
