@@ -7,7 +7,8 @@ import type { Shown } from './suites/compatibility.js';
 const ROOT = join(import.meta.dirname, '..');
 const PAGE = 'docs/compatibility.md';
 const CLIENTS = 'test/integration/clients';
-const STREAMS = 'test/integration/agent/streams.test.ts';
+/** Verbs that need a node. */
+const ON_NODES = ['streams', 'top'].map((name) => `test/integration/agent/${name}.test.ts`);
 
 const INTRODUCTION = `# Compatibility
 
@@ -30,7 +31,7 @@ export function updateCompatibilityTable(modules: readonly TestModule[]): string
     ...readdirSync(join(ROOT, CLIENTS))
       .map((name) => `${CLIENTS}/${name}`)
       .filter(isTest),
-    STREAMS,
+    ...ON_NODES,
   ]);
   const ours = modules.filter(({ relativeModuleId }) => files.has(relativeModuleId));
   const tests = ours.flatMap((module) => [...module.children.allTests()]);

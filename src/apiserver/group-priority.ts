@@ -27,6 +27,8 @@ const PRIORITIES: { readonly [group: string]: number } = {
   'internal.apiserver.k8s.io': 16_000,
   'resource.k8s.io': 15_900,
   'storagemigration.k8s.io': 15_800,
+  // As metrics-server registers it.
+  'metrics.k8s.io': 100,
 };
 
 /** Groups with higher numbers come first: an APIService's `groupPriorityMinimum`. */

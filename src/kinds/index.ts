@@ -45,6 +45,8 @@ import { endpointSlices } from './discovery/endpointslice.js';
 import { eventsV1 } from './events/event.js';
 import { flowSchemas } from './flowcontrol/flowschema.js';
 import { priorityLevelConfigurations } from './flowcontrol/prioritylevelconfiguration.js';
+import { nodeMetrics } from './metrics/nodemetrics.js';
+import { podMetrics } from './metrics/podmetrics.js';
 import { ingresses } from './networking/ingress.js';
 import { ingressClasses } from './networking/ingressclass.js';
 import { ipAddresses } from './networking/ipaddress.js';
@@ -77,6 +79,7 @@ import core_v1 from './schema/core_v1.js';
 import discovery_v1 from './schema/discovery_v1.js';
 import events_v1 from './schema/events_v1.js';
 import flowcontrol_v1 from './schema/flowcontrol_v1.js';
+import metrics_v1beta1 from './schema/metrics_v1beta1.js';
 import networking_v1 from './schema/networking_v1.js';
 import node_v1 from './schema/node_v1.js';
 import policy_v1 from './schema/policy_v1.js';
@@ -151,6 +154,8 @@ export const kinds: readonly AnyKind[] = [
   volumeAttachments,
   volumeAttributesClasses,
   apiServices,
+  nodeMetrics,
+  podMetrics,
   tokenReviews,
   selfSubjectReviews,
   localSubjectAccessReviews,
@@ -191,6 +196,7 @@ export const schemas = new Schemas({
   'discovery.v1': discovery_v1,
   'events.v1': events_v1,
   'flowcontrol.v1': flowcontrol_v1,
+  'metrics.v1beta1': metrics_v1beta1,
   'networking.v1': networking_v1,
   'node.v1': node_v1,
   'policy.v1': policy_v1,

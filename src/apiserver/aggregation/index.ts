@@ -117,6 +117,8 @@ export class Aggregation {
     if (!this.#served.delete(key)) return;
     const { group = '', version = '' } = service.spec;
     this.context.externalApis.delete({ group, version });
+    // What we serve ourselves is ours again.
+    this.#reconcileLocal();
   }
 
   /** Those behind one Service, or all. */

@@ -84,6 +84,9 @@ READ policy            poddisruptionbudgets,poddisruptionbudgets/status
 READ networking.k8s.io ingresses,ingresses/status,networkpolicies
 READ resource.k8s.io   resourceclaims,resourceclaims/status,resourceclaimtemplates
 
+role system:aggregated-metrics-reader aggregate-to=view
+READ metrics.k8s.io nodes,pods
+
 role system:heapster
 READ core       events,namespaces,nodes,pods
 READ extensions deployments

@@ -22,6 +22,12 @@ export interface RepairEvent {
   readonly message: string;
 }
 
+/** Which objects of a computed kind are asked for; absent: all. */
+export interface AskedObjects {
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+}
+
 export interface ResourceExtension<T extends KubeObject = KubeObject> {
   readonly kind: AnyKind;
   /** Fills in what depends on who asks; before defaults are read by anyone else. */
@@ -40,8 +46,8 @@ export interface ResourceExtension<T extends KubeObject = KubeObject> {
   readonly claimPrefixes?: readonly string[];
   /** What an event says of an object whose claim had to be repaired, or is another object's. */
   readonly repairEvents?: { readonly [what in 'repaired' | 'conflicting']: (claim: Claim) => RepairEvent };
-  /** All there is of a kind that is found out when somebody asks, and not stored. */
-  compute?(): Promise<readonly Draft<T>[]>;
+  /** What there is of a kind that is found out when somebody asks, and not stored: at least what is asked for. */
+  compute?(context: ApiContext, asked: AskedObjects): Promise<readonly Draft<T>[]>;
   /** What besides metadata.finalizers keeps a deleted object. */
   finalizers?(object: T): readonly string[];
   /** What changes on the object when its deletion begins but cannot be completed yet. */

@@ -8,6 +8,7 @@ import { definitionCleanup } from './customresourcedefinitions.js';
 import type { ResourceExtension } from './extension.js';
 import { namespaceFinalizers } from './namespaces.js';
 import { rightsOfBindings, rightsOfRoles } from './rbac.js';
+import { resourceMetrics } from './resource-metrics.js';
 import { serviceClaims } from './services.js';
 
 export function resourceExtensions(options: ApiServerOptions, random: Random): readonly ResourceExtension[] {
@@ -16,6 +17,7 @@ export function resourceExtensions(options: ApiServerOptions, random: Random): r
     serviceClaims(options, random),
     certificateRequester,
     componentHealth(options),
+    ...resourceMetrics(),
     ...rightsOfRoles,
     ...rightsOfBindings,
     definitionCleanup,

@@ -1,30 +1,35 @@
 // GET of kinds that are found out when somebody asks: nothing of them is stored, so there is nothing to watch or to page through.
 import type { KubeObject } from '../../apimachinery/object.js';
 import { notFound } from '../../apimachinery/status.js';
+import type { ApiContext } from '../context.js';
 import type { Handler, ResourceRequest } from '../exchange.js';
 import { checkListOptions } from '../parameters.js';
 import { matcherOf } from '../selectors.js';
 import { ObjectCodec, StoredObject } from '../storage/stored.js';
 
-export const getComputed: Handler = async (request) => {
-  const { info, resource } = request;
-  const object = (await computed(request)).find(({ object: { metadata } }) => metadata.name === info.name);
-  if (!object) throw notFound(resource.kind.groupResource, info.name!);
-  return { type: 'object', code: 200, resource, object };
-};
+export function computedHandlers(context: ApiContext): { readonly get: Handler; readonly list: Handler } {
+  return {
+    async get(request) {
+      const { info, resource } = request;
+      const [object] = (await computed(context, request)).filter(({ object: { metadata } }) => metadata.name === info.name);
+      if (!object) throw notFound(resource.kind.groupResource, info.name!);
+      return { type: 'object', code: 200, resource, object };
+    },
+    async list(request) {
+      const { exchange, resource } = request;
+      checkListOptions(exchange.query);
+      const matches = matcherOf(resource.kind, exchange.query, undefined);
+      const objects = await computed(context, request);
+      return { type: 'list', resource, objects: matches ? objects.filter(matches) : objects, resourceVersion: 0 };
+    },
+  };
+}
 
-export const listComputed: Handler = async (request) => {
-  const { exchange, resource } = request;
-  checkListOptions(exchange.query);
-  const matches = matcherOf(resource.kind, exchange.query, undefined);
-  const objects = await computed(request);
-  return { type: 'list', resource, objects: matches ? objects.filter(matches) : objects, resourceVersion: 0 };
-};
-
-async function computed({ resource: { kind, extension } }: ResourceRequest): Promise<readonly StoredObject[]> {
+async function computed(context: ApiContext, { info, resource: { kind, extension } }: ResourceRequest): Promise<readonly StoredObject[]> {
   const codec = new ObjectCodec(kind);
   const { apiVersion } = kind;
-  return (await extension!.compute!()).map(
+  const { namespace, name } = info;
+  return (await extension!.compute!(context, { namespace, name })).map(
     (object) => new StoredObject(codec, undefined, 0, { kind: kind.kind, apiVersion, ...object } as unknown as KubeObject),
   );
 }

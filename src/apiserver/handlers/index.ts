@@ -6,7 +6,7 @@ import type { Exchange, Handler, Result } from '../exchange.js';
 import { PROXY, type ResourceRequestInfo, type Verb } from '../request.js';
 import { isReview, type Resource, verbsOf } from '../resources.js';
 import { actionHandler, createBinding } from './action.js';
-import { getComputed, listComputed } from './computed.js';
+import { computedHandlers } from './computed.js';
 import { connectHandler, proxyHandler } from './connect.js';
 import { createHandler } from './create.js';
 import { deleteCollectionHandler, deleteHandler } from './delete.js';
@@ -21,8 +21,6 @@ import { watchHandler } from './watch.js';
 
 type Handlers = { readonly [V in Verb]?: Handler };
 
-const COMPUTED: Handlers = { get: getComputed, list: listComputed };
-
 export class Dispatcher {
   readonly #objects: Handlers;
   /** Subresources that are a view of the whole object. */
@@ -33,6 +31,7 @@ export class Dispatcher {
   readonly #proxy: Handlers;
   readonly #eviction: Handlers;
   readonly #reviews: Handlers;
+  readonly #computed: Handlers;
 
   constructor(private readonly context: ApiContext) {
     const [update, patch] = [updateHandler(context), patchHandler(context)];
@@ -53,6 +52,7 @@ export class Dispatcher {
     this.#connect = { get: connect, create: connect };
     const proxy = proxyHandler(context);
     this.#proxy = { get: proxy, create: proxy, update: proxy, patch: proxy, delete: proxy };
+    this.#computed = computedHandlers(context);
     this.#reviews = { create: reviewHandler(context) };
     this.#eviction = { create: evictionHandler(context) };
   }
@@ -86,7 +86,7 @@ export class Dispatcher {
   }
 
   #main({ kind, extension }: Resource): Handlers {
-    if (extension?.compute) return COMPUTED;
+    if (extension?.compute) return this.#computed;
     return isReview(kind) ? this.#reviews : this.#objects;
   }
 

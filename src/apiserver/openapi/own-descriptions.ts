@@ -4,6 +4,19 @@ export const OWN_DESCRIPTIONS: { readonly [type: string]: { readonly [field: str
     serviceAccountTokenInSecrets:
       'Whether tokens of service accounts reach the driver among the secrets of a call, rather than in its volume context.',
   },
+  V1beta1NodeMetrics: {
+    '': 'What a node uses.',
+    timestamp: 'When it was measured.',
+    window: 'Over which time up to then.',
+    usage: 'How much of each resource.',
+  },
+  V1beta1PodMetrics: {
+    '': 'What the containers of a pod use.',
+    timestamp: 'When it was measured.',
+    window: 'Over which time up to then.',
+    containers: 'Each container that runs.',
+  },
+  V1beta1ContainerMetrics: { '': 'What a container uses.', name: 'The name of the container.', usage: 'How much of each resource.' },
   V1CustomResourceDefinitionCondition: { observedGeneration: 'The generation of the definition that the condition is about.' },
   V1CustomResourceDefinitionStatus: { observedGeneration: 'The newest generation of the definition that has been acted on.' },
   V1ExternalDocumentation: { description: 'What is to be found there.', url: 'Where the documentation is.' },

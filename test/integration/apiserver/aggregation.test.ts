@@ -8,6 +8,7 @@ import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { services } from '../../../src/kinds/core/service.js';
 import { type AggregatedServer, GROUP, startAggregatedServer, VERSION } from '../../suites/aggregated-server.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { startHttpsServer } from '../../suites/https-server.js';
 import { Kubectl } from '../../suites/kubectl.js';
 
 const NAME = `${VERSION}.${GROUP}`;
@@ -232,4 +233,49 @@ test('what is wrong with an APIService is told in upstream’s words', async () 
   ]) {
     expect(error).toContain(part);
   }
+});
+
+describe('the metrics API', () => {
+  const NODES = '/apis/metrics.k8s.io/v1beta1/nodes';
+
+  test('is our own until a metrics server registers itself, and again when that is gone', async () => {
+    const names = async () =>
+      (JSON.parse((await get(NODES)).text) as { items?: { metadata: { name: string } }[] }).items?.map(({ metadata }) => metadata.name);
+    expect(await names()).toEqual([]);
+    expect(await kubectl.ok(['get', 'apiservice', 'v1beta1.metrics.k8s.io'])).toMatch(/v1beta1.metrics.k8s.io +Local +True/);
+    const elsewhere = {
+      kind: 'NodeMetricsList',
+      apiVersion: 'metrics.k8s.io/v1beta1',
+      metadata: {},
+      items: [{ metadata: { name: 'elsewhere' } }],
+    };
+    const theirs = await startHttpsServer(({ url }, _body, response) => {
+      const isList = url === NODES;
+      const resources = [{ name: 'nodes', namespaced: false, kind: 'NodeMetrics', verbs: ['get', 'list'] }];
+      const list = { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'metrics.k8s.io/v1beta1', resources };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(isList ? elsewhere : list));
+    });
+    await api.client.create(services, {
+      metadata: { name: 'metrics-server', namespace: 'kube-system' },
+      spec: { type: 'ExternalName', externalName: 'localhost' },
+    } as never);
+    // As its manifests do.
+    const spec = {
+      group: 'metrics.k8s.io',
+      version: 'v1beta1',
+      groupPriorityMinimum: 100,
+      versionPriority: 100,
+      insecureSkipTLSVerify: true,
+      service: { namespace: 'kube-system', name: 'metrics-server', port: theirs.port },
+    };
+    const apiService = { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name: 'v1beta1.metrics.k8s.io' }, spec };
+    await kubectl.ok(['apply', '-f', '-'], JSON.stringify(apiService));
+    await expect.poll(names, { timeout: 20_000, interval: 50 }).toEqual(['elsewhere']);
+    await kubectl.ok(['delete', 'apiservice', 'v1beta1.metrics.k8s.io']);
+    await expect.poll(names, { timeout: 20_000, interval: 50 }).toEqual([]);
+    await expect
+      .poll(() => kubectl.run(['get', 'apiservice', 'v1beta1.metrics.k8s.io']), { timeout: 20_000 })
+      .toMatchObject({ code: 0, stdout: expect.stringContaining('Local') });
+    await theirs.stop();
+  });
 });

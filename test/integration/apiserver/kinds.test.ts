@@ -62,6 +62,8 @@ prioritylevelconfigurations | | flowcontrol.apiserver.k8s.io/v1 | false | Priori
 ingressclasses | | networking.k8s.io/v1 | false | IngressClass |
 ingresses | ing | networking.k8s.io/v1 | true | Ingress |
 ipaddresses | ip | networking.k8s.io/v1 | false | IPAddress |
+nodes | | metrics.k8s.io/v1beta1 | false | NodeMetrics |
+pods | | metrics.k8s.io/v1beta1 | true | PodMetrics |
 networkpolicies | netpol | networking.k8s.io/v1 | true | NetworkPolicy |
 servicecidrs | | networking.k8s.io/v1 | false | ServiceCIDR |
 runtimeclasses | | node.k8s.io/v1 | false | RuntimeClass |
@@ -83,15 +85,15 @@ volumeattachments | | storage.k8s.io/v1 | false | VolumeAttachment |
 volumeattributesclasses | vac | storage.k8s.io/v1 | false | VolumeAttributesClass |`;
 
 const EVERY_VERB = 'create,delete,deletecollection,get,list,patch,update,watch';
-function verbsOf(name: string): string {
-  if (name === 'componentstatuses') return 'get,list';
+function verbsOf(name: string, apiVersion: string): string {
+  if (name === 'componentstatuses' || apiVersion.startsWith('metrics.')) return 'get,list';
   return name === 'bindings' || name.endsWith('reviews') ? 'create' : EVERY_VERB;
 }
 
 function expectedRow(row: string): string {
   const [name = '', shortNames, ...rest] = row.split('|').map((cell) => cell.trim());
   const categories = rest.pop();
-  return [name, shortNames, ...rest, verbsOf(name), categories].filter(Boolean).join(' ');
+  return [name, shortNames, ...rest, verbsOf(name, rest[0] ?? ''), categories].filter(Boolean).join(' ');
 }
 
 it('kubectl api-resources lists what upstream serves, and nothing else', async () => {

@@ -183,12 +183,6 @@ const textOf = (url: string) =>
     get(url, async (response) => resolve(Buffer.concat(await response.toArray()).toString())).on('error', reject);
   });
 
-verb('top', async (k) => {
-  expect(await k.fails('top nodes')).toBe('error: Metrics API not available\n');
-  expect(await k.fails('top pods')).toBe('error: Metrics API not available\n');
-  return 'refused';
-});
-
 verb('wait', async (k) => {
   await threePods(k);
   expect(await k.ok('wait --for=condition=Ready pod -l app=web')).toBe('pod/one condition met\npod/three condition met\n');

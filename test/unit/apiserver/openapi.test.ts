@@ -265,9 +265,12 @@ describe('protobuf', () => {
 });
 
 describe('other servers', () => {
-  const document = { paths: { '/apis/metrics.k8s.io/v1beta1/nodes': {} }, components: { schemas: { NodeMetrics: { type: 'object' } } } };
+  const document = {
+    paths: { '/apis/custom.metrics.k8s.io/v1beta1/nodes': {} },
+    components: { schemas: { NodeMetrics: { type: 'object' } } },
+  };
   const api = {
-    group: 'metrics.k8s.io',
+    group: 'custom.metrics.k8s.io',
     version: 'v1beta1',
     groupPriorityMinimum: 100,
     versionPriority: 100,
@@ -276,12 +279,12 @@ describe('other servers', () => {
 
   it('have their documents among ours', async () => {
     externalApis.set(api);
-    const url = '/openapi/v3/apis/metrics.k8s.io/v1beta1?hash=ABC';
-    expect((await urls())['apis/metrics.k8s.io/v1beta1']).toBe(url);
+    const url = '/openapi/v3/apis/custom.metrics.k8s.io/v1beta1?hash=ABC';
+    expect((await urls())['apis/custom.metrics.k8s.io/v1beta1']).toBe(url);
     expect(await json(url)).toEqual(document);
     expect((await json('/openapi/v2')).definitions['NodeMetrics']).toEqual({ type: 'object' });
     externalApis.delete(api);
-    expect(await urls()).not.toHaveProperty(['apis/metrics.k8s.io/v1beta1']);
+    expect(await urls()).not.toHaveProperty(['apis/custom.metrics.k8s.io/v1beta1']);
     expect((await json('/openapi/v2')).definitions).not.toHaveProperty('NodeMetrics');
   });
 
