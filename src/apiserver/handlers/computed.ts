@@ -5,7 +5,7 @@ import type { ApiContext } from '../context.js';
 import type { Handler, ResourceRequest } from '../exchange.js';
 import { checkListOptions } from '../parameters.js';
 import { matcherOf } from '../selectors.js';
-import { ObjectCodec, StoredObject } from '../storage/stored.js';
+import { ObjectCodec, type StoredObject } from '../storage/stored.js';
 
 export function computedHandlers(context: ApiContext): { readonly get: Handler; readonly list: Handler } {
   return {
@@ -26,10 +26,9 @@ export function computedHandlers(context: ApiContext): { readonly get: Handler; 
 }
 
 async function computed(context: ApiContext, { info, resource: { kind, extension } }: ResourceRequest): Promise<readonly StoredObject[]> {
-  const codec = new ObjectCodec(kind);
+  const codec = new ObjectCodec(kind, kind.selectableFields);
   const { apiVersion } = kind;
   const { namespace, name } = info;
-  return (await extension!.compute!(context, { namespace, name })).map(
-    (object) => new StoredObject(codec, undefined, 0, { kind: kind.kind, apiVersion, ...object } as unknown as KubeObject),
-  );
+  const objects = await extension!.compute!(context, { namespace, name });
+  return objects.map((object) => codec.unstored({ kind: kind.kind, apiVersion, ...object } as unknown as KubeObject));
 }

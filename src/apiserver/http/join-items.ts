@@ -9,18 +9,15 @@ const END = Buffer.from(']}\n');
 export function joinItems({ resource, objects }: ListResult, metadata: object): Buffer {
   const { kind, listKind, apiVersion } = resource.kind;
   const head = Buffer.from(`${JSON.stringify({ kind: listKind, apiVersion, metadata }).slice(0, -1)},"items":[`);
-  const type = Buffer.from(hasProtobuf(resource.schema) ? `{${JSON.stringify({ kind, apiVersion }).slice(1, -1)},` : '{');
+  const lead = Buffer.from(hasProtobuf(resource.schema) ? `{${JSON.stringify({ kind, apiVersion }).slice(1, -1)},` : '{');
   let size = head.length + END.length;
-  for (const { bytes } of objects) size += bytes.length + 1;
+  for (const { length } of objects) size += length + 1;
   const out = Buffer.allocUnsafe(size);
   let at = head.copy(out);
   for (let i = 0; i < objects.length; i++) {
-    const { bytes } = objects[i]!;
     if (i > 0) out[at++] = COMMA;
     out[at++] = OPEN;
-    // Whoever else wrote the object may have put its fields in another order.
-    const start = type.compare(bytes, 0, type.length) === 0 ? type.length : 1;
-    at += bytes.copy(out, at, start);
+    at = objects[i]!.copyTo(out, at, lead);
   }
   at += END.copy(out, at);
   return out.subarray(0, at);

@@ -1,9 +1,10 @@
 // Claims on numbers that only one object may hold: choosing free ones, and choosing again when another write was faster.
-import type { KubeObject } from '../../apimachinery/object.js';
+import { type KubeObject, objectKey } from '../../apimachinery/object.js';
 import { invalidObject } from '../../apimachinery/status.js';
 import type { Draft } from '../body.js';
 import type { Claim } from '../extensions/extension.js';
 import type { Resource } from '../resources.js';
+import { Following, type Index } from './following.js';
 import { type ClaimChange, ClaimTakenError } from './storage.js';
 
 /** A free value is lost only to a concurrent write that got it; this often in a row means that something is wrong. */
@@ -20,6 +21,44 @@ export function claimChange(resource: Resource, old: KubeObject, next: KubeObjec
   return { take: without(after, before), release: without(before, after) };
 }
 
+/** What the objects of a resource claim, followed from the first time that a free value is looked for. */
+class Claimed implements Index<KubeObject> {
+  readonly #byObject = new Map<string, readonly string[]>();
+  readonly followed: Following<KubeObject>;
+
+  constructor(private readonly resource: Resource) {
+    this.followed = new Following(resource, this);
+  }
+
+  *keys(): Generator<string> {
+    for (const keys of this.#byObject.values()) yield* keys;
+  }
+
+  reset(objects: readonly KubeObject[]): void {
+    this.#byObject.clear();
+    for (const object of objects) this.set(object);
+  }
+
+  set(object: KubeObject): void {
+    this.#byObject.set(
+      objectKey(object),
+      claimsOf(this.resource, object).map(({ key }) => key),
+    );
+  }
+
+  delete(object: KubeObject): void {
+    this.#byObject.delete(objectKey(object));
+  }
+}
+
+const claimedBy = new WeakMap<Resource, Claimed>();
+
+function claimedOf(resource: Resource): Claimed {
+  const known = claimedBy.get(resource) ?? new Claimed(resource);
+  claimedBy.set(resource, known);
+  return known;
+}
+
 /** The draft with every open value chosen; the draft itself stays as it is. Throws 422 for values that nobody may have. */
 export async function allocateClaims(
   resource: Resource,
@@ -27,19 +66,15 @@ export async function allocateClaims(
   old: KubeObject | undefined,
   avoid: ReadonlySet<string>,
 ): Promise<Draft> {
-  const { extension, kind, cache, storage } = resource;
+  const { extension, kind } = resource;
   if (!extension?.allocate) return draft;
   const errors = extension.validateClaims?.(draft as KubeObject, old) ?? [];
   if (errors.length > 0) throw invalidObject(kind.group, kind.kind, draft.metadata.name, errors);
-  await cache.ready();
+  const claimed = claimedOf(resource);
+  await claimed.followed.ready();
   const allocated = structuredClone(draft);
   let taken: Set<string> | undefined;
-  extension.allocate(allocated, old, () => {
-    if (taken) return taken;
-    taken = new Set(avoid);
-    for (const { object } of cache.list(storage.prefix)) for (const { key } of claimsOf(resource, object)) taken.add(key);
-    return taken;
-  });
+  extension.allocate(allocated, old, () => (taken ??= new Set([...avoid, ...claimed.keys()])));
   return allocated;
 }
 

@@ -62,7 +62,7 @@ export class Storage {
     /** Absent: objects are kept as they are served. */
     private readonly conversion: Conversion | undefined = conversionOf(kind),
   ) {
-    this.#codec = new ObjectCodec(conversion?.storedAs ?? kind);
+    this.#codec = new ObjectCodec(conversion?.storedAs ?? kind, kind.selectableFields);
     const { group, plural } = storedKind(kind);
     this.prefix = `/registry/${group ? `${group}/` : ''}${plural}/`;
   }
@@ -106,6 +106,13 @@ export class Storage {
     return decoded instanceof Promise ? decoded.then(([object]) => object!) : decoded[0]!;
   }
 
+  /** Of a write that has succeeded: an embedded store has told the cache of it by now. */
+  #written(value: Uint8Array, revision: number): Awaitable<StoredObject> {
+    const object = this.#decode(value, revision);
+    this.#codec.forget(value);
+    return object;
+  }
+
   #encode(object: KubeObject): Awaitable<Uint8Array> {
     if (!this.conversion) return this.#codec.encode(object);
     const stored = this.conversion.toStorage(object);
@@ -139,7 +146,7 @@ export class Storage {
       success: [{ type: 'put', key, value, ...(lease === undefined ? {} : { lease }) }, ...claims.map((claim) => take(claim, key))],
       failure: [existence(key), ...claims.map((claim) => existence(claim.key))],
     });
-    if (succeeded) return this.#decode(value, revision);
+    if (succeeded) return this.#written(value, revision);
     if (countOf(results[0]) > 0) throw alreadyExists(this.groupResource, object.metadata.name);
     throw new ClaimTakenError(takenClaim(claims, results.slice(1)));
   }
@@ -187,7 +194,8 @@ export class Storage {
     try {
       const writing = this.#put(key, state, value, wanted.claims ?? NO_CLAIMS);
       mine?.pass({
-        object: this.#codec.pending(wanted.object),
+        // What its revision will be is not known, and no client has seen it yet.
+        object: this.#codec.converted(wanted.object, 0, this.conversion ? undefined : value),
         value,
         lease: state.lease,
         unchanged: { key, target: 'value', result: '=', value },
@@ -206,7 +214,7 @@ export class Storage {
       success: [{ type: 'put', key, value, lease: state.lease }, ...taken.map((claim) => take(claim, key)), ...release.map(drop)],
       failure: taken.map((claim) => existence(claim.key)),
     });
-    if (succeeded) return this.#decode(value, revision);
+    if (succeeded) return this.#written(value, revision);
     if (results.some((result) => countOf(result) > 0)) throw new ClaimTakenError(takenClaim(taken, results));
     return undefined;
   }

@@ -5,9 +5,11 @@ import type { KubeObject } from '../../../src/apimachinery/object.js';
 import { CacheEvent } from '../../../src/apiserver/storage/cache-event.js';
 import { decodeContinue, encodeContinue } from '../../../src/apiserver/storage/continue-token.js';
 import { EventRing } from '../../../src/apiserver/storage/event-ring.js';
+import { RecentObjects } from '../../../src/apiserver/storage/recent-objects.js';
 import { SortedKeys } from '../../../src/apiserver/storage/sorted-keys.js';
 import { ObjectCodec, type StoredObject } from '../../../src/apiserver/storage/stored.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
+import { pods } from '../../../src/kinds/core/pod.js';
 
 describe('sorted keys', () => {
   it('hold what a sorted set holds', () => {
@@ -27,6 +29,21 @@ describe('sorted keys', () => {
         expect([...keys.withPrefix('a/')]).toEqual(sorted.filter((each) => each.startsWith('a/')));
       }),
     );
+  });
+
+  it('do so also where there are many, coming in any order and going again', () => {
+    const name = (i: number) => `${i % 3}/${String((i * 7919) % 10_007).padStart(5, '0')}`;
+    const keys = new SortedKeys();
+    for (let i = 0; i < 10_000; i++) keys.add(name(i));
+    for (let i = 0; i < 10_000; i += 2) keys.delete(name(i));
+    for (let i = 0; i < 10_000; i += 4) keys.add(name(i));
+    const left = Array.from({ length: 10_000 }, (_, i) => i).filter((i) => i % 2 === 1 || i % 4 === 0);
+    const sorted = left.map(name).sort();
+    expect([...keys.withPrefix('')]).toEqual(sorted);
+    expect([...keys.withPrefix('1/')]).toEqual(sorted.filter((each) => each.startsWith('1/')));
+    expect([...keys.withPrefix('3/')]).toEqual([]);
+    for (const each of sorted) keys.delete(each);
+    expect([...keys.withPrefix('')]).toEqual([]);
   });
 });
 
@@ -82,6 +99,37 @@ describe('stored objects', () => {
     expect(codec.decode(value, 7)).not.toBe(codec.decode(value, 8));
   });
 
+  it('show the same object to all for as long as somebody has it, and what selectors ask about without it', () => {
+    const labelled = { ...object({ a: 'b' }), metadata: { name: 'x', namespace: 'n', labels: { app: 'web' } } } as unknown as KubeObject;
+    const stored = codec.decode(Buffer.from(codec.encode(labelled)), 7);
+    expect(stored.object).toBe(stored.object);
+    expect(stored.selectable).toEqual({ labels: { app: 'web' }, fields: { 'metadata.name': 'x', 'metadata.namespace': 'n' } });
+    const phases = new ObjectCodec(pods, pods.selectableFields).decode(
+      Buffer.from('{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"n"},"spec":{"nodeName":"one"},"status":{}}'),
+      8,
+    );
+    expect(phases.selectable.fields).toMatchObject({ 'metadata.name': 'p', 'spec.nodeName': 'one', 'status.phase': '' });
+  });
+
+  it('of a later revision are the same but for it', () => {
+    const stored = codec.decode(Buffer.from(codec.encode(object({ a: 'b' }))), 9).at(12);
+    expect(stored.revision).toBe(12);
+    expect(JSON.parse(stored.bytes.toString())).toEqual({
+      ...object({ a: 'b' }),
+      metadata: { ...object({}).metadata, resourceVersion: '12' },
+    });
+  });
+
+  it('hold on to no more than their own bytes', () => {
+    const large = Buffer.alloc(100_000);
+    const value = large.subarray(0, codec.encode(object({ a: 'b' })).length);
+    value.set(codec.encode(object({ a: 'b' })));
+    const { bytes, length } = codec.decode(value, 9);
+    large.fill(0);
+    expect(JSON.parse(bytes.toString()).data).toEqual({ a: 'b' });
+    expect(length).toBe(bytes.length);
+  });
+
   it('that others wrote in another order of fields are encoded anew', () => {
     const stored = codec.decode(Buffer.from('{"metadata":{"name":"a"},"kind":"ConfigMap","apiVersion":"v1"}'), 3);
     expect(JSON.parse(stored.bytes.toString())).toEqual({
@@ -101,6 +149,23 @@ describe('stored objects', () => {
     expect(gone?.type).toBe('DELETED');
     expect(gone?.object.object).toMatchObject({ data: { a: '1' }, metadata: { resourceVersion: '2' } });
     expect(event.viewFor(has('3'))).toBeUndefined();
+  });
+});
+
+describe('the objects that were used last', () => {
+  const object = { metadata: {} } as KubeObject;
+
+  it('are bounded in number and in bytes', () => {
+    const many = new RecentObjects();
+    for (let i = 0; i < 10_000; i++) many.keep(object, 10);
+    expect(many.count).toBe(2048);
+    const large = new RecentObjects();
+    for (let i = 0; i < 10_000; i++) large.keep(object, 1 << 20);
+    expect(large.count).toBe(4);
+    large.keep(object, 1 << 30);
+    expect(large.count).toBe(0);
+    large.keep(object, 10);
+    expect(large.count).toBe(1);
   });
 });
 
