@@ -35,6 +35,10 @@ const DRAIN_TIMEOUT_MS = 5000;
 /** How long its last bytes may take to leave. */
 const LINGER_MS = 500;
 
+function noSchemas(): never {
+  throw new Error('listener: no route has a schema');
+}
+
 type RawRequest = Http2ServerRequest;
 /** Both versions' answers have it; the types only know HTTP/1.1's. */
 type RawReply = Http2ServerResponse & { flushHeaders(): void };
@@ -77,6 +81,8 @@ export class Listener {
       bodyLimit: MAX_BODY_BYTES,
       exposeHeadRoutes: false,
       routerOptions: { querystringParser: () => ({}) },
+      // Without these, compilers of schemas would be loaded at every start.
+      schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
       frameworkErrors: (error, _request, reply) => send(reply as unknown as FastifyReply, errorReply(undefined, badRequest(error.message))),
     });
     this.#app.removeAllContentTypeParsers();

@@ -1,55 +1,45 @@
-// CRC-32C (Castagnoli) as LevelDB's files carry it, eight bytes a step.
+// CRC-32C (Castagnoli) as LevelDB's files carry it, sixteen bytes a step: each start checks all of them, so it counts how fast this is.
 
 const POLYNOMIAL = 0x82f6_3b78;
 const MASK_DELTA = 0xa282_ead8;
+const STEP_BYTES = 16;
 
-/** tables[k][b]: the checksum of the byte b followed by k zero bytes. */
-const tables: readonly Int32Array[] = makeTables();
+/** At 256 k + b: the checksum of the byte b followed by k zero bytes. One array, which is faster than sixteen. */
+const T = makeTable();
 
-function makeTables(): readonly Int32Array[] {
-  const all = Array.from({ length: 8 }, () => new Int32Array(256));
+function makeTable(): Int32Array {
+  const table = new Int32Array(256 * STEP_BYTES);
   for (let b = 0; b < 256; b++) {
     let crc = b;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-    all[0]![b] = crc;
+    table[b] = crc;
   }
-  for (let k = 1; k < 8; k++) {
-    for (let b = 0; b < 256; b++) {
-      const crc = all[k - 1]![b]!;
-      all[k]![b] = (crc >>> 8) ^ all[0]![crc & 0xff]!;
-    }
+  for (let i = 256; i < table.length; i++) {
+    const crc = table[i - 256]!;
+    table[i] = (crc >>> 8) ^ table[crc & 0xff]!;
   }
-  return all;
+  return table;
 }
 
 /** Of the bytes from `start` up to `end`. */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
-  const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
-    Int32Array,
-    Int32Array,
-    Int32Array,
-    Int32Array,
-    Int32Array,
-    Int32Array,
-    Int32Array,
-    Int32Array,
-  ];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let crc = -1;
   let i = start;
-  for (; i + 8 <= end; i += 8) {
-    const low = crc ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
-    crc =
-      t7[low & 0xff]! ^
-      t6[(low >>> 8) & 0xff]! ^
-      t5[(low >>> 16) & 0xff]! ^
-      t4[low >>> 24]! ^
-      t3[bytes[i + 4]!]! ^
-      t2[bytes[i + 5]!]! ^
-      t1[bytes[i + 6]!]! ^
-      t0[bytes[i + 7]!]!;
+  for (; i + STEP_BYTES <= end; i += STEP_BYTES) {
+    const a = crc ^ view.getInt32(i, true);
+    const [b, c, d] = [view.getInt32(i + 4, true), view.getInt32(i + 8, true), view.getInt32(i + 12, true)];
+    crc = word(0xc00, a) ^ word(0x800, b) ^ word(0x400, c) ^ word(0, d);
   }
-  for (; i < end; i++) crc = t0[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8);
+  for (; i < end; i++) crc = T[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8);
   return ~crc >>> 0;
+}
+
+/** Of four bytes, the lowest of them first; `base` is 256 for each byte that follows them in the step. */
+function word(base: number, w: number): number {
+  return (
+    T[base + 0x300 + (w & 0xff)]! ^ T[base + 0x200 + ((w >>> 8) & 0xff)]! ^ T[base + 0x100 + ((w >>> 16) & 0xff)]! ^ T[base + (w >>> 24)]!
+  );
 }
 
 /** A checksum as LevelDB stores it: over data that has checksums in it, a plain one would be weak. */

@@ -29,10 +29,26 @@ export class Cursor {
     throw new DamageError('a number is cut short or too large');
   }
 
+  byte(): number {
+    return this.bytes[this.skip(1)]!;
+  }
+
   take(length: number): Buffer {
-    if (this.#at + length > this.bytes.length) throw new DamageError('bytes are missing');
+    const at = this.skip(length);
+    return this.bytes.subarray(at, at + length);
+  }
+
+  /** Returns where it was. */
+  skip(length: number): number {
+    const at = this.#at;
+    if (at + length > this.bytes.length) throw new DamageError('bytes are missing');
     this.#at += length;
-    return this.bytes.subarray(this.#at - length, this.#at);
+    return at;
+  }
+
+  copy(length: number, out: Buffer, at: number): void {
+    const from = this.skip(length);
+    this.bytes.copy(out, at, from, from + length);
   }
 
   /** Bytes with their number before them. */

@@ -61,8 +61,11 @@ function entriesOf(block: Buffer): readonly Handle[] {
   while (!cursor.done) {
     cursor.varint();
     const [keyLength, valueLength] = [cursor.varint(), cursor.varint()];
-    cursor.take(keyLength);
-    handles.push(handleOf(new Cursor(cursor.take(valueLength))));
+    cursor.skip(keyLength);
+    const valueEnd = cursor.position + valueLength;
+    handles.push(handleOf(cursor));
+    if (cursor.position > valueEnd) throw new DamageError('an entry of an index is too short');
+    cursor.skip(valueEnd - cursor.position);
   }
   return handles;
 }
