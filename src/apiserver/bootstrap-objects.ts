@@ -9,7 +9,7 @@ import type { FlowSchemaSpec, PriorityLevelConfigurationSpec } from '../kinds/ty
 
 /** Upstream's mark on objects of flow control that the server keeps as they should be. */
 const AUTO_UPDATE = { 'apf.kubernetes.io/autoupdate-spec': 'true' };
-const DEFAULT_SERVICE_CIDR = 'kubernetes';
+export const DEFAULT_SERVICE_CIDR = 'kubernetes';
 
 interface Wanted<T extends KubeObject = KubeObject> {
   readonly kind: Kind<T>;

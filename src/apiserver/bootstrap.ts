@@ -1,6 +1,7 @@
 // Bootstrap: what every cluster has from its first moment: the system's namespaces, and the Services of the API and of DNS.
 import { isDeepStrictEqual } from 'node:util';
 import { ipv4, requireCidr } from '../apimachinery/cidr.js';
+import { type Clock, rfc3339 } from '../apimachinery/clock.js';
 import type { Draft } from '../apimachinery/json.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
@@ -11,6 +12,7 @@ import { namespaces } from '../kinds/core/namespace.js';
 import { services } from '../kinds/core/service.js';
 import type { Kind } from '../kinds/define.js';
 import { endpointSlices } from '../kinds/discovery/endpointslice.js';
+import { serviceCidrs } from '../kinds/networking/servicecidr.js';
 import { priorityClasses, SYSTEM_PRIORITIES } from '../kinds/scheduling/priorityclass.js';
 import type { ConfigMap, Endpoints, Service } from '../kinds/types/core_v1.js';
 import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
@@ -22,7 +24,7 @@ import {
   NAMESPACE_SYSTEM,
   PORT_NODE_DNS,
 } from '../kinds/wellknown.js';
-import { bootstrapObjects } from './bootstrap-objects.js';
+import { bootstrapObjects, DEFAULT_SERVICE_CIDR } from './bootstrap-objects.js';
 import type { ApiServerOptions } from './options.js';
 
 /** The common name of front proxies' certificates. */
@@ -46,7 +48,10 @@ export interface BootstrapOptions {
 }
 
 /** Makes what is missing; before requests are served, so that nobody else takes the well-known addresses. */
-export async function bootstrap(client: Client, { serviceCidr, port }: Omit<BootstrapOptions, 'advertiseAddress'>): Promise<void> {
+export async function bootstrap(
+  client: Client,
+  { serviceCidr, port, clock }: Omit<BootstrapOptions, 'advertiseAddress'> & { readonly clock: Clock },
+): Promise<void> {
   for (const name of NAMESPACES) await ensure(client, namespaces, { metadata: { name } });
   for (const [name, value] of Object.entries(SYSTEM_PRIORITIES)) {
     await ensure(client, priorityClasses, { metadata: { name }, value, description: PRIORITY_TEXTS[name] ?? '' });
@@ -55,6 +60,16 @@ export async function bootstrap(client: Client, { serviceCidr, port }: Omit<Boot
   await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
   await ensure(client, services, dnsService(ipv4(base + DNS_OFFSET)));
   for (const { kind, object } of bootstrapObjects(text)) await ensure(client, kind, object);
+  await sayReady(client, clock);
+}
+
+/** This server takes addresses from its range from the first moment on. */
+async function sayReady(client: Client, clock: Clock): Promise<void> {
+  const range = await client.get(serviceCidrs, { name: DEFAULT_SERVICE_CIDR });
+  if (range.status?.conditions?.length) return;
+  const message = 'Kubernetes default Service CIDR is ready';
+  const condition = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime: rfc3339(clock.now()) };
+  await client.patch(serviceCidrs, range.metadata, 'application/merge-patch+json', { status: { conditions: [condition] } }, 'status');
 }
 
 /** Publishes where this server is, which may have changed since it last ran. */

@@ -29,6 +29,7 @@ import { Metrics } from './metrics/index.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
 import { Policies } from './policies/index.js';
 import { repairClaims } from './repair-claims.js';
+import { repairShown } from './repair-shown.js';
 import { Resources } from './resources.js';
 import { inconsistencyOf } from './storage/consistency.js';
 import { storedKind } from './storage/conversion.js';
@@ -69,8 +70,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       const client = new ApiClient(transport(SELF));
       const { serviceCidr, advertiseAddress } = options;
       await context.definitions.start();
-      await bootstrap(client, { serviceCidr, port: options.advertisePort ?? (options.bind.port || PORT_API) });
+      await bootstrap(client, { serviceCidr, port: options.advertisePort ?? (options.bind.port || PORT_API), clock: options.clock });
       await repairClaims(context, createEventRecorder({ ...context, client, component: REPAIR }));
+      await repairShown(context);
       await publishAuthentication(client, options);
       await reconcileDefaultPolicy(client);
       await aggregation.start(client);
@@ -119,10 +121,10 @@ function contextOf(options: ApiServerOptions, metrics: Metrics): ApiContext {
   const log = options.log.child({ component: 'apiserver' });
   const leases = new EventLeases(backend, clock);
   const turns = new Turns<KeyState>(clock);
-  const resources = new Resources({
+  const resources: Resources = new Resources({
     kinds,
     schemas,
-    extensions: resourceExtensions(options, random),
+    extensions: resourceExtensions(options, random, () => resources),
     storage: (kind, conversion) =>
       new Storage(
         kind,

@@ -21,6 +21,7 @@ import { resourceQuota } from './resourcequota.js';
 import { rootCaPublisher } from './rootcacertpublisher.js';
 import { serviceAccount } from './serviceaccount.js';
 import { serviceAccountToken } from './serviceaccounttoken.js';
+import { serviceCidr } from './servicecidr.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
 
@@ -35,6 +36,7 @@ export const controllers: readonly ControllerDefinition[] = [
   endpointSlice,
   namespace,
   nodeIpam,
+  serviceCidr,
   nodeLifecycle,
   taintEviction,
   podGc,

@@ -7,12 +7,22 @@ import type { AnyKind, Mutable } from '../../kinds/define.js';
 import type { ApiContext } from '../context.js';
 import type { UserInfo } from '../options.js';
 
+/** An object that shows a claim to clients. */
+export interface Shown {
+  /** Its key in etcd. */
+  readonly key: string;
+  /** The object as it is stored. */
+  value(): Uint8Array;
+}
+
 /**
  * A number or address that only one object of the cluster may hold. It is a key in etcd that is written, compared and
  * removed in the same transaction as the object, so it is unique across races and restarts and never leaks.
  */
 export interface Claim {
   readonly key: string;
+  /** Written and removed with it; where there is one already, the claim is another's. */
+  readonly shown?: Shown;
   /** What to answer when another object holds it. */
   readonly error: FieldError;
 }
@@ -42,6 +52,8 @@ export interface ResourceExtension<T extends KubeObject = KubeObject> {
   validateClaims?(object: T, old: T | undefined): readonly FieldError[];
   /** The claims that `object` holds as it stands. */
   claims?(object: T): readonly Claim[];
+  /** Where the objects are that show its claims, and which of those there are; for their repair. */
+  readonly shown?: { readonly prefix: string; isOurs(object: KubeObject): boolean };
   /** Where the claims are, for their repair. */
   readonly claimPrefixes?: readonly string[];
   /** What an event says of an object whose claim had to be repaired, or is another object's. */

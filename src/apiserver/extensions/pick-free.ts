@@ -21,8 +21,16 @@ const MIN_BAND = 16;
 export const staticBand = (size: number, part: number, max: number) =>
   size < MIN_BAND ? 0 : Math.min(Math.max(MIN_BAND, Math.floor(size / part)), max, size);
 
-/** Throws 500 in upstream's words where none is left. */
-export function pickFree(random: Random, { size, band, keyOf, what }: Range, taken: ReadonlySet<string>): number {
+/** Of the first range that has one, with which that is. Throws 500 in upstream's words where none is left. */
+export function pickFree<R extends Range>(random: Random, ranges: readonly R[], taken: ReadonlySet<string>): readonly [R, number] {
+  for (const range of ranges) {
+    const index = findFree(random, range, taken);
+    if (index !== undefined) return [range, index];
+  }
+  throw internalError(`failed to allocate ${ranges[0]!.what}: range is full`);
+}
+
+function findFree(random: Random, { size, band, keyOf }: Range, taken: ReadonlySet<string>): number | undefined {
   const isFree = (index: number) => {
     const key = keyOf(index);
     return key !== undefined && !taken.has(key);
@@ -33,5 +41,5 @@ export function pickFree(random: Random, { size, band, keyOf, what }: Range, tak
   }
   for (let index = band; index < size; index++) if (isFree(index)) return index;
   for (let index = 0; index < band; index++) if (isFree(index)) return index;
-  throw internalError(`failed to allocate ${what}: range is full`);
+  return undefined;
 }

@@ -1,14 +1,16 @@
 // Services hold cluster IPs and node ports, each of which only one Service may have: what they claim, and what is free.
 
-import { type Cidr, cidrHasIp, ipv4, parseIpv4, requireCidr } from '../../apimachinery/cidr.js';
+import { type Cidr, cidrHasIp, ipv4, parseIpv4 } from '../../apimachinery/cidr.js';
 import type { Random } from '../../apimachinery/clock.js';
 import { type FieldError, invalid } from '../../apimachinery/field.js';
 import { services } from '../../kinds/core/service.js';
 import type { Mutable } from '../../kinds/define.js';
 import type { Service, ServicePort } from '../../kinds/types/core_v1.js';
 import type { ApiServerOptions } from '../options.js';
-import type { Claim, ResourceExtension } from './extension.js';
+import type { Claim, ResourceExtension, Shown } from './extension.js';
 import { pickFree, type Range, staticBand } from './pick-free.js';
+import { shownAddress, shownAddresses } from './service-addresses.js';
+import type { ServiceRanges } from './service-ranges.js';
 
 const IP_PREFIX = '/registry/ranges/serviceips/';
 const NODE_PORT_PREFIX = '/registry/ranges/servicenodeports/';
@@ -17,40 +19,41 @@ const HEADLESS = 'None';
 const [IP_BAND_PART, IP_BAND_MAX] = [16, 256];
 const [PORT_BAND_PART, PORT_BAND_MAX] = [32, 128];
 
-type Options = Pick<ApiServerOptions, 'serviceCidr' | 'nodePorts'>;
+type Options = Pick<ApiServerOptions, 'nodePorts' | 'clock'>;
 
 const hasClusterIp = ({ spec }: Service) => spec.type !== 'ExternalName' && spec.clusterIP !== HEADLESS;
 const hasNodePorts = ({ spec: { type, allocateLoadBalancerNodePorts } }: Service) =>
   type === 'NodePort' || (type === 'LoadBalancer' && allocateLoadBalancerNodePorts !== false);
 
-/** Throws for a service CIDR that cannot be read: an error of the operator's. */
-export function serviceClaims(options: Options, random: Random): ResourceExtension<Service> {
-  const cidr = requireCidr(options.serviceCidr);
+export function serviceClaims(options: Options, random: Random, ranges: ServiceRanges): ResourceExtension<Service> {
+  const claims = (service: Service) => claimsOf(service, (ip) => shownAddress(service, ip, random, options.clock));
   return {
     kind: services,
+    load: () => ranges.load(),
     claims,
+    shown: shownAddresses,
     claimPrefixes: [IP_PREFIX, NODE_PORT_PREFIX],
     repairEvents: { repaired, conflicting },
     validateClaims(service, old) {
       // What it holds already stays its own, even where the ranges have changed since.
       const held = new Set(old ? claims(old).map(({ key }) => key) : []);
-      return [...validateClusterIp(service, options.serviceCidr, cidr, held), ...validateNodePorts(service, options, held)];
+      return [...validateClusterIp(service, ranges.all, held), ...validateNodePorts(service, options, held)];
     },
     allocate(draft, old, taken) {
       if (old) inherit(draft, old as Service);
-      const pick = (range: Range) => pickFree(random, range, taken());
-      allocateClusterIp(draft, cidr, pick);
+      const pick = <R extends Range>(among: readonly R[]) => pickFree(random, among, taken());
+      allocateClusterIp(draft, ranges.all, pick);
       allocateNodePorts(draft, options, pick);
     },
   };
 }
 
-function claims(service: Service): readonly Claim[] {
+function claimsOf(service: Service, show: (ip: string) => Shown): readonly Claim[] {
   const { clusterIP, ports = [] } = service.spec;
   const out: Claim[] = [];
   if (clusterIP && hasClusterIp(service)) {
     const why = `failed to allocate IP ${clusterIP}: provided IP is already allocated`;
-    out.push({ key: IP_PREFIX + clusterIP, error: invalid('spec.clusterIPs', [clusterIP], why) });
+    out.push({ key: IP_PREFIX + clusterIP, shown: show(clusterIP), error: invalid('spec.clusterIPs', [clusterIP], why) });
   }
   const claimPort = (field: string, port: number | undefined) => {
     const key = `${NODE_PORT_PREFIX}${port}`;
@@ -81,12 +84,13 @@ const conflicting = ({ key }: Claim) =>
 
 type Held = ReadonlySet<string>;
 
-function validateClusterIp(service: Service, serviceCidr: string, cidr: Cidr, held: Held): readonly FieldError[] {
+function validateClusterIp(service: Service, ranges: readonly Cidr[], held: Held): readonly FieldError[] {
   const { clusterIP } = service.spec;
   if (!clusterIP || !hasClusterIp(service) || held.has(IP_PREFIX + clusterIP)) return [];
   const address = parseIpv4(clusterIP);
-  if (address !== undefined && cidrHasIp(cidr, address)) return [];
-  const why = `failed to allocate IP ${clusterIP}: the provided IP (${clusterIP}) is not in the valid range. The range of valid IPs is ${serviceCidr}`;
+  if (address !== undefined && ranges.some((cidr) => cidrHasIp(cidr, address))) return [];
+  const valid = ranges.map(({ text }) => text).join(',');
+  const why = `failed to allocate IP ${clusterIP}: the provided IP (${clusterIP}) is not in the valid range. The range of valid IPs is ${valid}`;
   return [invalid('spec.clusterIPs', [clusterIP], why)];
 }
 
@@ -122,9 +126,16 @@ function dropInheritedNodePorts(draft: Mutable<Service>, old: Service): void {
   for (const port of draft.spec.ports ?? []) if (had.has(port.nodePort)) delete port.nodePort;
 }
 
-type Picker = (range: Range) => number;
+type Picker = <R extends Range>(ranges: readonly R[]) => readonly [R, number];
 
-function allocateClusterIp(draft: Mutable<Service>, cidr: Cidr, pick: Picker): void {
+/** The network's own address and the broadcast address are nobody's. */
+function addressRange(cidr: Cidr): Range & { readonly first: number } {
+  const [first, size] = [cidr.base + 1, cidr.size - 2];
+  const band = staticBand(size, IP_BAND_PART, IP_BAND_MAX);
+  return { first, size, band, keyOf: (i) => IP_PREFIX + ipv4(first + i), what: 'a service IP' };
+}
+
+function allocateClusterIp(draft: Mutable<Service>, ranges: readonly Cidr[], pick: Picker): void {
   const { spec } = draft;
   if (spec.type === 'ExternalName') {
     for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const) delete spec[field];
@@ -132,10 +143,8 @@ function allocateClusterIp(draft: Mutable<Service>, cidr: Cidr, pick: Picker): v
   }
   spec.clusterIP ||= spec.clusterIPs?.[0] ?? '';
   if (!spec.clusterIP) {
-    // The network's own address and the broadcast address are nobody's.
-    const [first, size] = [cidr.base + 1, cidr.size - 2];
-    const band = staticBand(size, IP_BAND_PART, IP_BAND_MAX);
-    spec.clusterIP = ipv4(first + pick({ size, band, keyOf: (i) => IP_PREFIX + ipv4(first + i), what: 'a service IP' }));
+    const [{ first }, index] = pick(ranges.map(addressRange));
+    spec.clusterIP = ipv4(first + index);
   }
   if (!spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
   if (!spec.ipFamilies?.length) spec.ipFamilies = ['IPv4'];
@@ -147,7 +156,7 @@ function allocateNodePorts(draft: Mutable<Service>, { nodePorts }: Options, pick
   const ports = hasNodePorts(draft as Service) ? (spec.ports ?? []) : [];
   const mine = new Set([...(spec.ports ?? []).map(({ nodePort }) => nodePort), spec.healthCheckNodePort]);
   const choose = () => {
-    const port = nodePorts.min + pick(portRange(nodePorts, mine));
+    const port = nodePorts.min + pick([portRange(nodePorts, mine)])[1];
     mine.add(port);
     return port;
   };

@@ -142,9 +142,9 @@ export class Storage {
     const value = await this.#encode(object);
     const lease = this.leases && (await this.leases.current());
     const { succeeded, revision, results } = await this.backend.txn({
-      compare: [absent(key), ...claims.map((claim) => absent(claim.key))],
-      success: [{ type: 'put', key, value, ...(lease === undefined ? {} : { lease }) }, ...claims.map((claim) => take(claim, key))],
-      failure: [existence(key), ...claims.map((claim) => existence(claim.key))],
+      compare: [absent(key), ...keysOf(claims).map(absent)],
+      success: [{ type: 'put', key, value, ...(lease === undefined ? {} : { lease }) }, ...claims.flatMap((claim) => take(claim, key))],
+      failure: [existence(key), ...keysOf(claims).map(existence)],
     });
     if (succeeded) return this.#written(value, revision);
     if (countOf(results[0]) > 0) throw alreadyExists(this.groupResource, object.metadata.name);
@@ -210,9 +210,13 @@ export class Storage {
 
   async #put(key: string, state: KeyState, value: Uint8Array, { take: taken, release }: ClaimChange): Promise<StoredObject | undefined> {
     const { succeeded, revision, results } = await this.backend.txn({
-      compare: [state.unchanged, ...taken.map((claim) => absent(claim.key))],
-      success: [{ type: 'put', key, value, lease: state.lease }, ...taken.map((claim) => take(claim, key)), ...release.map(drop)],
-      failure: taken.map((claim) => existence(claim.key)),
+      compare: [state.unchanged, ...keysOf(taken).map(absent)],
+      success: [
+        { type: 'put', key, value, lease: state.lease },
+        ...taken.flatMap((claim) => take(claim, key)),
+        ...keysOf(release).map(drop),
+      ],
+      failure: keysOf(taken).map(existence),
     });
     if (succeeded) return this.#written(value, revision);
     if (results.some((result) => countOf(result) > 0)) throw new ClaimTakenError(takenClaim(taken, results));
@@ -222,7 +226,7 @@ export class Storage {
   async #delete(key: string, state: KeyState, release: readonly Claim[]): Promise<Changed | undefined> {
     const { succeeded } = await this.backend.txn({
       compare: [state.unchanged],
-      success: [{ type: 'delete', key }, ...release.map(drop)],
+      success: [{ type: 'delete', key }, ...keysOf(release).map(drop)],
       failure: [],
     });
     return succeeded ? { object: (await state.written) ?? state.object, deleted: true } : undefined;
@@ -258,15 +262,23 @@ function isSame(value: Uint8Array, stored: Uint8Array, object: KubeObject, curre
 const absent = (key: string): Compare => ({ key, target: 'version', result: '=', value: 0 });
 const unchanged = (kv: KeyValue): Compare => ({ key: kv.key, target: 'mod', result: '=', value: kv.modRevision });
 const existence = (key: string): Operation => ({ type: 'range', request: { key, countOnly: true } });
-const take = (claim: Claim, holder: string): Operation => ({ type: 'put', key: claim.key, value: Buffer.from(holder) });
-const drop = (claim: Claim): Operation => ({ type: 'delete', key: claim.key });
+const drop = (key: string): Operation => ({ type: 'delete', key });
+
+const keysOfClaim = ({ key, shown }: Claim): readonly string[] => (shown ? [key, shown.key] : [key]);
+/** Of the claims and of what shows them. */
+const keysOf = (claims: readonly Claim[]): readonly string[] => claims.flatMap(keysOfClaim);
+
+function take({ key, shown }: Claim, holder: string): readonly Operation[] {
+  const claim: Operation = { type: 'put', key, value: Buffer.from(holder) };
+  return shown ? [claim, { type: 'put', key: shown.key, value: shown.value() }] : [claim];
+}
 
 function countOf(result: OperationResult | undefined): number {
   return result?.type === 'range' ? result.response.count : 0;
 }
 
 function takenClaim(claims: readonly Claim[], results: readonly OperationResult[]): Claim {
-  const claim = claims[results.findIndex((result) => countOf(result) > 0)];
+  const claim = claims.flatMap((each) => keysOfClaim(each).map(() => each))[results.findIndex((result) => countOf(result) > 0)];
   // Whoever held it let go between the comparison and now: that is impossible within one transaction.
   if (!claim) throw new Error('storage: a transaction failed though nothing it compares differs');
   return claim;

@@ -5,6 +5,7 @@ import { type Backend, prefixEnd } from '../../../src/etcd/backend.js';
 import { createMemoryBackend } from '../../../src/etcd/memory.js';
 import { events } from '../../../src/kinds/core/event.js';
 import { services } from '../../../src/kinds/core/service.js';
+import { ipAddresses } from '../../../src/kinds/networking/ipaddress.js';
 import { serviceCidrs } from '../../../src/kinds/networking/servicecidr.js';
 import type { Service } from '../../../src/kinds/types/core_v1.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
@@ -66,6 +67,12 @@ async function expectConsistent(): Promise<void> {
   });
   const held = (await claims()).map(({ key, value }) => `${key} ${Buffer.from(value).toString()}`);
   expect(held).toEqual([...wanted].sort());
+  const shown = (await servers[0]!.client.list(ipAddresses)).items.map(({ metadata, spec }) => [metadata.name, spec.parentRef]);
+  const parents = items.flatMap(({ metadata: { namespace, name }, spec }) =>
+    spec.clusterIP && spec.clusterIP !== 'None' ? [[spec.clusterIP, { resource: 'services', namespace, name }] as const] : [],
+  );
+  const byAddress = (a: readonly unknown[], b: readonly unknown[]) => (String(a[0]) < String(b[0]) ? -1 : 1);
+  expect(shown.sort(byAddress)).toEqual([...parents].sort(byAddress));
 }
 
 describe('two servers over one store', () => {
@@ -151,5 +158,86 @@ it('a start tells of two Services that hold the same, and leaves both as they ar
 });
 
 it('the range is there to be seen', async () => {
-  expect((await servers[0]!.client.get(serviceCidrs, { name: 'kubernetes' })).spec.cidrs).toEqual([RANGES.serviceCidr]);
+  expect(await servers[0]!.client.get(serviceCidrs, { name: 'kubernetes' })).toMatchObject({
+    spec: { cidrs: [RANGES.serviceCidr] },
+    status: { conditions: [{ type: 'Ready', status: 'True', message: 'Kubernetes default Service CIDR is ready' }] },
+  });
+});
+
+describe('what shows that an address is taken', () => {
+  it('says by whom', async () => {
+    const { spec } = await make(servers[0]!, 's');
+    const address = await servers[0]!.client.get(ipAddresses, { name: spec.clusterIP! });
+    expect(address).toMatchObject({
+      metadata: {
+        labels: { 'ipaddress.kubernetes.io/ip-family': 'IPv4', 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' },
+        uid: expect.any(String),
+        creationTimestamp: expect.any(String),
+      },
+      spec: { parentRef: { resource: 'services', namespace: 'default', name: 's' } },
+    });
+  });
+
+  it('stays as long as the Service has it, whoever deletes it', async () => {
+    const { client } = servers[0]!;
+    const { metadata, spec } = await make(servers[0]!, 's');
+    const name = { name: spec.clusterIP! };
+    await client.delete(ipAddresses, name);
+    expect((await client.get(ipAddresses, name)).metadata.deletionTimestamp).toBeDefined();
+    await client.delete(services, metadata);
+    await expect(client.get(ipAddresses, name)).rejects.toThrow('not found');
+    await expectConsistent();
+  });
+
+  it('keeps an address from Services where somebody else made it', async () => {
+    const { client } = servers[0]!;
+    const parentRef = { group: 'example.com', resource: 'gateways', namespace: 'default', name: 'g' };
+    await client.create(ipAddresses, { metadata: { name: '10.96.0.20' }, spec: { parentRef } });
+    await expect(make(servers[0]!, 's', { clusterIP: '10.96.0.20' })).rejects.toThrow('provided IP is already allocated');
+    const made = await Promise.all(Array.from({ length: FREE_IPS - 1 }, (_, i) => make(servers[0]!, `s${i}`)));
+    expect(made.map(({ spec }) => spec.clusterIP)).not.toContain('10.96.0.20');
+  });
+
+  it('is made at a start where it is missing, and goes where nobody has the address', async () => {
+    const { spec } = await make(servers[0]!, 's');
+    const [from, to] = [spec.clusterIP!, '10.96.0.55'].map((ip) => `/registry/networking.k8s.io/ipaddresses/${ip}`);
+    const { kvs } = await backend.range({ key: from! });
+    const stray = Buffer.from(Buffer.from(kvs[0]!.value).toString().replace(spec.clusterIP!, '10.96.0.55'));
+    await backend.txn({
+      compare: [],
+      success: [
+        { type: 'delete', key: from! },
+        { type: 'put', key: to!, value: stray },
+      ],
+      failure: [],
+    });
+    await another();
+    await expectConsistent();
+  });
+});
+
+it('more ranges are used once they are ready, and only while they are', async () => {
+  const { client } = servers[0]!;
+  for (let i = 0; i < FREE_IPS; i++) await make(servers[0]!, `s${i}`);
+  const asked = { clusterIP: '10.200.0.3' };
+  await expect(make(servers[0]!, 'asked', asked)).rejects.toThrow('not in the valid range. The range of valid IPs is 10.96.0.0/26');
+  await client.create(serviceCidrs, { metadata: { name: 'more' }, spec: { cidrs: ['10.200.0.0/29'] } });
+  await expect(make(servers[0]!, 'late')).rejects.toThrow('range is full');
+  const ready = (status: string) => ({
+    status: { conditions: [{ type: 'Ready', status, reason: '', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+  });
+  const say = (status: string) => client.patch(serviceCidrs, { name: 'more' }, 'application/merge-patch+json', ready(status), 'status');
+  await say('True');
+  await expect.poll(async () => (await make(servers[0]!, 'asked', asked).catch(() => undefined))?.spec.clusterIP).toBe('10.200.0.3');
+  expect((await make(servers[0]!, 'late')).spec.clusterIP).toMatch(/^10\.200\.0\.[1-6]$/);
+  await expectConsistent();
+  await say('False');
+  await expect
+    .poll(() =>
+      make(servers[0]!, 'later').then(
+        () => 'made',
+        ({ message }: Error) => message,
+      ),
+    )
+    .toContain('range is full');
 });

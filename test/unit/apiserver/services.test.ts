@@ -1,11 +1,18 @@
 // Cluster IPs and node ports: what a Service claims, what is chosen for it, and what is refused.
 import { describe, expect, it } from 'vitest';
-import { systemRandom } from '../../../src/apimachinery/clock.js';
+import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
+import { ServiceRanges } from '../../../src/apiserver/extensions/service-ranges.js';
 import { serviceClaims } from '../../../src/apiserver/extensions/services.js';
 import type { Mutable } from '../../../src/kinds/define.js';
 import type { Service, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
 
-const extension = serviceClaims({ serviceCidr: '10.96.0.0/29', nodePorts: { min: 30000, max: 30002 } }, systemRandom);
+function extensionOf(serviceCidr: string, nodePorts: { min: number; max: number }) {
+  const ranges = new ServiceRanges(serviceCidr, () => {
+    throw new Error('no other ranges are asked for');
+  });
+  return serviceClaims({ clock: systemClock, nodePorts }, systemRandom, ranges);
+}
+const extension = extensionOf('10.96.0.0/29', { min: 30000, max: 30002 });
 const service = (spec: Partial<ServiceSpec>): Mutable<Service> =>
   ({ apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'n' }, spec }) as unknown as Mutable<Service>;
 const allocated = (spec: Partial<ServiceSpec>, old?: Service, taken: readonly string[] = []) => {
@@ -62,7 +69,7 @@ describe('a Service', () => {
   });
 
   it('is given a number from the upper part of the range as long as there is one, so that the lower is left to those who ask', () => {
-    const large = serviceClaims({ serviceCidr: '10.0.0.0/24', nodePorts: { min: 30000, max: 32767 } }, systemRandom);
+    const large = extensionOf('10.0.0.0/24', { min: 30000, max: 32767 });
     const made = (taken: readonly string[]) => {
       const draft = service({ type: 'NodePort', ports: [tcp(80)] });
       large.allocate!(draft, undefined, () => new Set(taken));
