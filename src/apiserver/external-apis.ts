@@ -41,7 +41,7 @@ export class ExternalApis {
   }
 
   get(groupVersion: GroupVersion): ExternalApi | undefined {
-    return this.#apis.get(keyOf(groupVersion));
+    return this.#apis.size === 0 ? undefined : this.#apis.get(keyOf(groupVersion));
   }
 
   all(): IterableIterator<ExternalApi> {

@@ -40,7 +40,9 @@ const MAX_PATH_LENGTH = 4096;
 /** `path` as it stands in the URL, percent-encoded and without its query. */
 export function requestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
   if (path.length > MAX_PATH_LENGTH) throw badRequest(`the path is longer than ${MAX_PATH_LENGTH} characters`);
-  const [, resourcePath = path, proxyPath] = PROXIED.exec(path) ?? [];
+  // Throws where it is malformed.
+  decode(path);
+  const [, resourcePath = path, proxyPath] = (path.includes(`/${PROXY}`) && PROXIED.exec(path)) || [];
   const parts = resourcePath.split('/').slice(1);
   if (parts.at(-1) === '') parts.pop();
   const rest = resourcePart(parts);
@@ -52,8 +54,9 @@ export function requestInfo(method: string, path: string, query: URLSearchParams
   const target = resourceTarget((watches ? rest.slice(1) : rest).map(decode));
   if (!target) return { isResource: false, verb: method.toLowerCase(), path };
   const verb = watches ? WATCH : verbOf(method, target.name !== undefined, query);
-  const proxied = target.subresource === PROXY ? { proxyPath: proxyPath ?? '' } : {};
-  return { isResource: true, verb, path, group, version, ...target, ...proxied };
+  const { namespace, resource, name, subresource } = target;
+  const info = { isResource: true, verb, path, group, version, namespace, resource, name, subresource } as const;
+  return subresource === PROXY ? { ...info, proxyPath: proxyPath ?? '' } : info;
 }
 
 /** What follows `/api/<version>` or `/apis/<group>/<version>`. */
@@ -79,6 +82,7 @@ function resourceTarget(parts: readonly string[]): Target | undefined {
 }
 
 function decode(part: string): string {
+  if (!part.includes('%')) return part;
   try {
     return decodeURIComponent(part);
   } catch {

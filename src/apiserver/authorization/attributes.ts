@@ -31,10 +31,9 @@ export function attributesOf(user: UserInfo, info: RequestInfo, query: URLSearch
   const { verb, group, version, resource, subresource, name } = info;
   // As upstream: a Namespace itself is asked for within it, so that a role of the namespace can allow it.
   const namespace = info.namespace ?? (resource === 'namespaces' && group === '' ? name : undefined);
-  const base = { isResource: true, user, verb, group, version, resource, subresource, namespace } as const;
+  const attributes = { isResource: true, user, verb, group, version, resource, subresource, namespace, name } as const;
   const fields = verb === 'list' || verb === 'watch' ? fieldsOf(query) : undefined;
-  if (!fields) return { ...base, name };
-  return { ...base, name: fields.get('metadata.name') ?? name, fields };
+  return fields ? { ...attributes, name: fields.get('metadata.name') ?? name, fields } : attributes;
 }
 
 /** The equalities. Throws StatusError 400. */

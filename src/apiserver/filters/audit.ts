@@ -1,5 +1,5 @@
 // Audit: who did what, told in the audit log where there is one. Behind authentication, before anybody acts as somebody else.
-import { isStatus, type StatusError } from '../../apimachinery/status.js';
+import { isStatus, StatusError } from '../../apimachinery/status.js';
 import { AuditLog } from '../audit/log.js';
 import { AuditPolicy } from '../audit/policy.js';
 import { AuditRecord } from '../audit/record.js';
@@ -31,31 +31,19 @@ export function auditFilters({ policy: text, ...file }: AuditOptions, { clock, l
     failedAuthentication: {
       name: 'FailedAuthenticationAudit',
       inProcess: false,
-      async apply(exchange, next, context) {
-        try {
-          return await next();
-        } catch (error) {
-          if (!exchange.maybeUser && isStatus(error, 'Unauthorized')) begin(exchange, undefined, context)?.refused(error);
-          throw error;
-        }
+      leave(exchange, outcome, context) {
+        if (!exchange.maybeUser && isStatus(outcome, 'Unauthorized')) begin(exchange, undefined, context)?.refused(outcome);
       },
     },
     audit: {
       name: 'Audit',
       inProcess: true,
-      async apply(exchange, next, context) {
-        const record = begin(exchange, exchange.user, context);
-        if (!record) return next();
-        exchange.audit = record;
-        try {
-          const result = await next();
-          if (hasEnd(result)) record.answered(result);
-          return result;
-        } catch (error) {
-          // Whatever went wrong, it is a Status by now.
-          record.refused(error as StatusError);
-          throw error;
-        }
+      enter(exchange, context) {
+        exchange.audit = begin(exchange, exchange.user, context);
+      },
+      leave({ audit }, outcome) {
+        if (outcome instanceof StatusError) audit?.refused(outcome);
+        else if (hasEnd(outcome)) audit?.answered(outcome);
       },
     },
     close: () => sink.close(),

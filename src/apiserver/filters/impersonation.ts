@@ -5,7 +5,7 @@ import { GROUP_AUTHENTICATED, GROUP_UNAUTHENTICATED, USER_ANONYMOUS } from '../.
 import type { ResourceAttributes } from '../authorization/attributes.js';
 import { forbidden } from '../authorization/forbidden.js';
 import type { ApiContext } from '../context.js';
-import type { Impersonation } from '../exchange.js';
+import type { Exchange, Impersonation } from '../exchange.js';
 import type { UserInfo } from '../options.js';
 import type { Filter } from './filter.js';
 
@@ -15,15 +15,17 @@ const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 export const impersonation: Filter = {
   name: 'Impersonation',
   inProcess: false,
-  async apply(exchange, next, context) {
+  enter(exchange, context) {
     const { impersonate } = exchange.headers;
-    if (!impersonate) return next();
-    if (!impersonate.user) throw internalError('requested groups, uid or extra without impersonating a user');
-    await checkRights(context, exchange.user, impersonate.user, impersonate);
-    exchange.user = impersonated(impersonate.user, impersonate);
-    return next();
+    if (impersonate) return actAs(exchange, impersonate, context);
   },
 };
+
+async function actAs(exchange: Exchange, impersonate: Impersonation, context: ApiContext): Promise<void> {
+  if (!impersonate.user) throw internalError('requested groups, uid or extra without impersonating a user');
+  await checkRights(context, exchange.user, impersonate.user, impersonate);
+  exchange.user = impersonated(impersonate.user, impersonate);
+}
 
 async function checkRights({ authorizer }: ApiContext, user: UserInfo, name: string, { groups, uid, extra }: Impersonation): Promise<void> {
   await authorizer.ready(user);

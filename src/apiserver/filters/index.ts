@@ -2,7 +2,6 @@
 import type { AuditFilters } from './audit.js';
 import { authentication } from './authentication.js';
 import { authorization } from './authorization.js';
-import { errors } from './errors.js';
 import type { Filter } from './filter.js';
 import { impersonation } from './impersonation.js';
 import { maxInFlight } from './max-in-flight.js';
@@ -10,12 +9,10 @@ import { negotiation } from './negotiation.js';
 import { requestInfoFilter } from './request-info.js';
 
 export const filtersWith = (audit: AuditFilters | undefined): readonly Filter[] => [
-  errors,
   requestInfoFilter,
   ...(audit ? [audit.failedAuthentication] : []),
   authentication,
-  // What it tells of an error is what the client is told.
-  ...(audit ? [audit.audit, errors] : []),
+  ...(audit ? [audit.audit] : []),
   impersonation,
   maxInFlight(),
   authorization,

@@ -16,21 +16,20 @@ function isLongRunning(info: RequestInfo): boolean {
 
 export function maxInFlight(limits = { reads: MAX_READS, writes: MAX_WRITES }): Filter {
   const inFlight = { reads: 0, writes: 0 };
+  const classOf = ({ verb }: RequestInfo) => (READS.includes(verb) ? 'reads' : 'writes');
   return {
     name: 'MaxInFlight',
     inProcess: false,
-    async apply(exchange, next) {
-      if (isLongRunning(exchange.info)) return next();
-      const class_ = READS.includes(exchange.info.verb) ? 'reads' : 'writes';
+    enter({ info }) {
+      if (isLongRunning(info)) return;
+      const class_ = classOf(info);
       if (inFlight[class_] >= limits[class_]) {
         throw tooManyRequests('The server is currently handling too many requests, please try again later.', RETRY_AFTER_S);
       }
       inFlight[class_]++;
-      try {
-        return await next();
-      } finally {
-        inFlight[class_]--;
-      }
+    },
+    leave({ info }) {
+      if (!isLongRunning(info)) inFlight[classOf(info)]--;
     },
   };
 }

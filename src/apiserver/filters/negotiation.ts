@@ -7,7 +7,7 @@ import type { Filter } from './filter.js';
 export const negotiation: Filter = {
   name: 'Negotiation',
   inProcess: false,
-  apply(exchange, next, { resources, externalApis }) {
+  enter(exchange, { resources, externalApis }) {
     const { info, query, headers } = exchange;
     // What another server answers is between it and the client.
     if (info.isResource && !isConnection(info) && !externalApis.get(info)) {
@@ -16,6 +16,5 @@ export const negotiation: Filter = {
       const { accept, userAgent } = headers;
       exchange.form = formOf({ accept, userAgent, query, protobuf, watch: info.verb === 'watch' });
     }
-    return next();
   },
 };

@@ -5,8 +5,7 @@ import type { Filter } from './filter.js';
 export const requestInfoFilter: Filter = {
   name: 'RequestInfo',
   inProcess: true,
-  apply(exchange, next) {
+  enter(exchange) {
     exchange.info = requestInfo(exchange.method, exchange.path, exchange.query);
-    return next();
   },
 };

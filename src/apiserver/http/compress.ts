@@ -1,6 +1,7 @@
 // Compression of large answers, off the main thread.
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import type { Exchange } from '../exchange.js';
 import type { Reply } from './respond.js';
 
 const compress = promisify(gzip);
@@ -9,9 +10,10 @@ const MIN_BYTES = 128 * 1024;
 /** Upstream's: the fastest, since lists of objects shrink to a tenth even so. */
 const LEVEL = 1;
 
-/** The reply as it was, or with a gzipped body where the client takes one and it pays. */
-export async function compressed(reply: Reply, acceptEncoding: string | undefined): Promise<Reply> {
-  if (!reply.compressible || reply.body.length <= MIN_BYTES || !acceptsGzip(acceptEncoding)) return reply;
+export const isWorthCompressing = ({ compressible, body }: Reply, { headers }: Exchange): boolean =>
+  Boolean(compressible) && body.length > MIN_BYTES && acceptsGzip(headers.acceptEncoding);
+
+export async function compressed(reply: Reply): Promise<Reply> {
   const body = await compress(reply.body, { level: LEVEL });
   return { ...reply, headers: { ...reply.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }, body };
 }

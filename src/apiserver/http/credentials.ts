@@ -1,7 +1,9 @@
 // Credentials: what a connection and a request's headers say about who is at the other end.
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../apimachinery/clock.js';
+import { authenticated } from '../authentication/authenticator.js';
 import type { Credentials } from '../exchange.js';
+import type { Call } from './http-server.js';
 import { type FrontProxies, remoteUser } from './request-header.js';
 
 interface Presented {
@@ -23,15 +25,15 @@ export class CredentialReader {
     private readonly frontProxies: FrontProxies | undefined,
   ) {}
 
-  /** `connection` stands for the socket in the cache: an HTTP/2 session's own sockets are proxies. */
-  read(connection: object, socket: () => TLSSocket, authorization: string | undefined, rawHeaders: readonly string[]): Credentials {
-    let presented = this.#byConnection.get(connection);
+  read(call: Pick<Call, 'connection' | 'socket' | 'headers' | 'rawHeaders'>): Credentials {
+    let presented = this.#byConnection.get(call.connection);
     if (!presented) {
-      presented = certificateOf(socket(), this.frontProxies);
-      this.#byConnection.set(connection, presented);
+      presented = certificateOf(call.socket, this.frontProxies);
+      this.#byConnection.set(call.connection, presented);
     }
     if (presented.notAfter_ms < this.clock.now()) return { certificateError: 'it has expired' };
-    if (presented.frontProxy) return ofFrontProxy(rawHeaders);
+    if (presented.frontProxy) return ofFrontProxy(call.rawHeaders);
+    const { authorization } = call.headers;
     if (presented.credentials.certificate || !authorization) return presented.credentials;
     const [scheme, token] = authorization.split(' ', 2);
     return scheme?.toLowerCase() === 'bearer' && token ? { ...presented.credentials, bearer: token } : presented.credentials;
@@ -40,7 +42,9 @@ export class CredentialReader {
 
 function ofFrontProxy(rawHeaders: readonly string[]): Credentials {
   const certificate = remoteUser(rawHeaders);
-  return certificate ? { certificate } : { certificateError: 'it is of a front proxy, which does not say who asks' };
+  return certificate
+    ? { certificate: authenticated(certificate) }
+    : { certificateError: 'it is of a front proxy, which does not say who asks' };
 }
 
 function certificateOf(socket: TLSSocket, frontProxies: FrontProxies | undefined): Presented {
@@ -57,5 +61,5 @@ function certificateOf(socket: TLSSocket, frontProxies: FrontProxies | undefined
   if (!name) return { credentials: { certificateError: 'its subject has no common name' }, notAfter_ms };
   const id = `X509SHA256=${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`;
   const extra = { 'authentication.kubernetes.io/credential-id': [id] };
-  return { credentials: { certificate: { name, groups: [O ?? []].flat(), extra } }, notAfter_ms };
+  return { credentials: { certificate: authenticated({ name, groups: [O ?? []].flat(), extra }) }, notAfter_ms };
 }

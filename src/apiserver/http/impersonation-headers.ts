@@ -8,7 +8,7 @@ const EXTRA = `${PREFIX}extra-`;
 
 /** `rawHeaders` are names and values in turn, each header line by itself. Undefined where there is none of them. */
 export function impersonationOf(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): Impersonation | undefined {
-  if (!Object.keys(headers).some((name) => name.startsWith(PREFIX))) return undefined;
+  if (!hasAny(headers)) return undefined;
   const groups: string[] = [];
   const extra: { [key: string]: string[] } = {};
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -18,6 +18,11 @@ export function impersonationOf(headers: IncomingHttpHeaders, rawHeaders: readon
   }
   const one = (name: string) => headers[name]?.toString() ?? '';
   return { user: one('impersonate-user'), groups, uid: one('impersonate-uid'), extra };
+}
+
+function hasAny(headers: IncomingHttpHeaders): boolean {
+  for (const name in headers) if (name.startsWith(PREFIX)) return true;
+  return false;
 }
 
 /** Keys may hold what a header's name may not, percent-encoded. */

@@ -1,54 +1,39 @@
-// The listener: HTTP/2 and HTTP/1.1 on one TLS port, each request as an Exchange, each Result as an answer.
+// The listener: each request that comes over the network as an Exchange, each Result as an answer.
 import type { IncomingMessage } from 'node:http';
-import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2';
-import { type AddressInfo, isIP } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { MEDIA_JSON } from '../../apimachinery/codec/index.js';
-import { badRequest, internalError, noSuchMethod, StatusError, serviceUnavailable, tooLarge } from '../../apimachinery/status.js';
+import { badRequest, internalError, noSuchMethod, StatusError, serviceUnavailable } from '../../apimachinery/status.js';
 import type { AnyKind } from '../../kinds/define.js';
 import type { ApiContext } from '../context.js';
 import { Exchange, type RequestBody, type Result, type WatchResult } from '../exchange.js';
 import type { Serve } from '../filters/filter.js';
 import { openWatch } from '../handlers/watch.js';
 import type { Metrics } from '../metrics/index.js';
-import { compressed } from './compress.js';
+import { compressed, isWorthCompressing } from './compress.js';
 import { CredentialReader } from './credentials.js';
 import { EventEncoder } from './encode-events.js';
+import { type Call, HttpServer } from './http-server.js';
 import { HttpWatch } from './http-watch.js';
 import { impersonationOf } from './impersonation-headers.js';
 import { FrontProxies } from './request-header.js';
-import { commonHeaders, errorReply, type Reply, replyTo } from './respond.js';
+import { errorReply, headersOf, type Reply, replyTo } from './respond.js';
 import { type ProxyTarget, type ReverseProxy, responseHeaders } from './reverse-proxy.js';
 import { refuseUpgrade, Tunnels } from './upgrade.js';
 
-/** As upstream: no object may be as big as half of it. */
-export const MAX_BODY_BYTES = 3 * 1024 * 1024;
-const MAX_HEADER_BYTES = 64 * 1024;
-/** Of one HTTP/2 connection: every watch of a component is one. */
-const MAX_STREAMS = 1000;
-/** An HTTP/2 connection without a request for so long is closed. */
-const IDLE_SESSION_MS = 180_000;
 /** How long requests under way may take to finish when the server stops. */
 const DRAIN_TIMEOUT_MS = 5000;
 /** How long its last bytes may take to leave. */
 const LINGER_MS = 500;
 
-function noSchemas(): never {
-  throw new Error('listener: no route has a schema');
-}
-
-type RawRequest = Http2ServerRequest;
-/** Both versions' answers have it; the types only know HTTP/1.1's. */
-type RawReply = Http2ServerResponse & { flushHeaders(): void };
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
+const NO_BODY: RequestBody = { type: 'none' };
+const NO_QUERY = new URLSearchParams();
 
 export class Listener {
-  readonly #app;
+  readonly #server: HttpServer;
   readonly #credentials: CredentialReader;
   readonly #tunnels: Tunnels;
-  readonly #sockets = new Set<TLSSocket>();
-  readonly #sessions = new Set<ServerHttp2Session>();
   readonly #watches = new Set<HttpWatch>();
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
@@ -63,67 +48,24 @@ export class Listener {
     const { tls, kubeletClient, requestHeaderCa } = context.options;
     this.#credentials = new CredentialReader(context.clock, requestHeaderCa ? new FrontProxies(requestHeaderCa) : undefined);
     this.#tunnels = new Tunnels(kubeletClient, metrics);
-    this.#app = fastify({
-      http2: true,
-      https: {
-        allowHTTP1: true,
-        cert: tls.cert,
-        key: tls.key,
-        ca: requestHeaderCa ? [tls.clientCa, requestHeaderCa] : tls.clientCa,
-        requestCert: true,
-        // Who presents nothing may still ask for /livez, or have a token: that is for the filters to say.
-        rejectUnauthorized: false,
-        minVersion: 'TLSv1.2',
-        maxSessionMemory: 64,
-        settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES },
-      },
-      http2SessionTimeout: IDLE_SESSION_MS,
-      bodyLimit: MAX_BODY_BYTES,
-      exposeHeadRoutes: false,
-      routerOptions: { querystringParser: () => ({}) },
-      // Without these, compilers of schemas would be loaded at every start.
-      schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
-      frameworkErrors: (error, _request, reply) => send(reply as unknown as FastifyReply, errorReply(undefined, badRequest(error.message))),
+    const options = {
+      cert: tls.cert,
+      key: tls.key,
+      ca: requestHeaderCa ? [tls.clientCa, requestHeaderCa] : tls.clientCa,
+      requestCert: true,
+      // Who presents nothing may still ask for /livez, or have a token: that is for the filters to say.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+    } as const;
+    this.#server = new HttpServer(options, {
+      onCall: (call) => void this.#handle(call),
+      onUpgrade: (request, socket, head) => void this.#upgrade(request, socket as TLSSocket, head),
     });
-    this.#app.removeAllContentTypeParsers();
-    this.#app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    this.#app.addHook('onRequest', (request, _reply, done) => {
-      markBody(request.raw as unknown as RawRequest);
-      done();
-    });
-    this.#app.setErrorHandler((error, request, reply) => {
-      // Fastify asks to close the connection after a body that is too big, which HTTP/2 has no header for.
-      if (request.raw.httpVersionMajor > 1) reply.removeHeader('connection');
-      return send(reply as unknown as FastifyReply, errorReply(undefined, asStatus(error)));
-    });
-    this.#app.setNotFoundHandler((_request, reply) => send(reply as unknown as FastifyReply, errorReply(undefined, noSuchMethod())));
-    this.#app.route({
-      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      url: '*',
-      handler: (request, reply) => this.#handle(request as unknown as FastifyRequest, reply as unknown as FastifyReply),
-    });
-    const server = this.#app.server as unknown as Http2SecureServer;
-    server.on('secureConnection', (socket) => track(this.#sockets, socket));
-    server.on('session', (session) => track(this.#sessions, session));
-    server.on(
-      'upgrade',
-      (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#upgrade(request, socket as TLSSocket, head),
-    );
   }
 
   /** Rejects with one clear line if the port cannot be had. */
-  async listen(): Promise<{ address: string; port: number }> {
-    const { address: host, port } = this.context.options.bind;
-    try {
-      await this.#app.listen({ host, port });
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EADDRINUSE')
-        throw new Error(`port ${port} on ${host} is already in use: stop what listens there, or choose another port`, { cause: error });
-      throw error;
-    }
-    const { address, port: bound } = this.#app.server.address() as AddressInfo;
-    return { address, port: bound };
+  listen(): Promise<{ address: string; port: number }> {
+    return this.#server.listen(this.context.options.bind);
   }
 
   /** Refuses new requests, ends watches, lets requests under way finish within a bound, then ends every connection. */
@@ -131,16 +73,11 @@ export class Listener {
     this.#closing = true;
     this.#tunnels.close();
     for (const watch of this.#watches) watch.end();
-    for (const session of this.#sessions) session.close();
+    this.#server.refuseStreams();
     await this.#idle();
-    // Not before: it cuts connections of HTTP/1.1 whose last bytes are still on their way.
-    const closed = this.#app.close();
-    // A session of HTTP/2 ends its socket itself once its last frame is out.
-    for (const socket of this.#sockets) if (socket.alpnProtocol !== 'h2') socket.destroySoon();
+    const closed = this.#server.close();
     // A client that does not take what is written is not waited for.
-    const linger = this.context.clock.after(LINGER_MS, () => {
-      for (const socket of this.#sockets) socket.destroy();
-    });
+    const linger = this.context.clock.after(LINGER_MS, () => this.#server.cut());
     await closed;
     linger.cancel();
   }
@@ -165,93 +102,92 @@ export class Listener {
     if (!this.#busy) this.#onIdle?.();
   }
 
-  async #handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const raw = request.raw as unknown as RawRequest;
-    const exchange = this.#exchangeOf(raw, bodyOf(request));
-    const begun_ms = this.context.clock.monotonic();
-    const done = this.metrics.begin(exchange);
+  async #handle(call: Call): Promise<void> {
+    const { clock } = this.context;
+    const begun_ms = clock.monotonic();
+    let exchange: Exchange | undefined;
     this.#inFlight++;
+    this.metrics.inFlight(call.method, 1);
     try {
+      if (!METHODS.has(call.method)) throw noSuchMethod();
+      const bytes = call.method === 'GET' || call.method === 'HEAD' ? undefined : call.body();
+      exchange = this.#exchangeOf(call, bytes ? bodyOf(call, await bytes) : NO_BODY);
       if (this.#closing) throw serviceUnavailable('the server is shutting down');
       const result = await this.serve(exchange);
-      if (result.type === 'proxy') await this.#pass(exchange, result.target, request, reply);
-      else await this.#answer(exchange, result, reply, begun_ms);
+      if (result.type === 'watch') this.#watch(exchange, result, call);
+      else if (result.type === 'stream') this.#stream(exchange, result, call);
+      else if (result.type === 'proxy') await this.#pass(exchange, result.target, call);
+      else {
+        const reply = replyTo(exchange, result, this.context);
+        answer(call, isWorthCompressing(reply, exchange) ? await compressed(reply) : reply);
+        this.#answered(exchange, reply, begun_ms);
+      }
     } catch (error) {
-      await this.#send(exchange, errorReply(exchange, asStatus(error)), reply, begun_ms);
+      const reply = errorReply(exchange, asStatus(error));
+      answer(call, reply);
+      if (exchange) this.#answered(exchange, reply, begun_ms);
     } finally {
-      done();
+      this.metrics.inFlight(call.method, -1);
       this.#inFlight--;
       this.#finished();
     }
   }
 
-  #exchangeOf(raw: RawRequest | IncomingMessage, body: RequestBody): Exchange {
-    const [path, query = ''] = splitUrl(raw.url ?? '/');
-    const { accept, authorization, 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch, 'user-agent': userAgent } = raw.headers;
-    const session = 'stream' in raw ? raw.stream?.session : undefined;
-    const socket = () => (session?.socket ?? raw.socket) as TLSSocket;
-    const credentials = this.#credentials.read(session ?? raw.socket, socket, authorization, raw.rawHeaders);
-    const impersonate = impersonationOf(raw.headers, raw.rawHeaders);
-    const headers = { accept, acceptEncoding: acceptEncoding as string | undefined, ifNoneMatch, userAgent, impersonate };
-    const exchange = new Exchange(raw.method ?? 'GET', path, new URLSearchParams(query), body, credentials, headers);
-    if (this.context.options.audit) exchange.sourceIps = sourceIpsOf(raw.headers, socket());
+  #exchangeOf(call: Pick<Call, 'method' | 'url' | 'headers' | 'rawHeaders' | 'connection' | 'socket'>, body: RequestBody): Exchange {
+    const { method, url, headers, rawHeaders } = call;
+    const mark = url.indexOf('?');
+    const [path, query] = mark < 0 ? [url, NO_QUERY] : [url.slice(0, mark), new URLSearchParams(url.slice(mark + 1))];
+    const credentials = this.#credentials.read(call);
+    const { accept, 'accept-encoding': acceptEncoding, 'if-none-match': ifNoneMatch, 'user-agent': userAgent } = headers;
+    const impersonate = impersonationOf(headers, rawHeaders);
+    const exchange = new Exchange(method, path, query, body, credentials, {
+      accept,
+      acceptEncoding: acceptEncoding as string | undefined,
+      ifNoneMatch,
+      userAgent,
+      impersonate,
+    });
+    if (this.context.options.audit) exchange.sourceIps = sourceIpsOf(call);
     return exchange;
   }
 
-  async #answer(exchange: Exchange, result: Result, reply: FastifyReply, begun_ms: number): Promise<void> {
-    const raw = reply.raw as unknown as RawReply;
-    if (result.type === 'watch') {
-      reply.hijack();
-      this.#watch(exchange, result, raw);
-    } else if (result.type === 'stream') {
-      const ended = this.#longRunning(exchange, result.code);
-      reply.hijack();
-      raw.writeHead(result.code, { ...commonHeaders(exchange), 'content-type': result.contentType } as never);
-      raw.flushHeaders();
-      // A log that breaks off must not look complete.
-      result.stream.once('error', () => raw.destroy());
-      raw.once('close', () => {
-        ended();
-        result.stream.destroy();
-      });
-      result.stream.pipe(raw);
-    } else {
-      await this.#send(exchange, replyTo(exchange, result, this.context), reply, begun_ms);
-    }
+  #answered(exchange: Exchange, { code, body }: Reply, begun_ms: number): void {
+    this.metrics.answered(exchange, this.#served(exchange), code, this.context.clock.monotonic() - begun_ms, body.length);
   }
 
-  async #send(exchange: Exchange, answer: Reply, reply: FastifyReply, begun_ms: number): Promise<void> {
-    await send(reply, await compressed(answer, exchange.headers.acceptEncoding));
-    const duration_ms = this.context.clock.monotonic() - begun_ms;
-    this.metrics.answered(exchange, this.#served(exchange), answer.code, duration_ms, answer.body.length);
+  #stream(exchange: Exchange, { code, contentType, stream }: Extract<Result, { type: 'stream' }>, call: Call): void {
+    const ended = this.#longRunning(exchange, code);
+    const out = call.begin(code, headersOf(exchange, contentType));
+    // A log that breaks off must not look complete.
+    stream.once('error', () => out.destroy());
+    out.once('close', () => {
+      ended();
+      stream.destroy();
+    });
+    stream.pipe(out);
   }
 
-  async #pass(exchange: Exchange, target: ProxyTarget, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const raw = reply.raw as unknown as RawReply;
+  async #pass(exchange: Exchange, target: ProxyTarget, call: Call): Promise<void> {
     const body = exchange.body.type === 'bytes' ? exchange.body.bytes : undefined;
-    const response = await this.proxy.send(request.raw as unknown as IncomingMessage, body, target);
-    reply.hijack();
-    raw.writeHead(response.statusCode!, responseHeaders(response, target) as never);
-    raw.flushHeaders();
-    response.once('error', () => raw.destroy());
-    raw.on('error', () => response.destroy());
-    raw.once('close', () => response.destroy());
-    raw.once('close', this.#longRunning(exchange, response.statusCode!));
-    response.pipe(raw);
+    const response = await this.proxy.send(call, body, target);
+    const out = call.begin(response.statusCode!, responseHeaders(response, target));
+    response.once('error', () => out.destroy());
+    out.on('error', () => response.destroy());
+    out.once('close', () => response.destroy());
+    out.once('close', this.#longRunning(exchange, response.statusCode!));
+    response.pipe(out);
   }
 
-  #watch(exchange: Exchange, result: WatchResult, raw: RawReply): void {
+  #watch(exchange: Exchange, result: WatchResult, call: Call): void {
     const { clock, random } = this.context;
-    const encoder = new EventEncoder(result.resource, exchange.form, () => clock.now());
-    raw.writeHead(200, { ...commonHeaders(exchange), 'content-type': encoder.contentType } as never);
-    raw.flushHeaders();
     const { kind } = result.resource;
+    const encoder = new EventEncoder(result.resource, exchange.form, () => clock.now());
+    const out = call.begin(200, headersOf(exchange, encoder.contentType));
     const ended = this.#longRunning(exchange, 200);
-    const sink = new HttpWatch(raw, encoder, clock, this.metrics.watchEvents(kind));
+    const sink = new HttpWatch(out, encoder, clock, this.metrics.watchEvents(kind));
     const stop = openWatch(result, sink, clock, random.next());
     this.#watches.add(sink);
-    raw.on('error', () => raw.destroy());
-    raw.once('close', () => {
+    out.once('close', () => {
       ended();
       stop();
       sink.close();
@@ -263,7 +199,8 @@ export class Listener {
 
   async #upgrade(request: IncomingMessage, socket: TLSSocket, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
-    const exchange = this.#exchangeOf(request, { type: 'none' });
+    const { method = 'GET', url = '/', headers, rawHeaders } = request;
+    const exchange = this.#exchangeOf({ method, url, headers, rawHeaders, connection: socket, socket }, NO_BODY);
     const begun_ms = this.context.clock.monotonic();
     try {
       const result = await this.serve(exchange);
@@ -278,9 +215,9 @@ export class Listener {
         throw badRequest('this request cannot be upgraded');
       } else refuseUpgrade(socket, replyTo(exchange, result, this.context));
     } catch (error) {
-      const answer = errorReply(exchange, asStatus(error));
-      this.metrics.answered(exchange, this.#served(exchange), answer.code, this.context.clock.monotonic() - begun_ms, answer.body.length);
-      refuseUpgrade(socket, answer);
+      const reply = errorReply(exchange, asStatus(error));
+      this.#answered(exchange, reply, begun_ms);
+      refuseUpgrade(socket, reply);
     }
   }
 
@@ -302,13 +239,10 @@ export class Listener {
   }
 }
 
-function track<T extends { once(event: 'close', listener: () => void): unknown }>(all: Set<T>, one: T): void {
-  all.add(one);
-  one.once('close', () => all.delete(one));
-}
+const answer = (call: Call, { code, headers, body }: Reply) => call.answer(code, headers, body);
 
 /** As upstream: all but the last is what the client says. */
-function sourceIpsOf(headers: RawRequest['headers'] | IncomingMessage['headers'], { remoteAddress = '' }: TLSSocket): readonly string[] {
+function sourceIpsOf({ headers, socket: { remoteAddress = '' } }: Pick<Call, 'headers' | 'socket'>): readonly string[] {
   const forwarded = String(headers['x-forwarded-for'] ?? '')
     .split(',')
     .map((each) => each.trim());
@@ -318,34 +252,10 @@ function sourceIpsOf(headers: RawRequest['headers'] | IncomingMessage['headers']
   return claimed.at(-1) === own ? claimed : [...claimed, own];
 }
 
-function splitUrl(url: string): readonly [string, string?] {
-  const mark = url.indexOf('?');
-  return mark < 0 ? [url] : [url.slice(0, mark), url.slice(mark + 1)];
+/** Without a type it is JSON. */
+function bodyOf({ headers }: Call, bytes: Buffer): RequestBody {
+  return bytes.length === 0 ? NO_BODY : { type: 'bytes', contentType: headers['content-type'] ?? MEDIA_JSON, bytes };
 }
 
-/** Over HTTP/2 a body may come without a type and a length, and would be taken for none; without a type it is JSON. */
-function markBody({ headers, stream }: RawRequest): void {
-  if (headers['content-type'] === undefined && stream && !stream.endAfterHeaders) headers['content-type'] = MEDIA_JSON;
-}
-
-function bodyOf({ body, headers }: FastifyRequest): RequestBody {
-  if (!Buffer.isBuffer(body) || body.length === 0) return { type: 'none' };
-  return { type: 'bytes', contentType: headers['content-type'] ?? MEDIA_JSON, bytes: body };
-}
-
-async function send(reply: FastifyReply, { code, headers, body }: Reply): Promise<void> {
-  await reply
-    .code(code)
-    .headers(headers as never)
-    .send(body);
-}
-
-/** Fastify's own errors come before our filters: bodies too large, requests malformed. */
-function asStatus(error: unknown): StatusError {
-  if (error instanceof StatusError) return error;
-  const { statusCode, message } = error as { statusCode?: number; message?: string };
-  if (statusCode === 413) return tooLarge(MAX_BODY_BYTES);
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new StatusError(statusCode, 'BadRequest', message ?? 'bad request');
-  return internalError(message ?? String(error));
-}
+const asStatus = (error: unknown): StatusError =>
+  error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error));

@@ -6,6 +6,7 @@ import type { Exchange, Result } from '../exchange.js';
 import type { Resources } from '../resources.js';
 import { SCALE_VERSION, scaleSchema } from '../scale-schema.js';
 import { type Encoded, encodeList, encodeObject, encodeValue, STATUS_SCHEMA } from './encode.js';
+import type { AnswerHeaders } from './http-server.js';
 import { errorFormOf, type Form, JSON_FORM } from './negotiate.js';
 
 /** The one review that is no kind of its own. */
@@ -13,7 +14,7 @@ const TOKEN_REQUEST = 'authentication.v1.TokenRequest';
 
 export interface Reply {
   readonly code: number;
-  readonly headers: { readonly [name: string]: string | readonly string[] };
+  readonly headers: AnswerHeaders;
   readonly body: Uint8Array;
   /** Worth compressing where it is large: an API object, or many. */
   readonly compressible?: boolean;
@@ -25,16 +26,15 @@ const MAX_WARNINGS = 16;
 
 /** For every result that has an end: all but watches, streams and tunnels. */
 export function replyTo(exchange: Exchange, result: Result, { resources, clock }: Pick<ApiContext, 'resources' | 'clock'>): Reply {
-  const headers = commonHeaders(exchange);
   switch (result.type) {
     case 'bytes':
-      return { code: result.code, headers: { ...headers, 'content-type': result.contentType, ...result.headers }, body: result.bytes };
+      return { code: result.code, headers: { ...headersOf(exchange, result.contentType), ...result.headers }, body: result.bytes };
     case 'object':
     case 'list':
     case 'value': {
       const { contentType, bytes } = encode(exchange.form, result, resources, clock.now());
       const code = result.type === 'list' ? 200 : result.code;
-      return { code, headers: { ...headers, 'content-type': contentType }, body: bytes, compressible: true };
+      return { code, headers: headersOf(exchange, contentType), body: bytes, compressible: true };
     }
     case 'tunnel':
       return errorReply(exchange, new StatusError(400, 'BadRequest', 'Upgrade request required'));
@@ -60,11 +60,8 @@ function schemaOfValue(value: { readonly apiVersion?: unknown; readonly kind?: u
 export function errorReply(exchange: Exchange | undefined, error: StatusError): Reply {
   const { contentType, bytes } = encodeError(exchange, error.toStatus());
   const retryAfter_s = error.details?.retryAfterSeconds;
-  const headers = {
-    ...(exchange ? commonHeaders(exchange) : {}),
-    'content-type': contentType,
-    ...(retryAfter_s ? { 'retry-after': String(retryAfter_s) } : {}),
-  };
+  const headers = exchange ? headersOf(exchange, contentType) : { 'content-type': contentType };
+  if (retryAfter_s) headers['retry-after'] = String(retryAfter_s);
   return { code: error.code, headers, body: bytes };
 }
 
@@ -75,13 +72,15 @@ function encodeError(exchange: Exchange | undefined, status: object): Encoded {
   return encodeValue(status, form ?? { ...JSON_FORM, pretty: true }, STATUS_SCHEMA);
 }
 
-/** RFC 7234 warnings, each text once, quoted as a header may carry it. */
-export function commonHeaders({ warnings, audit }: Exchange): { readonly [name: string]: string | readonly string[] } {
-  const common: { [name: string]: string } = { 'cache-control': 'no-cache, private' };
-  if (audit) common['audit-id'] = audit.id;
-  if (warnings.length === 0) return common;
-  const texts = [...new Set(warnings)].slice(0, MAX_WARNINGS);
-  return { ...common, warning: texts.map((text) => `299 - "${headerText(text)}"`) };
+/** With RFC 7234 warnings, each text once, quoted as a header may carry it. */
+export function headersOf({ warnings, audit }: Exchange, contentType: string): AnswerHeaders {
+  const headers: AnswerHeaders = { 'cache-control': 'no-cache, private', 'content-type': contentType };
+  if (audit) headers['audit-id'] = audit.id;
+  if (warnings.length > 0) {
+    const texts = [...new Set(warnings)].slice(0, MAX_WARNINGS);
+    headers['warning'] = texts.map((text) => `299 - "${headerText(text)}"`);
+  }
+  return headers;
 }
 
 const headerText = (text: string) =>

@@ -7,6 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../../apimachinery/clock.js';
 import type { StatusError } from '../../apimachinery/status.js';
 import { transportErrorText } from '../webhooks/transport-error.js';
+import type { AnswerHeaders, Call } from './http-server.js';
 import { bind } from './upgrade.js';
 
 /** A server that is there accepts a connection at once. */
@@ -56,7 +57,7 @@ export interface ProxyTarget {
   unreachable(why: string): StatusError;
 }
 
-type ClientRequest = Pick<IncomingMessage, 'method' | 'headers' | 'socket'>;
+type ClientRequest = Pick<Call, 'method' | 'headers' | 'socket'>;
 
 export class ReverseProxy {
   readonly #plain = new HttpAgent({ keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS, timeout: IDLE_MS });
@@ -143,8 +144,8 @@ function requestHeaders({ headers, socket }: ClientRequest, body: Uint8Array | u
 const isPassedOn = (name: string) => !name.startsWith(':') && !WITHHELD.has(name) && !IDENTITY.test(name);
 
 /** Those of the server's answer that are for the client. */
-export function responseHeaders({ headers }: IncomingMessage, { location }: ProxyTarget): OutgoingHttpHeaders {
-  const out: OutgoingHttpHeaders = {};
+export function responseHeaders({ headers }: IncomingMessage, { location }: ProxyTarget): AnswerHeaders {
+  const out: AnswerHeaders = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined && (name === 'content-length' || !WITHHELD.has(name))) out[name] = value;
   }

@@ -84,7 +84,7 @@ function requestHead({ method, rawHeaders }: IncomingMessage, { host, port, path
 
 /** Answers an upgrade request without upgrading, and ends the connection. */
 export function refuseUpgrade(client: Duplex, { code, headers, body }: Reply): void {
-  const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((each) => `${name}: ${each}`));
+  const lines = Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().map((each) => `${name}: ${each}`));
   const head = [`HTTP/1.1 ${code} ${code < 400 ? 'OK' : 'Error'}`, ...lines, `content-length: ${body.length}`, 'connection: close'];
   client.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]));
 }

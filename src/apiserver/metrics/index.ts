@@ -50,11 +50,9 @@ export class Metrics {
     this.store = new StoreMetrics(clock);
   }
 
-  /** A request is worked on from now until the function that this returns is called. */
-  begin({ method }: Exchange): () => void {
-    const class_ = method === 'GET' || method === 'HEAD' ? 'readOnly' : 'mutating';
-    this.#inFlight[class_]++;
-    return () => void this.#inFlight[class_]--;
+  /** A request has come, or is done with. */
+  inFlight(method: string, change: 1 | -1): void {
+    this.#inFlight[method === 'GET' || method === 'HEAD' ? 'readOnly' : 'mutating'] += change;
   }
 
   /** An answer with an end. `served` is the kind that it is about, if there is one. */
