@@ -25,12 +25,13 @@ const MEDIA_V3: readonly string[] = [
   'application/com.github.proto-openapi.spec.v3@v1.0+protobuf',
   'application/com.github.proto-openapi.spec.v3.v1.0+protobuf',
 ];
-/** Older clients spell the type with a dot; each gets its own spelling back. */
 const MEDIA_V2: readonly string[] = [
   JSON_TYPE,
   'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
   'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
 ];
+/** As upstream: with the @, which clients ask with, it is no media type, and Go's clients refuse what says so. */
+const answered = (media: string) => media.replace('@', '.');
 const INFO = { title: 'Kubernetes', version: VERSION_INFO.gitVersion };
 /** As upstream: what is asked for by its hash can be kept for a year. */
 const IMMUTABLE = { 'cache-control': 'public, immutable' };
@@ -108,7 +109,7 @@ export class OpenApi {
     const caching = hash ? { headers: { ...IMMUTABLE, expires } } : {};
     const etag = quoted(document.hash);
     if (contentType === JSON_TYPE) return { contentType, bytes: document.zipped, zipped: true, etag, ...caching };
-    return { contentType, bytes: encodeV3(parsed(document)), etag, ...caching };
+    return { contentType: answered(contentType), bytes: encodeV3(parsed(document)), etag, ...caching };
   }
 
   /** One that is served here. Descriptions are loaded for it unless there are some already. */
@@ -135,7 +136,7 @@ export class OpenApi {
     let document = this.#v2.get(form);
     if (!document) this.#v2.set(form, (document = form === 'json' ? this.#makeV2() : this.#makeV2Protobuf()));
     const { hash, zipped: bytes } = await document;
-    return { contentType, bytes, zipped: true, etag: quoted(hash) };
+    return { contentType: answered(contentType), bytes, zipped: true, etag: quoted(hash) };
   }
 
   async #makeV2(): Promise<Document> {
