@@ -167,7 +167,7 @@ const process = {
   kubeAPIQPS: { ...fixed(50), flag: '--kube-api-qps' },
   kubeAPIBurst: { ...fixed(100), flag: '--kube-api-burst' },
   contentType: { ...fixed('application/json', 'application/vnd.kubernetes.protobuf'), flag: '--kube-api-content-type' },
-  runtimeRequestTimeout: fixed('2m0s', '2m'),
+  runtimeRequestTimeout: duration(120_000, { about: 'how long the engine has for an answer' }),
   runOnce: { ...fixed(false), flag: '--runonce' },
   maxOpenFiles: fixed(1_000_000),
   makeIPTablesUtilChains: { ...fixed(false), flag: '--make-iptables-util-chains' },

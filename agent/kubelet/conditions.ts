@@ -2,6 +2,7 @@
 import { rfc3339 } from '../../src/apimachinery/clock.js';
 import { isSidecar, podCondition } from '../../src/kinds/core/podutil.js';
 import type { ContainerStatus, Pod, PodCondition } from '../../src/kinds/types/core_v1.js';
+import type { ResizeCondition } from './pod-resize.js';
 
 export interface ConditionsContext {
   readonly pod: Pod;
@@ -12,7 +13,12 @@ export interface ConditionsContext {
   readonly now_ms: number;
   /** Why the node ends the pod for its own need. */
   readonly disruption?: string;
+  /** Of resizes that are not over. */
+  readonly resize?: readonly ResizeCondition[];
 }
+
+/** Gone from the status once they no longer hold, where others become False. */
+export const PASSING_CONDITIONS: readonly string[] = ['PodResizePending', 'PodResizeInProgress'];
 
 interface Verdict {
   readonly type: string;
@@ -31,6 +37,7 @@ export function podConditions(context: ConditionsContext): readonly PodCondition
     ready(containersReady, context),
     containersReady,
     { type: 'PodScheduled', status: 'True' },
+    ...(context.resize ?? []).map((condition) => ({ ...condition, status: 'True' }) as const),
     ...(context.disruption === undefined
       ? []
       : [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: context.disruption } as const]),

@@ -1,9 +1,11 @@
 // One container's status as the API shows it: pure, with upstream's reasons.
 import { rfc3339 } from '../../src/apimachinery/clock.js';
 import { isBeingDeleted } from '../../src/apimachinery/object.js';
+import { formatQuantity, milliValue, parseQuantity } from '../../src/apimachinery/quantity.js';
 import { isSidecar } from '../../src/kinds/core/podutil.js';
-import type { Container, ContainerState, ContainerStatus, Pod } from '../../src/kinds/types/core_v1.js';
+import type { Container, ContainerState, ContainerStatus, Pod, ResourceRequirements } from '../../src/kinds/types/core_v1.js';
 import type { RuntimeContainer } from '../runtime/runtime.js';
+import { cpuQuota_us } from './resources.js';
 import { EXIT_CODE_KILLED, willRestart } from './restart-policy.js';
 
 /** Why a container does not run though it should: set where its start failed, or waits. */
@@ -56,7 +58,28 @@ export function containerStatus(context: ContainerStatusContext): ContainerStatu
     imageID: imageId(latest.image),
     containerID: containerId(latest),
     started: latest.state === 'running' && context.probes.started(container, latest.id),
+    ...resourcesOf(container, latest),
     ...(stopSignal ? { stopSignal } : {}),
+  };
+}
+
+/** What it was given, and what it has of that: only the limits can be seen, and those of a container that is being resized lag behind. */
+function resourcesOf({ resources = {} }: Container, { state, resources: actual }: RuntimeContainer): Partial<ContainerStatus> {
+  const { requests, limits } = resources;
+  const seen = state === 'running' && limits ? { ...limits, ...laggingLimits(limits, actual) } : limits;
+  return {
+    ...(requests ? { allocatedResources: requests } : {}),
+    resources: { ...(requests ? { requests } : {}), ...(seen ? { limits: seen } : {}) },
+  };
+}
+
+function laggingLimits({ cpu, memory }: NonNullable<ResourceRequirements['limits']>, actual: RuntimeContainer['resources']) {
+  const { cpuQuota_us: quota_us, cpuPeriod_us: period_us, memory_bytes } = actual;
+  const hasOtherCpu = cpu !== undefined && quota_us !== undefined && quota_us !== cpuQuota_us(milliValue(cpu), period_us);
+  const hasOtherMemory = memory !== undefined && memory_bytes !== undefined && memory_bytes !== Math.ceil(parseQuantity(memory));
+  return {
+    ...(hasOtherCpu ? { cpu: formatQuantity(quota_us / period_us, 'DecimalSI') } : {}),
+    ...(hasOtherMemory ? { memory: formatQuantity(memory_bytes, 'BinarySI') } : {}),
   };
 }
 

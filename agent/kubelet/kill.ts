@@ -70,6 +70,7 @@ export async function restartKill(pod: Pod, { container, why }: KillAction, podI
 }
 
 function killMessage(pod: Pod, name: string, why: KillAction['why']): string {
+  if (why === 'resized') return `Container ${name} resize requires restart`;
   const cause = why === 'changed' ? 'definition changed' : `failed ${why} probe`;
   if (pod.spec.initContainers?.some((container) => container.name === name)) return `Init container ${name} ${cause}`;
   const restarts = why === 'changed' || willRestart(pod, { name, exitCode: EXIT_CODE_KILLED });

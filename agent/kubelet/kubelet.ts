@@ -11,7 +11,7 @@ import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { ProbeManager } from '../probes/manager.js';
 import { systemExec } from '../proxy/exec.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
-import { admit } from './admission.js';
+import { admit, insufficient } from './admission.js';
 import { forPods } from './allocatable.js';
 import { Backoff } from './backoff.js';
 import { CgroupManager } from './cgroups/manager.js';
@@ -29,6 +29,7 @@ import { NodeReporter } from './node.js';
 import { PodDirs } from './pod-dirs.js';
 import { PodUsages } from './pod-usage.js';
 import { PodWorkers } from './pod-workers.js';
+import { infeasible } from './resize.js';
 import type { PodServices } from './services.js';
 import { apiSources } from './sources.js';
 import { StatusManager } from './status-manager.js';
@@ -87,11 +88,9 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     exec: systemExec,
     clock,
   });
-  const imageDirectory = () =>
-    runtime.info().then(
-      ({ rootDirectory }) => rootDirectory,
-      () => undefined,
-    );
+  // Where it is does not change while an engine runs, and an engine that hangs must not hold up who looks at memory.
+  let known: string | undefined;
+  const imageDirectory = async () => (known ??= (await runtime.info().catch(() => undefined))?.rootDirectory);
   const signals = options.signals ?? nodeSignals(options.rootDirectory, imageDirectory);
   const eviction = new EvictionManager({
     state: new PressureState(parseThresholds(settings), settings.evictionPressureTransitionPeriod),
@@ -176,6 +175,12 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     resolvConf: options.resolvConf,
     oomFloor,
     cgroups,
+    cannotResize(pod) {
+      const allocatable = node.allocatable();
+      const others = workers.active().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
+      const short = insufficient(pod, others, allocatable);
+      return infeasible(pod, allocatable) ?? (short && { reason: 'Deferred', message: short.message });
+    },
     admit: (pod, others) =>
       admit(pod, others, {
         node: node.current!,

@@ -191,7 +191,8 @@ export class NodeReporter {
       machine,
       port,
       pressures: this.options.pressures(),
-      images: await this.options.images(),
+      // An engine that does not answer has been waited for once.
+      images: version ? await this.options.images() : (old?.images ?? []),
       info: version || !known ? info : { ...info, containerRuntimeVersion: known },
       problems,
       old,

@@ -12,6 +12,7 @@ import { PodEnding } from './end-pod.js';
 import type { Failure } from './failure.js';
 import { deletionGrace_s, restartKill } from './kill.js';
 import { concernsUs, isDefect, isIdle, podIp } from './pod-facts.js';
+import { PodResize } from './pod-resize.js';
 import type { PodServices } from './services.js';
 import { PodStart } from './start-pod.js';
 import { buildStatus } from './status.js';
@@ -52,6 +53,7 @@ export class PodWorker {
   private retry: Timer | undefined;
   private readonly waiting = new Map<string, Waiting>();
   private readonly messages: TerminationMessages;
+  private readonly resize: PodResize;
 
   /** `done` is called once, when the API no longer has the pod and nothing of it is left. */
   constructor(
@@ -63,11 +65,22 @@ export class PodWorker {
   ) {
     this.pod = pod;
     this.messages = new TerminationMessages(services.runtime, services.dirs);
+    this.resize = new PodResize(services);
     this.wake();
   }
 
   get current(): Pod {
     return this.pod;
+  }
+
+  /** As it counts on the node: with what it was given, not with what it asks for since. */
+  get given(): Pod {
+    return this.resize.given(this.pod);
+  }
+
+  /** It asks for more than the node has free. */
+  get isDeferred(): boolean {
+    return this.resize.isDeferred;
   }
 
   /** It has, or is to have, a part of the node's resources: neither over nor turned away. */
@@ -174,7 +187,7 @@ export class PodWorker {
       await this.bringDown(pod, DEADLINE_EXCEEDED);
       return undefined;
     }
-    const retry_ms = await this.bringUp(pod);
+    const retry_ms = await this.bringUp(this.resize.allocate(pod));
     // Asked again: the pod's time began with its first status.
     const next_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, this.deadlineLeft_ms());
     return Number.isFinite(next_ms) ? next_ms : undefined;
@@ -189,18 +202,23 @@ export class PodWorker {
 
   private async bringUp(pod: Pod): Promise<number | undefined> {
     const { runtime, probes } = this.services;
-    const observed = await this.observe(pod);
+    let observed = await this.observe(pod);
+    const resize = await this.resize.actuate(pod, observed);
+    if (resize.update.length > 0) observed = await this.observe(pod);
+    const resizeAgain_ms = this.resize.settle(pod, observed);
     const { uid } = pod.metadata;
     const started = (container: Container, id: string) => probes.started(uid, container, id);
-    const actions = computeActions(pod, observed, { failed: probes.failed(uid), started });
+    const computed = computeActions(pod, observed, { failed: probes.failed(uid), started });
+    const restarts = resize.restart.map((container) => ({ container, why: 'resized' }) as const);
+    const actions = { ...computed, kill: [...computed.kill, ...restarts] };
     await this.report(pod, observed, {});
     if (isIdle(actions, observed)) {
       await this.refreshVolumes(pod);
-      return undefined;
+      return resizeAgain_ms;
     }
-    const cgroupParent = await this.cgroup(pod);
     if (actions.killPod) await this.killAll(pod, observed);
     await Promise.all(actions.kill.map((kill) => restartKill(pod, kill, podIp(observed, this.services), this.services)));
+    const cgroupParent = await this.cgroup(pod);
     await Promise.all(actions.remove.map((id) => runtime.removeContainer(id)));
     let retry_ms: number | undefined;
     const failed = (name: string, error: WaitingError) => {
@@ -222,7 +240,10 @@ export class PodWorker {
     try {
       await start.run(actions, observed);
     } finally {
-      await this.report(this.services.statuses.newest(pod), await this.observe(pod), {});
+      const after = await this.observe(pod);
+      // A container that had to start anew for it may run now.
+      this.resize.settle(pod, after);
+      await this.report(this.services.statuses.newest(pod), after, {});
     }
     if (retry_ms !== undefined) this.failures++;
     return retry_ms;
@@ -252,7 +273,7 @@ export class PodWorker {
     await this.messages.learn(observed.containers);
     await Promise.all([...new Set(observed.containers.map(({ image }) => image))].map((image) => images.learn(image)));
     if (ending !== undefined && this.ending !== ending) return;
-    const status = buildStatus(pod, observed, {
+    const status = buildStatus(this.resize.given(pod), observed, {
       now_ms: clock.now(),
       hostIps: node.ips,
       waiting: this.waiting,
@@ -265,6 +286,7 @@ export class PodWorker {
       terminating,
       finished,
       failure,
+      resize: this.resize.conditions,
     });
     statuses.set(pod, status);
   }

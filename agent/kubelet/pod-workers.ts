@@ -1,7 +1,7 @@
 // All pods' workers: fed by the API's pods of this node and the runtime's events, with a slow look at everything as a safety net.
 import { sleep } from '../../src/apimachinery/clock.js';
 import type { Informer } from '../../src/client/informer.js';
-import { isPodActive } from '../../src/kinds/core/podutil.js';
+import { isPodActive, isPodTerminal } from '../../src/kinds/core/podutil.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { Failure } from './failure.js';
 import { PodWorker } from './pod-worker.js';
@@ -25,6 +25,7 @@ export class PodWorkers {
       this.informer.onChange(({ old, new: pod }) => {
         if (pod) this.update(pod);
         else if (old) this.workers.get(old.metadata.uid)?.delete(old);
+        if (old && (!pod || freesResources(old, pod))) this.wakeDeferred();
       });
     let unsubscribe = () => {};
     // Those that this node has taken before come first, and then the older: who is new must not take their place.
@@ -69,7 +70,7 @@ export class PodWorkers {
 
   /** The pods that take part of the node's resources. */
   active(): readonly Pod[] {
-    return [...this.workers.values()].filter((worker) => worker.isActive).map((worker) => worker.current);
+    return [...this.workers.values()].filter((worker) => worker.isActive).map((worker) => worker.given);
   }
 
   /** Nothing of it runs any more. */
@@ -90,6 +91,11 @@ export class PodWorkers {
 
   fail(podUid: string, failure: Failure): void {
     this.workers.get(podUid)?.fail(failure);
+  }
+
+  /** Resizes for which there was no room. */
+  private wakeDeferred(): void {
+    for (const worker of this.workers.values()) if (worker.isDeferred) worker.wake();
   }
 
   private wakeAll(): void {
@@ -128,6 +134,10 @@ export class PodWorkers {
 
 /** A kubelet gives a pod its start time with the first status that it reports. */
 const wasTaken = ({ status }: Pod) => status.startTime !== undefined;
+
+/** It is over now, or may ask for less. */
+const freesResources = (old: Pod, pod: Pod) =>
+  pod.metadata.generation !== old.metadata.generation || (isPodTerminal(pod) && !isPodTerminal(old));
 
 function byAge(a: Pod, b: Pod): number {
   const age = (pod: Pod) => `${wasTaken(pod) ? 0 : 1} ${pod.metadata.creationTimestamp ?? ''}`;

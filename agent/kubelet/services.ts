@@ -16,6 +16,7 @@ import type { NodeFacts } from './field-path.js';
 import type { ImageManager } from './image-manager.js';
 import type { KubeletMetrics } from './metrics.js';
 import type { PodDirs } from './pod-dirs.js';
+import type { ResizePending } from './resize.js';
 import type { ClusterDns } from './resolv-conf.js';
 import type { StatusManager } from './status-manager.js';
 
@@ -48,6 +49,8 @@ export interface PodServices {
   /** The lowest OOM score that the runtime may set here. */
   readonly oomFloor: number;
   readonly cgroups: CgroupManager;
+  /** Why the pod cannot have now what it asks for; undefined: it can. */
+  cannotResize(pod: Pod): ResizePending | undefined;
   /** Why the node does not take the pod beside those that it has; undefined: it does. */
   admit(pod: Pod, others: readonly Pod[]): Failure | undefined;
 }

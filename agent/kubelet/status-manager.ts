@@ -5,6 +5,7 @@ import { StatusError } from '../../src/apimachinery/status.js';
 import type { Client } from '../../src/client/client.js';
 import { pods } from '../../src/kinds/core/pod.js';
 import type { Pod, PodStatus } from '../../src/kinds/types/core_v1.js';
+import { PASSING_CONDITIONS } from './conditions.js';
 import { statusPatch } from './status-patch.js';
 
 const RETRY_MIN_MS = 200;
@@ -46,7 +47,9 @@ export class StatusManager {
     const { wanted } = entry;
     if (!wanted) return { ...pod, status: known };
     const own = wanted.conditions ?? [];
-    const others = (known.conditions ?? []).filter(({ type }) => !own.some((condition) => condition.type === type));
+    const others = (known.conditions ?? []).filter(
+      ({ type }) => !own.some((condition) => condition.type === type) && !PASSING_CONDITIONS.includes(type),
+    );
     return { ...pod, status: { ...known, ...wanted, conditions: [...own, ...others] } };
   }
 

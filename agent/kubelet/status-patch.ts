@@ -1,6 +1,7 @@
 // The difference between the status that the API has and the one it should have, as a strategic merge patch: pure.
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod, PodCondition, PodStatus } from '../../src/kinds/types/core_v1.js';
+import { PASSING_CONDITIONS } from './conditions.js';
 
 /** Fields that the kubelet does not own stay as they are, whatever they are. */
 const OWNED = [
@@ -30,7 +31,7 @@ export function statusPatch(pod: Pod, wanted: PodStatus): object | undefined {
   for (const field of REPLACED) {
     if (!same(old[field], wanted[field])) status[field] = wanted[field] ? [...wanted[field], { $patch: 'replace' }] : null;
   }
-  const conditions = changedConditions(old.conditions ?? [], wanted.conditions ?? []);
+  const conditions = [...changedConditions(old.conditions ?? [], wanted.conditions ?? []), ...passedConditions(old, wanted)];
   if (conditions.length > 0) status['conditions'] = conditions;
   if (Object.keys(status).length === 0) return undefined;
   // With the uid, a pod of the same name that came after this one is not taken for it.
@@ -47,6 +48,12 @@ function changedConditions(old: readonly PodCondition[], wanted: readonly PodCon
     );
     return [{ ...condition, ...gone }];
   });
+}
+
+function passedConditions(old: PodStatus, wanted: PodStatus): object[] {
+  const isThere = ({ conditions = [] }: PodStatus, type: string) => conditions.some((condition) => condition.type === type);
+  const passed = PASSING_CONDITIONS.filter((type) => isThere(old, type) && !isThere(wanted, type));
+  return passed.map((type) => ({ type, $patch: 'delete' }));
 }
 
 function withoutProbeTime({ lastProbeTime: _, ...condition }: PodCondition): PodCondition {

@@ -8,6 +8,7 @@ import { podConditions } from './conditions.js';
 import { type ContainerType, containerStatus, type ProbeVerdicts, type Waiting } from './container-status.js';
 import type { Failure } from './failure.js';
 import { allTerminated } from './finished-statuses.js';
+import type { ResizeCondition } from './pod-resize.js';
 import { restartsAfter } from './restart-policy.js';
 
 export interface StatusContext {
@@ -24,6 +25,7 @@ export interface StatusContext {
   readonly finished: boolean;
   /** Why the node ended it, such as DeadlineExceeded: it has failed then, whatever its containers say. */
   readonly failure?: Failure | undefined;
+  readonly resize?: readonly ResizeCondition[];
 }
 
 export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusContext): PodStatus {
@@ -64,6 +66,7 @@ export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusConte
       inits,
       containers,
       now_ms: context.now_ms,
+      ...(context.resize ? { resize: context.resize } : {}),
       ...(context.failure?.disruption ? { disruption: context.failure.message } : {}),
     }),
     ...(reason ? { reason } : {}),

@@ -15,7 +15,7 @@ export interface StartAction {
 
 export interface KillAction {
   readonly container: RuntimeContainer;
-  readonly why: 'changed' | 'liveness' | 'startup';
+  readonly why: 'changed' | 'liveness' | 'startup' | 'resized';
 }
 
 export interface PodActions {

@@ -3,7 +3,7 @@ import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import { parseQuantity } from '../../src/apimachinery/quantity.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { containerLabels, containerName, sandboxLabels, sandboxName } from './docker-names.js';
-import type { ContainerConfig, Mount, PodSandboxConfig } from './runtime.js';
+import type { ContainerConfig, ContainerResources, Mount, PodSandboxConfig } from './runtime.js';
 
 export type LogSettings = Pick<KubeletSettings, 'containerLogMaxSize' | 'containerLogMaxFiles'>;
 
@@ -64,6 +64,18 @@ function pidMode({ pidNamespace }: ContainerConfig, shared: string): string {
   return pidNamespace === 'pod' ? shared : pidNamespace === 'node' ? 'host' : '';
 }
 
+/** What can be changed of a running container, too. */
+export function resourceOptions({ cpuShares, cpuQuota_us, cpuPeriod_us, memory_bytes }: ContainerResources) {
+  return {
+    CpuShares: cpuShares,
+    CpuPeriod: cpuQuota_us === undefined ? 0 : cpuPeriod_us,
+    CpuQuota: cpuQuota_us ?? 0,
+    Memory: memory_bytes ?? 0,
+    // The same as the memory: no swap.
+    MemorySwap: memory_bytes ?? 0,
+  };
+}
+
 export function containerOptions(
   sandboxId: string,
   config: ContainerConfig,
@@ -79,12 +91,7 @@ export function containerOptions(
     ...(sandbox.hostNetwork ? { UTSMode: 'host' } : {}),
     Mounts: config.mounts.map(mountOf),
     ...cgroupParentOf(sandbox),
-    CpuShares: resources.cpuShares,
-    CpuPeriod: resources.cpuQuota_us === undefined ? 0 : resources.cpuPeriod_us,
-    CpuQuota: resources.cpuQuota_us ?? 0,
-    Memory: resources.memory_bytes ?? 0,
-    // The same as the memory: no swap.
-    MemorySwap: resources.memory_bytes ?? 0,
+    ...resourceOptions(resources),
     OomScoreAdj: resources.oomScoreAdj,
     Privileged: security.privileged,
     CapAdd: [...security.capAdd],

@@ -1,11 +1,24 @@
 // Docker's view of a container as the contract's.
-import type { ContainerInspectInfo } from 'dockerode';
+import type { ContainerInspectInfo, HostConfig } from 'dockerode';
 import { attemptOf, hashOf, LABEL_CONTAINER_NAME, LABEL_SANDBOX_ID, messageFileOf, messagePolicyOf } from './docker-names.js';
 import type { RuntimeContainer } from './runtime.js';
 
 /** Docker's zero time is the year 1. */
 function millis(time: string | undefined): number {
   return Math.max(0, Date.parse(time ?? '') || 0);
+}
+
+/** The kernel's. */
+const CPU_PERIOD_DEFAULT_US = 100_000;
+
+/** Docker's 0 is none. */
+function resourcesOf({ CpuShares, CpuQuota, CpuPeriod, Memory }: HostConfig): RuntimeContainer['resources'] {
+  return {
+    cpuShares: CpuShares ?? 0,
+    cpuPeriod_us: CpuPeriod || CPU_PERIOD_DEFAULT_US,
+    ...(CpuQuota ? { cpuQuota_us: CpuQuota } : {}),
+    ...(Memory ? { memory_bytes: Memory } : {}),
+  };
 }
 
 export function containerFrom(info: ContainerInspectInfo): RuntimeContainer {
@@ -29,6 +42,7 @@ export function containerFrom(info: ContainerInspectInfo): RuntimeContainer {
     stdinOnce: config.StdinOnce,
     terminationMessageFile: messageFileOf(config.Labels),
     terminationMessagePolicy: messagePolicyOf(config.Labels),
+    resources: resourcesOf(info.HostConfig),
   } as const;
   if (state.Running) return { ...base, state: 'running' };
   if (finishedAt_ms > 0 && base.startedAt_ms > 0) return { ...base, state: 'exited' };

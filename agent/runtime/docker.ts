@@ -4,8 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '../../src/apimachinery/clock.js';
+import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { CommandLedger } from './docker-commands.js';
-import { containerOptions, type LogSettings, sandboxOptions } from './docker-create.js';
+import { containerOptions, type LogSettings, resourceOptions, sandboxOptions } from './docker-create.js';
 import { dial } from './docker-dial.js';
 import { call } from './docker-errors.js';
 import { dockerEvents } from './docker-events.js';
@@ -18,6 +19,7 @@ import { openNetnsDialer } from './netns-dialer.js';
 import type { PodNetwork } from './network.js';
 import {
   type ContainerConfig,
+  type ContainerResources,
   type ContainerRuntime,
   type ExecOptions,
   type Image,
@@ -43,10 +45,16 @@ export interface DockerRuntimeOptions {
   readonly endpoint: string;
   readonly pauseImage: string;
   readonly network: PodNetwork;
-  readonly settings: LogSettings;
+  readonly settings: LogSettings & Pick<KubeletSettings, 'runtimeRequestTimeout'>;
   /** Where it keeps what an agent after this one must know. */
   readonly stateDirectory: string;
   readonly clock: Clock;
+}
+
+interface EngineInfo {
+  readonly CgroupDriver?: string;
+  readonly CgroupVersion?: string;
+  readonly DockerRootDir: string;
 }
 
 /** One entry of a listing; the times and the rest come from inspection. */
@@ -54,6 +62,8 @@ type Listed = Docker.ContainerInfo;
 
 export class DockerRuntime implements ContainerRuntime {
   private readonly docker: Docker;
+  /** For what takes as long as it is told to. */
+  private readonly patient: Docker;
   private readonly network: PodNetwork;
   /** What has exited no longer changes, so it is inspected once. Forgotten when its pod's listing no longer has it. */
   private readonly exited = new Map<string, Map<string, RuntimeContainer>>();
@@ -62,7 +72,11 @@ export class DockerRuntime implements ContainerRuntime {
   private readonly runs: DockerRuns;
 
   constructor(private readonly options: DockerRuntimeOptions) {
-    this.docker = new Docker(connection(options.endpoint));
+    const connectTo = connection(options.endpoint);
+    // Until the answer's first byte, whatever its name: streams are not cut. The client's types do not know it.
+    const patience = { connectionTimeout: options.settings.runtimeRequestTimeout };
+    this.docker = new Docker({ ...connectTo, ...patience });
+    this.patient = new Docker(connectTo);
     this.network = options.network;
     this.runs = new DockerRuns(this.docker);
     this.commands = new CommandLedger(join(options.stateDirectory, 'commands'));
@@ -76,7 +90,8 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async info(): Promise<RuntimeInfo> {
-    const info: { CgroupDriver?: string; CgroupVersion?: string; DockerRootDir: string } = await call(this.docker.info());
+    const abortSignal = AbortSignal.timeout(VERSION_TIMEOUT_MS);
+    const info = await dial<EngineInfo>(this.docker, { path: '/info', method: 'GET', abortSignal });
     return {
       cgroupDriver: info.CgroupDriver === 'systemd' ? 'systemd' : 'cgroupfs',
       // Engines before 20.10 know only the one, and do not say so.
@@ -156,8 +171,13 @@ export class DockerRuntime implements ContainerRuntime {
     await call(this.docker.getContainer(containerId).start(), 304);
   }
 
+  async updateContainer(containerId: string, resources: ContainerResources): Promise<void> {
+    await call(this.docker.getContainer(containerId).update(resourceOptions(resources)));
+  }
+
   async stopContainer(containerId: string, gracePeriod_s: number): Promise<void> {
-    await call(this.docker.getContainer(containerId).stop({ t: gracePeriod_s }), 304, 404);
+    const abortSignal = AbortSignal.timeout(gracePeriod_s * 1000 + this.options.settings.runtimeRequestTimeout);
+    await call(this.patient.getContainer(containerId).stop({ t: gracePeriod_s, abortSignal }), 304, 404);
   }
 
   async removeContainer(containerId: string): Promise<void> {

@@ -122,6 +122,8 @@ export interface RuntimeContainer {
   readonly stdinOnce: boolean;
   readonly terminationMessageFile: string;
   readonly terminationMessagePolicy: 'File' | 'FallbackToLogsOnError';
+  /** As they are now. */
+  readonly resources: Omit<ContainerResources, 'oomScoreAdj'>;
 }
 
 /** Everything of one pod that the runtime knows, newest first. */
@@ -267,6 +269,8 @@ export interface ContainerRuntime {
 
   createContainer(sandboxId: string, config: ContainerConfig, sandbox: PodSandboxConfig): Promise<string>;
   startContainer(containerId: string): Promise<void>;
+  /** Its CPU and memory, without a restart. */
+  updateContainer(containerId: string, resources: ContainerResources): Promise<void>;
   /** Stop signal, up to `gracePeriod_s` of waiting, SIGKILL; resolves when it is dead. A second call may shorten the wait. */
   stopContainer(containerId: string, gracePeriod_s: number): Promise<void>;
   removeContainer(containerId: string): Promise<void>;

@@ -52,8 +52,6 @@ export const FIELDS_TO_SHOW: readonly string[] = [
   'spec.containers[].env[].valueFrom.fileKeyRef.path',
   'spec.containers[].env[].valueFrom.fileKeyRef.key',
   'spec.containers[].env[].valueFrom.fileKeyRef.optional',
-  'spec.containers[].resizePolicy[].resourceName',
-  'spec.containers[].resizePolicy[].restartPolicy',
   'spec.containers[].livenessProbe.exec.command',
   'spec.containers[].livenessProbe.httpGet.path',
   'spec.containers[].livenessProbe.httpGet.port',

@@ -57,6 +57,12 @@ const lasting = ({ containers, initContainers = [] }: PodSpec) => [...containers
 /** `2Mi` is `2MB` in the kernel's files. */
 export const kernelSize = (size: string) => size.replace(/i$/, 'B');
 
+/** CPU and memory of both; no limit is wider than any. */
+export function widest(a: CgroupLimits, b: CgroupLimits): CgroupLimits {
+  const wider = (x = UNLIMITED, y = UNLIMITED) => (x === UNLIMITED || y === UNLIMITED ? UNLIMITED : Math.max(x, y));
+  return { ...b, cpuQuota_us: wider(a.cpuQuota_us, b.cpuQuota_us), memory_bytes: wider(a.memory_bytes, b.memory_bytes) };
+}
+
 export function cgroupFiles(limits: CgroupLimits, version: 1 | 2): readonly CgroupFile[] {
   return version === 1 ? filesV1(limits) : filesV2(limits);
 }

@@ -8,7 +8,7 @@ import type { Exec } from '../../proxy/exec.js';
 import type { ContainerRuntime, RuntimeInfo } from '../../runtime/runtime.js';
 import { CPU_SHARES_MIN, cpuShares } from '../resources.js';
 import { CgroupHierarchy } from './hierarchy.js';
-import { type CgroupLimits, cgroupFiles, podCgroupLimits } from './limits.js';
+import { type CgroupLimits, cgroupFiles, podCgroupLimits, widest } from './limits.js';
 import { type CgroupName, cgroupParent, cgroupPath, kubepods, podCgroup, podUidOf, qosCgroup, sliceOf } from './names.js';
 import { removeSlice, setSlice, sliceProperties } from './systemd.js';
 
@@ -60,6 +60,17 @@ export class CgroupManager {
       await this.shareOut();
     }
     return cgroupParent(name, info.cgroupDriver);
+  }
+
+  /** Makes the pod's group at least as wide as both what it was and what the pod asks for now: containers change in between. */
+  async widen(pod: Pod): Promise<void> {
+    const { settings, hugepageSizes } = this.options;
+    const { uid } = pod.metadata;
+    const before = this.applied.get(uid);
+    if (!before) return;
+    const wide = widest(JSON.parse(before.text) as CgroupLimits, podCgroupLimits(pod.spec, settings, hugepageSizes));
+    await this.set(podCgroup(settings.cgroupRoot, before.qos, uid), wide);
+    this.applied.set(uid, { ...before, text: JSON.stringify(wide) });
   }
 
   /** Of a pod that no longer runs. Nothing to remove is no error. */

@@ -64,6 +64,11 @@ export async function until<T>(
   }
 }
 
+export interface EngineOptions {
+  /** Absent: containers outlive their engine. */
+  readonly liveRestore?: boolean;
+}
+
 export class EngineLab {
   readonly socket: string;
   readonly cniBin: string;
@@ -71,16 +76,19 @@ export class EngineLab {
   readonly netns: string;
   private readonly processes: ChildProcess[] = [];
 
-  private constructor(readonly directory: string) {
+  private constructor(
+    readonly directory: string,
+    private readonly options: EngineOptions,
+  ) {
     this.netns = directory.slice(directory.lastIndexOf('/') + 1);
     this.socket = join(directory, 'docker.sock');
     this.cniBin = join(directory, 'cni-bin');
     this.cniConf = join(directory, 'net.d');
   }
 
-  static async start(): Promise<EngineLab> {
+  static async start(options: EngineOptions = {}): Promise<EngineLab> {
     sweep();
-    const lab = new EngineLab(mkdtempSync(join(tmpdir(), PREFIX)));
+    const lab = new EngineLab(mkdtempSync(join(tmpdir(), PREFIX)), options);
     writeFileSync(join(lab.directory, 'owner'), String(process.pid));
     try {
       execFileSync('ip', ['netns', 'add', lab.netns]);
@@ -152,10 +160,19 @@ export class EngineLab {
       '--ip6tables=false',
       '--ip-forward=false',
       '--userland-proxy=false',
-      '--live-restore',
+      ...(this.options.liveRestore === false ? [] : ['--live-restore']),
       `--cgroup-parent=/${this.netns}`,
       '--log-level=warn',
     ]);
+  }
+
+  /** It no longer answers, though it still listens. */
+  hangEngine(): void {
+    this.processes.at(-1)!.kill('SIGSTOP');
+  }
+
+  wakeEngine(): void {
+    this.processes.at(-1)!.kill('SIGCONT');
   }
 
   async killEngine(): Promise<void> {

@@ -22,7 +22,7 @@ import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Container, Pod, PodSpec } from '../../../src/kinds/types/core_v1.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
-import { BUSYBOX_IMAGE, EngineLab, PAUSE_IMAGE, until } from './engine-lab.js';
+import { BUSYBOX_IMAGE, EngineLab, type EngineOptions, PAUSE_IMAGE, until } from './engine-lab.js';
 
 const run = promisify(execFile);
 
@@ -32,7 +32,7 @@ const POD_CIDR = '10.254.9.0/24';
 const [clock, random, log] = [systemClock, systemRandom, silentLogger];
 
 /** What of the node is not this machine's. */
-export interface LabNode {
+export interface LabNode extends EngineOptions {
   /** The size of the disk that pods' files are on. */
   readonly disk?: string;
   readonly signals?: (rootDirectory: string) => ReadSignals;
@@ -52,7 +52,7 @@ export class KubeletLab {
   ) {}
 
   static async start(configuration: { [field: string]: Json } = {}, node: LabNode = {}): Promise<KubeletLab> {
-    const engine = await EngineLab.start();
+    const engine = await EngineLab.start(node);
     const lab = new KubeletLab(engine, await startTestServer(), configuration, node);
     mkdirSync(lab.rootDirectory);
     if (node.disk) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${node.disk}`, 'tmpfs', lab.rootDirectory]);

@@ -61,6 +61,7 @@ export function run(name: string, state: RuntimeContainer['state'], extra: Parti
     stdinOnce: false,
     terminationMessageFile: '',
     terminationMessagePolicy: 'File',
+    resources: { cpuShares: 2, cpuPeriod_us: 100_000 },
     ...extra,
   };
 }
