@@ -7,23 +7,13 @@ import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
 import type { Client } from '../client/client.js';
 import { configMaps } from '../kinds/core/configmap.js';
-import { endpoints } from '../kinds/core/endpoints.js';
 import { namespaces } from '../kinds/core/namespace.js';
 import { services } from '../kinds/core/service.js';
 import type { Kind } from '../kinds/define.js';
-import { endpointSlices } from '../kinds/discovery/endpointslice.js';
 import { serviceCidrs } from '../kinds/networking/servicecidr.js';
 import { priorityClasses, SYSTEM_PRIORITIES } from '../kinds/scheduling/priorityclass.js';
-import type { ConfigMap, Endpoints, Service } from '../kinds/types/core_v1.js';
-import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
-import {
-  LABEL_SERVICE_NAME,
-  NAMESPACE_DEFAULT,
-  NAMESPACE_NODE_LEASE,
-  NAMESPACE_PUBLIC,
-  NAMESPACE_SYSTEM,
-  PORT_NODE_DNS,
-} from '../kinds/wellknown.js';
+import type { ConfigMap, Service } from '../kinds/types/core_v1.js';
+import { NAMESPACE_DEFAULT, NAMESPACE_NODE_LEASE, NAMESPACE_PUBLIC, NAMESPACE_SYSTEM, PORT_NODE_DNS } from '../kinds/wellknown.js';
 import { bootstrapObjects, DEFAULT_SERVICE_CIDR } from './bootstrap-objects.js';
 import type { ApiServerOptions } from './options.js';
 
@@ -34,24 +24,21 @@ const PRIORITY_TEXTS: { readonly [name: string]: string } = {
   'system-cluster-critical': 'For pods that the cluster cannot do without, on whichever node they are.',
   'system-node-critical': 'For pods that their node cannot do without.',
 };
-const API_SERVICE = { namespace: NAMESPACE_DEFAULT, name: 'kubernetes' };
-const API_PORT_NAME = 'https';
+export const API_SERVICE = { namespace: NAMESPACE_DEFAULT, name: 'kubernetes' };
+export const API_PORT_NAME = 'https';
 /** Where in the service range the two well-known addresses are. */
 const API_OFFSET = 1;
 const DNS_OFFSET = 10;
 
 export interface BootstrapOptions {
   readonly serviceCidr: string;
-  readonly advertiseAddress: string;
   /** Where this server listens, as seen from pods. */
   readonly port: number;
+  readonly clock: Clock;
 }
 
 /** Makes what is missing; before requests are served, so that nobody else takes the well-known addresses. */
-export async function bootstrap(
-  client: Client,
-  { serviceCidr, port, clock }: Omit<BootstrapOptions, 'advertiseAddress'> & { readonly clock: Clock },
-): Promise<void> {
+export async function bootstrap(client: Client, { serviceCidr, port, clock }: BootstrapOptions): Promise<void> {
   for (const name of NAMESPACES) await ensure(client, namespaces, { metadata: { name } });
   for (const [name, value] of Object.entries(SYSTEM_PRIORITIES)) {
     await ensure(client, priorityClasses, { metadata: { name }, value, description: PRIORITY_TEXTS[name] ?? '' });
@@ -70,23 +57,6 @@ async function sayReady(client: Client, clock: Clock): Promise<void> {
   const message = 'Kubernetes default Service CIDR is ready';
   const condition = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime: rfc3339(clock.now()) };
   await client.patch(serviceCidrs, range.metadata, 'application/merge-patch+json', { status: { conditions: [condition] } }, 'status');
-}
-
-/** Publishes where this server is, which may have changed since it last ran. */
-export async function publishEndpoints(client: Client, { advertiseAddress, port }: BootstrapOptions): Promise<void> {
-  const ports = [{ name: API_PORT_NAME, port, protocol: 'TCP' as const }];
-  const wantedEndpoints: Draft<Endpoints> = {
-    metadata: { ...API_SERVICE },
-    subsets: [{ addresses: [{ ip: advertiseAddress }], ports }],
-  };
-  const wantedSlice: Draft<EndpointSlice> = {
-    metadata: { ...API_SERVICE, labels: { [LABEL_SERVICE_NAME]: API_SERVICE.name } },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
-    ports,
-  };
-  await replace(client, endpoints, wantedEndpoints, ({ subsets }) => subsets);
-  await replace(client, endpointSlices, wantedSlice, (slice) => [slice.addressType, slice.endpoints, slice.ports]);
 }
 
 /** How aggregated API servers know this one, and whom its certificates vouch for: they read it under this name. */
@@ -144,7 +114,12 @@ async function ensure<T extends KubeObject>(client: Client, kind: Kind<T>, objec
 }
 
 /** Creates or updates, unless the `part` of it that counts is as wanted. */
-async function replace<T extends KubeObject>(client: Client, kind: Kind<T>, wanted: Draft<T>, part: (object: T) => unknown): Promise<void> {
+export async function replace<T extends KubeObject>(
+  client: Client,
+  kind: Kind<T>,
+  wanted: Draft<T>,
+  part: (object: T) => unknown,
+): Promise<void> {
   const current = await find(client, kind, nameOf(wanted));
   if (!current) return ensure(client, kind, wanted);
   if (!isDeepStrictEqual(part(current), part(wanted as unknown as T))) await client.update(kind, wanted);

@@ -52,6 +52,8 @@ export interface ApiServerOptions {
   readonly nodePorts: { readonly min: number; readonly max: number };
   /** Where nodes and pods reach this server: the endpoint of the Service default/kubernetes. An IP address. */
   readonly advertiseAddress: string;
+  /** Of the machine, by which this server is known among others; absent: it is not. */
+  readonly hostname?: string;
   /** The port of that endpoint; absent: the port it listens on. */
   readonly advertisePort?: number;
   /** PEM: how this server presents itself to kubelets, and the CA that their serving certificates are signed by. */

@@ -10,9 +10,10 @@ import { Aggregation } from './aggregation/index.js';
 import { TokenAuthenticator } from './authentication/authenticator.js';
 import { Authorizer } from './authorization/authorizer.js';
 import { reconcileDefaultPolicy } from './authorization/default-policy.js';
-import { bootstrap, publishAuthentication, publishEndpoints } from './bootstrap.js';
+import { bootstrap, publishAuthentication } from './bootstrap.js';
 import type { ApiContext } from './context.js';
 import { CustomResourceDefinitions } from './customresources/definitions.js';
+import { ApiEndpoints } from './endpoints.js';
 import type { Exchange, Result } from './exchange.js';
 import { resourceExtensions } from './extensions/index.js';
 import { ExternalApis } from './external-apis.js';
@@ -24,6 +25,7 @@ import { PathHandler } from './handlers/paths.js';
 import { Health } from './health.js';
 import { Listener } from './http/listener.js';
 import { ReverseProxy } from './http/reverse-proxy.js';
+import { IdentityLease } from './identity.js';
 import { inProcessTransport } from './inprocess.js';
 import { Metrics } from './metrics/index.js';
 import type { ApiServer, ApiServerOptions, UserInfo } from './options.js';
@@ -64,6 +66,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   );
   const listener = new Listener(context, overNetwork, proxy, metrics);
   const transport: ApiServer['transport'] = (user) => inProcessTransport(inProcess, user, options.clock, options.random);
+  let endpoints: ApiEndpoints | undefined;
+  let identity: IdentityLease | undefined;
   return {
     transport,
     async listen() {
@@ -77,7 +81,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       await reconcileDefaultPolicy(client);
       await aggregation.start(client);
       const bound = await listener.listen();
-      await publishEndpoints(client, { serviceCidr, advertiseAddress, port: options.advertisePort ?? bound.port });
+      endpoints = new ApiEndpoints({ ...options, client, address: advertiseAddress, port: options.advertisePort ?? bound.port });
+      await endpoints.start();
+      if (options.hostname) await (identity = new IdentityLease({ ...options, client, hostname: options.hostname })).start();
       health.state = 'ready';
       return bound;
     },
@@ -88,6 +94,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     async close() {
       health.state = 'stopping';
+      identity?.stop();
+      await endpoints?.stop();
       // Requests under way need all the rest until they are done.
       await listener.close();
       await context.definitions.close();

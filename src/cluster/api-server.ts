@@ -1,4 +1,5 @@
 // The API server of this machine: its certificates, its kubeconfig and its settings; by itself, over a real etcd cluster, or in a control plane.
+import { hostname } from 'node:os';
 import { ipv4, requireCidr } from '../apimachinery/cidr.js';
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
@@ -124,6 +125,7 @@ export async function makeApiServer(options: ApiServerSetup, backend: Backend, i
     serviceCidr,
     nodePorts,
     advertiseAddress,
+    hostname: hostname(),
     components: options.components,
     audit: await auditOptions(options),
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,

@@ -75,6 +75,29 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
   };
 }
 
+/** A store for several servers: none of them closes it. */
+export async function sharedBackend(): Promise<Backend> {
+  const store = await createMemoryBackend({ clock: systemClock });
+  return Object.assign(Object.create(store), bound(store), { close: async () => {} });
+}
+
+/** The store's methods, for objects that only look like it. */
+function bound(store: Backend): Backend {
+  const names = [
+    'range',
+    'txn',
+    'watch',
+    'compact',
+    'leaseGrant',
+    'leaseRevoke',
+    'leaseKeepAlive',
+    'leaseTimeToLive',
+    'leases',
+    'status',
+  ] as const;
+  return Object.fromEntries(names.map((name) => [name, (store[name] as (...args: never[]) => unknown).bind(store)])) as unknown as Backend;
+}
+
 async function listen(server: ApiServer, undo: () => Promise<void>): Promise<{ readonly port: number }> {
   try {
     return await server.listen();

@@ -1,14 +1,12 @@
 // Cluster IPs and node ports over several API servers, restarts and damage: none is given twice, none is lost.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../src/apimachinery/clock.js';
 import { type Backend, prefixEnd } from '../../../src/etcd/backend.js';
-import { createMemoryBackend } from '../../../src/etcd/memory.js';
 import { events } from '../../../src/kinds/core/event.js';
 import { services } from '../../../src/kinds/core/service.js';
 import { ipAddresses } from '../../../src/kinds/networking/ipaddress.js';
 import { serviceCidrs } from '../../../src/kinds/networking/servicecidr.js';
 import type { Service } from '../../../src/kinds/types/core_v1.js';
-import { startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { sharedBackend, startTestServer, type TestServer } from '../../suites/apiserver.js';
 
 /** 62 addresses, two of which are the cluster's own. */
 const RANGES = { serviceCidr: '10.96.0.0/26', nodePorts: { min: 30000, max: 30099 } };
@@ -19,31 +17,12 @@ let backend: Backend;
 let servers: TestServer[];
 
 beforeEach(async () => {
-  const store = await createMemoryBackend({ clock: systemClock });
-  // Each server stops with its store; this one is stopped at the end.
-  backend = Object.assign(Object.create(store), bound(store), { close: async () => {} });
+  backend = await sharedBackend();
   servers = [await startTestServer({ backend, ...RANGES })];
 });
 afterEach(async () => {
   for (const server of servers) await server.stop();
 });
-
-/** The store's methods, for objects that only look like it. */
-function bound(store: Backend): Backend {
-  const names = [
-    'range',
-    'txn',
-    'watch',
-    'compact',
-    'leaseGrant',
-    'leaseRevoke',
-    'leaseKeepAlive',
-    'leaseTimeToLive',
-    'leases',
-    'status',
-  ] as const;
-  return Object.fromEntries(names.map((name) => [name, (store[name] as (...args: never[]) => unknown).bind(store)])) as unknown as Backend;
-}
 
 const another = async () => {
   const server = await startTestServer({ backend, ...RANGES });
