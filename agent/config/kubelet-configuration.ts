@@ -88,12 +88,17 @@ const podDefaults = {
 
 /** Pulls, what images may take of the disk, and containers' logs. */
 const imagesAndLogs = {
-  registryPullQPS: { ...fixed(5), flag: '--registry-qps' },
-  registryBurst: fixed(10),
-  serializeImagePulls: fixed(false),
-  maxParallelImagePulls: { ...fixed(0), flag: null },
-  imagePullCredentialsVerificationPolicy: { ...fixed('NeverVerify'), flag: null },
-  preloadedImagesVerificationAllowlist: { ...fixed([] as string[]), flag: null },
+  registryPullQPS: int(5, { flag: '--registry-qps', about: 'pulls that may begin in a second; 0: any number' }),
+  registryBurst: int(10, { min: 1, zeroIsUnset: true, about: 'pulls that may begin at once' }),
+  // Upstream's is true, so that a registry that hangs holds up pods that have nothing to do with it.
+  serializeImagePulls: bool(false, { about: 'whether one image is pulled after the other' }),
+  maxParallelImagePulls: int(0, { flag: null }),
+  imagePullCredentialsVerificationPolicy: oneOf(
+    ['NeverVerifyPreloadedImages', 'NeverVerify', 'NeverVerifyAllowlistedImages', 'AlwaysVerify'],
+    'NeverVerifyPreloadedImages',
+    { flag: null },
+  ),
+  preloadedImagesVerificationAllowlist: list([], { flag: null }),
   imageMinimumGCAge: duration(120_000, { flag: '--minimum-image-ttl-duration', about: 'how young an unused image is kept' }),
   imageMaximumGCAge: duration(0, { flag: null }),
   imageGCHighThresholdPercent: int(85, { max: 100, flag: '--image-gc-high-threshold', about: 'how full a disk may be before images go' }),

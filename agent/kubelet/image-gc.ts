@@ -6,6 +6,7 @@ import type { ContainerImage, Node } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime, Image } from '../runtime/runtime.js';
 import type { Observation } from './eviction/thresholds.js';
+import type { PulledImages } from './pulled-images.js';
 
 /** Upstream's. */
 const PERIOD_MS = 300_000;
@@ -39,6 +40,7 @@ export function statusImages(images: readonly Image[], max: number): readonly Co
 export interface ImageGcOptions {
   readonly settings: KubeletSettings;
   readonly runtime: ContainerRuntime;
+  readonly pulled: Pick<PulledImages, 'prune'>;
   /** Of the file system that images are on; undefined while it is not known. */
   readonly disk: () => Promise<Observation | undefined>;
   readonly node: () => Node | undefined;
@@ -114,10 +116,12 @@ export class ImageGc {
 
   /** Those that no container has and that are not the runtime's own. */
   private async unused(): Promise<readonly ImageRecord[]> {
-    const { runtime, clock } = this.options;
+    const { runtime, clock, pulled } = this.options;
     const now_ms = clock.monotonic();
+    const since_ms = clock.now();
     const [images, inUse] = await Promise.all([runtime.listImages(), runtime.imagesInUse()]);
     const known = new Set(images.map(({ id }) => id));
+    await pulled.prune(known, since_ms);
     for (const id of this.records.keys()) if (!known.has(id)) this.records.delete(id);
     for (const image of images) {
       const before = this.records.get(image.id);

@@ -3,9 +3,12 @@ import type { Clock } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { EventRecorder } from '../../src/client/events.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
-import type { ContainerRuntime, Image, RegistryAuth } from '../runtime/runtime.js';
+import type { ContainerRuntime, Image } from '../runtime/runtime.js';
 import { Backoff } from './backoff.js';
 import { withTag } from './container-status.js';
+import { credentialsFor, type PullCredential, type PullSecrets } from './pull-secrets.js';
+import { type PullLimits, PullTurns } from './pull-turns.js';
+import type { PulledImages } from './pulled-images.js';
 import { WaitingError } from './waiting.js';
 
 /** Docker's grammar of a reference: an optional registry, path, tag and digest. */
@@ -18,22 +21,27 @@ const IMAGE_IDS_MAX = 1000;
 export interface ImageManagerOptions {
   readonly runtime: ContainerRuntime;
   readonly events: EventRecorder;
+  readonly settings: PullLimits;
+  readonly pulled: PulledImages;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export class ImageManager {
   private readonly backoff: Backoff;
+  private readonly turns: PullTurns;
   /** The error of each key that backs off, to be repeated while it waits. */
-  private readonly errors = new Map<string, { message: string; at_ms: number }>();
+  private readonly errors = new Map<string, { error: WaitingError; at_ms: number }>();
   private readonly ids = new Map<string, string>();
 
   constructor(private readonly options: ImageManagerOptions) {
     this.backoff = new Backoff(options.clock);
+    this.turns = new PullTurns(options.settings, options.clock);
   }
 
-  /** Rejects with a WaitingError of upstream's reasons. `auths` are tried in turn; none: anonymously. */
-  async ensure(pod: Pod, container: Container, auths: readonly RegistryAuth[], signal: AbortSignal): Promise<Image> {
+  /** Rejects with a WaitingError of upstream's reasons. */
+  async ensure(pod: Pod, container: Container, secrets: PullSecrets, signal: AbortSignal): Promise<Image> {
+    const { events, pulled } = this.options;
     const reference = container.image ?? '';
     if (!REFERENCE.test(reference)) {
       const problem = `couldn't parse image name "${reference}": invalid reference format`;
@@ -43,17 +51,22 @@ export class ImageManager {
         new WaitingError('InvalidImageName', `Failed to apply default image tag "${reference}": ${problem}`),
       );
     }
+    if (secrets.missing.length > 0) {
+      const message = `Unable to retrieve some image pull secrets (${secrets.missing.join(', ')}); attempting to pull the image may not succeed.`;
+      events.event(pod, 'Warning', 'FailedToRetrieveImagePullSecret', message);
+    }
+    const credentials = credentialsFor(reference, secrets.credentials);
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.inspect(reference);
-    if (present) {
-      this.options.events.event(pod, 'Normal', 'Pulled', `Container image "${reference}" already present on machine`);
+    if (present && (await pulled.mayUse(present.id, reference, credentials))) {
+      events.event(pod, 'Normal', 'Pulled', `Container image "${reference}" already present on machine and can be accessed by the pod`);
       return present;
     }
     if (policy === 'Never') {
       const message = `Container image "${reference}" is not present with pull policy of Never`;
       throw this.failed(pod, 'ErrImageNeverPull', new WaitingError('ErrImageNeverPull', message));
     }
-    return this.pull(pod, reference, auths, signal);
+    return this.pull(pod, reference, credentials, signal);
   }
 
   /** As a container status has it, once the image was ensured or looked up. */
@@ -80,54 +93,88 @@ export class ImageManager {
     return image;
   }
 
-  private async pull(pod: Pod, reference: string, auths: readonly RegistryAuth[], signal: AbortSignal): Promise<Image> {
+  private async pull(pod: Pod, reference: string, credentials: readonly PullCredential[], signal: AbortSignal): Promise<Image> {
     const { events, clock } = this.options;
     const key = `${pod.metadata.uid}/${reference}`;
-    const last = this.errors.get(key);
-    const wait_ms = last ? this.backoff.remaining_ms(key, last.at_ms) : 0;
-    if (last && wait_ms > 0) {
-      events.event(pod, 'Normal', 'BackOff', `Back-off pulling image "${reference}"`);
-      const error = new WaitingError('ImagePullBackOff', `Back-off pulling image "${reference}": ErrImagePull: ${last.message}`, wait_ms);
-      events.event(pod, 'Warning', 'Failed', 'Error: ImagePullBackOff');
-      throw error;
-    }
+    this.throwWhileBackingOff(pod, reference, key);
     events.event(pod, 'Normal', 'Pulling', `Pulling image "${reference}"`);
-    const started_ms = clock.monotonic();
+    const asked_ms = clock.monotonic();
     try {
-      await this.pullWithAny(withTag(reference), auths, signal);
-      const image = await this.inspect(reference);
-      if (!image) throw new Error('the image was pulled, and is gone again');
+      const { image, took_ms } = await this.turns.run(signal, () => this.pullNow(reference, credentials, signal));
       this.errors.delete(key);
       this.backoff.reset(key);
-      const took = `${((clock.monotonic() - started_ms) / 1000).toFixed(3)}s`;
-      events.event(
-        pod,
-        'Normal',
-        'Pulled',
-        `Successfully pulled image "${reference}" in ${took} (${took} including waiting). Image size: ${image.size_bytes} bytes.`,
-      );
+      const [took, all] = [took_ms, clock.monotonic() - asked_ms].map(formatSpan);
+      const message = `Successfully pulled image "${reference}" in ${took} (${all} including waiting). Image size: ${image.size_bytes} bytes.`;
+      events.event(pod, 'Normal', 'Pulled', message);
       return image;
     } catch (error) {
       if (signal.aborted) throw error;
-      const { message } = error as Error;
-      this.errors.set(key, { message, at_ms: clock.now() });
+      const { reason, message } = pullError(reference, error as Error);
       this.backoff.next(key, clock.now());
-      events.event(pod, 'Warning', 'Failed', `Failed to pull image "${reference}": ${message}`);
-      events.event(pod, 'Warning', 'Failed', 'Error: ErrImagePull');
-      throw new WaitingError('ErrImagePull', message, this.backoff.remaining_ms(key, clock.now()));
+      // Looked at before it is over, so that its status says what it waits for.
+      const waiting = new WaitingError(reason, message, this.backoff.remaining_ms(key, clock.now()) / 2);
+      this.errors.set(key, { error: waiting, at_ms: clock.now() });
+      events.event(pod, 'Warning', 'Failed', `Failed to pull image "${reference}": ${(error as Error).message}`);
+      events.event(pod, 'Warning', 'Failed', `Error: ${reason}`);
+      throw waiting;
     }
   }
 
-  private async pullWithAny(reference: string, auths: readonly RegistryAuth[], signal: AbortSignal): Promise<void> {
-    if (auths.length === 0) return this.options.runtime.pullImage(reference, undefined, signal);
-    for (const [index, auth] of auths.entries()) {
+  private throwWhileBackingOff(pod: Pod, reference: string, key: string): void {
+    const last = this.errors.get(key);
+    const wait_ms = last ? this.backoff.remaining_ms(key, last.at_ms) : 0;
+    if (!last || wait_ms <= 0) return;
+    const { events } = this.options;
+    events.event(pod, 'Normal', 'BackOff', `Back-off pulling image "${reference}"`);
+    events.event(pod, 'Warning', 'Failed', 'Error: ImagePullBackOff');
+    const { reason, message } = last.error;
+    throw new WaitingError('ImagePullBackOff', `Back-off pulling image "${reference}": ${reason}: ${message}`, wait_ms);
+  }
+
+  private async pullNow(
+    reference: string,
+    credentials: readonly PullCredential[],
+    signal: AbortSignal,
+  ): Promise<{ readonly image: Image; readonly took_ms: number }> {
+    const { clock, pulled } = this.options;
+    const began_ms = clock.monotonic();
+    await pulled.begin(reference);
+    try {
+      const credential = await this.pullWithAny(withTag(reference), credentials, signal);
+      const image = await this.inspect(reference);
+      if (!image) throw new Error('the image was pulled, and is gone again');
+      await pulled.end(image.id, reference, credential);
+      return { image, took_ms: clock.monotonic() - began_ms };
+    } catch (error) {
+      await pulled.failed(reference);
+      throw error;
+    }
+  }
+
+  /** The credential that the registry took; undefined: there was none to show. */
+  private async pullWithAny(
+    reference: string,
+    credentials: readonly PullCredential[],
+    signal: AbortSignal,
+  ): Promise<PullCredential | undefined> {
+    const { runtime, log } = this.options;
+    if (credentials.length === 0) {
+      await runtime.pullImage(reference, undefined, signal);
+      return undefined;
+    }
+    const failures: string[] = [];
+    for (const credential of credentials) {
       try {
-        return await this.options.runtime.pullImage(reference, auth, signal);
+        await runtime.pullImage(reference, credential.auth, signal);
+        return credential;
       } catch (error) {
-        if (signal.aborted || index === auths.length - 1) throw error;
-        this.options.log.debug({ reference, registry: auth.serveraddress }, 'pull with these credentials failed, trying the next');
+        if (signal.aborted) throw error;
+        log.debug({ reference, registry: credential.auth.serveraddress }, 'a pull with these credentials failed');
+        failures.push((error as Error).message);
       }
     }
+    const different = [...new Set(failures)];
+    throw new Error(different.length === 1 ? different[0] : `[${different.join(', ')}]`);
   }
 
   private failed(pod: Pod, reason: string, error: WaitingError): WaitingError {
@@ -135,4 +182,19 @@ export class ImageManager {
     this.options.events.event(pod, 'Warning', 'Failed', `Error: ${error.reason}`);
     return error;
   }
+}
+
+/** A registry that has trouble of its own is told apart from one that refuses. */
+function pullError(reference: string, { message }: Error): { readonly reason: string; readonly message: string } {
+  const isUnavailable = /received unexpected HTTP status: 50[234]/.test(message);
+  if (!isUnavailable) return { reason: 'ErrImagePull', message };
+  return { reason: 'RegistryUnavailable', message: `image pull failed for ${reference} because the registry is unavailable: ${message}` };
+}
+
+/** As Go writes a duration in whole milliseconds. */
+export function formatSpan(span_ms: number): string {
+  const ms = Math.round(span_ms);
+  if (ms < 1000) return `${ms}ms`;
+  const minutes = Math.floor(ms / 60_000);
+  return `${minutes > 0 ? `${minutes}m` : ''}${(ms % 60_000) / 1000}s`;
 }

@@ -1,4 +1,5 @@
 // startKubelet: assembles a node's kubelet out of its parts and runs it until it is stopped.
+import { join } from 'node:path';
 import type { Clock, Random } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { Client } from '../../src/client/client.js';
@@ -29,6 +30,7 @@ import { NodeReporter } from './node.js';
 import { PodDirs } from './pod-dirs.js';
 import { PodUsages } from './pod-usage.js';
 import { PodWorkers } from './pod-workers.js';
+import { PulledImages } from './pulled-images.js';
 import { infeasible } from './resize.js';
 import type { PodServices } from './services.js';
 import { apiSources } from './sources.js';
@@ -104,7 +106,9 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     node: () => node.current,
     changed: () => node.poke(),
   });
+  const pulled = new PulledImages(join(options.rootDirectory, 'image_manager'), settings);
   const imageGc = new ImageGc({
+    pulled,
     settings,
     runtime,
     disk: async () => (await signals()).get('imagefs.available'),
@@ -165,7 +169,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     statuses: new StatusManager({ client, clock, random, log, stopping: signal }),
     probes,
     metrics: options.metrics,
-    images: new ImageManager({ runtime, events, clock, log }),
+    images: new ImageManager({ runtime, events, settings, pulled, clock, log }),
     restarts: new Backoff(clock),
     dirs,
     sources: apiSources({ client, informers, clock, log }),

@@ -143,7 +143,7 @@ export class PodStart {
     targetId: string | undefined,
   ): Promise<string> {
     const { runtime, images, sources, node, dirs, oomFloor, settings } = this.services;
-    const ensured = pullSecrets(this.pod, sources).then((auths) => images.ensure(this.pod, container, auths, this.signal));
+    const ensured = pullSecrets(this.pod, sources).then((secrets) => images.ensure(this.pod, container, secrets, this.signal));
     const needed = [files, sources.whenServicesKnown(this.signal)];
     const [image, sandboxId, mounted] = await Promise.all([ensured, sandbox.id, volumes, ...needed]);
     const podIps = envNeedsPodIp(container) ? (this.pod.spec.hostNetwork ? node.ips : (await ready).ips) : [];

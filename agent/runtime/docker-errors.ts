@@ -8,6 +8,9 @@ interface EngineError {
   readonly code?: string;
 }
 
+/** What the client puts before the answer of a request that it streams. */
+const DECORATION = /^\(HTTP code \d+\) [^-]*- /;
+
 /** Docker's own message without the client's decoration; 503 where no engine answered. */
 export function toRuntimeError(error: unknown): RuntimeError {
   if (error instanceof RuntimeError) return error;
@@ -15,7 +18,7 @@ export function toRuntimeError(error: unknown): RuntimeError {
   if (e.statusCode === undefined) {
     return new RuntimeError(503, `cannot connect to the Docker Engine: ${e.message}`);
   }
-  return new RuntimeError(e.statusCode, (e.json?.message ?? e.message).trim());
+  return new RuntimeError(e.statusCode, (e.json?.message ?? e.message.replace(DECORATION, '')).trim());
 }
 
 /** Rejects with a RuntimeError, or resolves to undefined for the given status codes. */

@@ -2,8 +2,12 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import type { ImageInspectInfo } from 'dockerode';
+import type { Clock } from '../../src/apimachinery/clock.js';
 import { call, toRuntimeError } from './docker-errors.js';
 import { type Image, type RegistryAuth, RuntimeError } from './runtime.js';
+
+/** As dockershim's --image-pull-progress-deadline: a registry that has gone silent is given up. */
+const PROGRESS_DEADLINE_MS = 60_000;
 
 export async function inspectDockerImage(docker: Docker, reference: string): Promise<Image | undefined> {
   const info: ImageInspectInfo | undefined = await call(docker.getImage(reference).inspect(), 404);
@@ -42,14 +46,30 @@ export async function pullDockerImage(
   docker: Docker,
   reference: string,
   auth: RegistryAuth | undefined,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const options = { abortSignal: signal, ...(auth ? { authconfig: auth } : {}) };
-  const stream = (await call(docker.pull(reference, options))) as Readable;
-  await new Promise<void>((resolve, reject) => {
-    docker.modem.followProgress(stream, (error: Error | null) => {
-      if (!error) return resolve();
-      reject(signal.aborted ? toRuntimeError(error) : new RuntimeError(500, error.message));
+  const stalled = new AbortController();
+  const startTimer = () => clock.after(PROGRESS_DEADLINE_MS, () => stalled.abort(new Error('no progress')));
+  let timer = startTimer();
+  const onProgress = () => {
+    timer.cancel();
+    timer = startTimer();
+  };
+  const options = { abortSignal: AbortSignal.any([signal, stalled.signal]), ...(auth ? { authconfig: auth } : {}) };
+  try {
+    const stream = (await call(docker.pull(reference, options))) as Readable;
+    await new Promise<void>((resolve, reject) => {
+      const onFinished = (error: Error | null) => {
+        if (!error) resolve();
+        else reject(signal.aborted ? toRuntimeError(error) : new RuntimeError(500, error.message));
+      };
+      docker.modem.followProgress(stream, onFinished, onProgress);
     });
-  });
+  } catch (error) {
+    if (!stalled.signal.aborted) throw error;
+    throw new RuntimeError(504, `cancelled pulling the image because of no progress for ${PROGRESS_DEADLINE_MS / 60_000}m0s`);
+  } finally {
+    timer.cancel();
+  }
 }

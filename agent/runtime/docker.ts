@@ -108,7 +108,7 @@ export class DockerRuntime implements ContainerRuntime {
     const options = sandboxOptions(config, this.options.pauseImage, this.options.settings);
     const id = await this.create(options).catch(async (error: unknown) => {
       if (!(error instanceof RuntimeError) || error.code !== 404) throw error;
-      await pullDockerImage(this.docker, this.options.pauseImage, undefined, new AbortController().signal);
+      await pullDockerImage(this.docker, this.options.pauseImage, undefined, this.options.clock, new AbortController().signal);
       return this.create(options);
     });
     try {
@@ -296,7 +296,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   pullImage(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<void> {
-    return pullDockerImage(this.docker, reference, auth, signal);
+    return pullDockerImage(this.docker, reference, auth, this.options.clock, signal);
   }
 
   collectNetworkGarbage(): Promise<void> {

@@ -8,7 +8,6 @@ import { expand } from '../../../../agent/kubelet/expand.js';
 import { fieldValue, resourceValue } from '../../../../agent/kubelet/field-path.js';
 import { hostNetworkHosts, podHostname, podHosts } from '../../../../agent/kubelet/hosts.js';
 import { needsReport, nodeStatus } from '../../../../agent/kubelet/node-status.js';
-import { parseDockerConfig } from '../../../../agent/kubelet/pull-secrets.js';
 import { formatResolvConf, parseResolvConf, podDns } from '../../../../agent/kubelet/resolv-conf.js';
 import { containerResources } from '../../../../agent/kubelet/resources.js';
 import { sandboxConfig } from '../../../../agent/kubelet/sandbox-config.js';
@@ -204,14 +203,6 @@ it('maps host ports, but not on the node’s own network', () => {
   const containers = [container('main', { ports: [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }] })];
   expect(sandboxConfig(pod({ containers }), 0, 0).portMappings).toEqual([{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }]);
   expect(sandboxConfig(pod({ containers, hostNetwork: true }), 0, 0)).toMatchObject({ portMappings: [], hostNetwork: true });
-});
-
-it('reads registry credentials, and shrugs at nonsense', () => {
-  const auth = Buffer.from('me:se:cret').toString('base64');
-  expect(parseDockerConfig(JSON.stringify({ auths: { 'r.example': { auth } } }))).toEqual([
-    { username: 'me', password: 'se:cret', serveraddress: 'r.example' },
-  ]);
-  expect(parseDockerConfig('{')).toEqual([]);
 });
 
 describe('the node’s status', () => {
