@@ -1,9 +1,10 @@
 // Where a Service answers, for calls of the API server's own: one of its ready endpoints, since no kube-proxy need run beside the server.
 import type { Random } from '../apimachinery/clock.js';
 import { StatusError, serviceUnavailable } from '../apimachinery/status.js';
+import { endpoints } from '../kinds/core/endpoints.js';
 import { services } from '../kinds/core/service.js';
 import { endpointSlices } from '../kinds/discovery/endpointslice.js';
-import type { Service, ServicePort } from '../kinds/types/core_v1.js';
+import type { Endpoints, Service, ServicePort } from '../kinds/types/core_v1.js';
 import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
 import { LABEL_SERVICE_NAME } from '../kinds/wellknown.js';
 import type { Resources } from './resources.js';
@@ -38,8 +39,9 @@ export async function stateOfService(resources: Resources, { namespace, name, po
   if (!servicePort) return { ...none, problem: 'ServicePortError' };
   const portName = servicePort.name ?? '';
   const slices = await slicesOf(resources, namespace, name);
-  if (slices.length === 0) return { ...none, portName, problem: 'EndpointsNotFound' };
-  const addresses = slices.flatMap((slice) => readyAddresses(slice, portName));
+  const written = slices.length === 0 ? await endpointsOf(resources, namespace, name) : undefined;
+  if (slices.length === 0 && !written) return { ...none, portName, problem: 'EndpointsNotFound' };
+  const addresses = written ? addressesIn(written, portName) : slices.flatMap((slice) => readyAddresses(slice, portName));
   return { portName, addresses, ...(addresses.length === 0 ? { problem: 'MissingEndpoints' as const } : {}) };
 }
 
@@ -76,6 +78,18 @@ async function slicesOf(resources: Resources, namespace: string, service: string
   return cache
     .list(storage.prefixOf(namespace), ({ object }) => object.metadata.labels?.[LABEL_SERVICE_NAME] === service)
     .map(({ object }) => object as EndpointSlice);
+}
+
+/** Of a Service without a selector, whose endpoints somebody has written in the old form and nobody has made slices of. */
+async function endpointsOf(resources: Resources, namespace: string, name: string): Promise<Endpoints | undefined> {
+  return (await resources.of(endpoints).storage.get({ namespace, name }))?.object as Endpoints | undefined;
+}
+
+function addressesIn({ subsets = [] }: Endpoints, portName: string): readonly Address[] {
+  return subsets.flatMap(({ addresses = [], ports = [] }) => {
+    const port = ports.find(({ name }) => (name ?? '') === portName)?.port;
+    return port ? addresses.map(({ ip }) => ({ host: ip, port })) : [];
+  });
 }
 
 function readyAddresses({ endpoints, ports }: EndpointSlice, portName: string): readonly Address[] {

@@ -126,6 +126,8 @@ export interface KindOptions<T extends KubeObject> {
   readonly allowCreateOnUpdate?: boolean;
   /** False: a PUT must say which version it is about. */
   readonly allowUnconditionalUpdate?: boolean;
+  /** Why nobody may delete it; undefined where those may who have the right. */
+  undeletable?(object: T): string | undefined;
   /** A deletion that is over at once is answered with the object; absent: with a Status. */
   readonly returnDeletedObject?: boolean;
   /** Seconds to wait for a graceful deletion, given what the client asked for; absent or 0: deleted at once. */

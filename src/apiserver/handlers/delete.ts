@@ -2,7 +2,7 @@
 import { isJsonObject, type JsonObject, jsonText } from '../../apimachinery/json.js';
 import { normalize } from '../../apimachinery/normalize.js';
 import type { KubeObject } from '../../apimachinery/object.js';
-import { badRequest, isStatus } from '../../apimachinery/status.js';
+import { badRequest, forbiddenRequest, isStatus } from '../../apimachinery/status.js';
 import type { AdmissionRequest } from '../admission/admission.js';
 import { kindOf, readBody } from '../body.js';
 import type { ApiContext } from '../context.js';
@@ -69,6 +69,8 @@ export async function deleteObject(context: ApiContext, request: DeleteRequest):
   const { resource, namespace, name, options, dryRun } = request;
   let deletion = { type: 'keep' } as Deletion;
   const changed = await resource.storage.change({ namespace, name }, async ({ object: old }) => {
+    const never = resource.kind.undeletable?.(old);
+    if (never) throw forbiddenRequest(resource.kind.groupResource, name, never);
     checkPreconditions(resource.kind, old, options.preconditions);
     if (!request.admitted) await admit(context, request, old);
     deletion = decideDeletion(resource, old, options, context.clock.now());

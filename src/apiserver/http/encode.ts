@@ -28,11 +28,13 @@ const LIST_META_SCHEMA = metaSchemas.get('meta.v1.ListMeta');
 
 /** Any value with a kind. `schema` is its own, without which it has no protobuf form. Throws 406. */
 export function encodeValue(value: object, form: Form, schema?: ObjectSchema): Encoded {
-  const bytes = valueBytes(value, form, schema);
-  return { contentType: CONTENT_TYPES[form.media], bytes: form.media === 'json' && !form.pretty ? Buffer.concat([bytes, NEWLINE]) : bytes };
+  return { contentType: CONTENT_TYPES[form.media], bytes: ended(valueBytes(value, form, schema), form) };
 }
 
 const NEWLINE = Buffer.from('\n');
+
+/** As Go's encoder, which ends lines of JSON that is not for people. */
+const ended = (bytes: Buffer, { media, pretty }: Form) => (media === 'json' && !pretty ? Buffer.concat([bytes, NEWLINE]) : bytes);
 
 export function valueBytes(value: object, { media, pretty }: Form, schema?: ObjectSchema): Buffer {
   switch (media) {
@@ -64,7 +66,9 @@ export function encodeObject({ resource, object }: ObjectResult, form: Form, now
   if (form.as === 'metadataList') {
     throw mismatch(`you requested PartialObjectMetadataList, but the requested object is not a list (${resource.kind.kind})`);
   }
-  return { contentType: CONTENT_TYPES[form.media], bytes: objectBytes(resource, object, form, now_ms) };
+  const plain = form.as === 'object' && form.media === 'json' && !form.pretty;
+  const bytes = plain ? object.line : ended(objectBytes(resource, object, form, now_ms), form);
+  return { contentType: CONTENT_TYPES[form.media], bytes };
 }
 
 const mismatch = (message: string) => new StatusError(406, 'NotAcceptable', message);
@@ -85,7 +89,9 @@ export function objectBytes(resource: Resource, object: StoredObject, form: Form
 
 /** Lists in JSON and protobuf are joined from the objects' own bytes, never encoded anew. */
 export function encodeList(list: ListResult, form: Form, now_ms: number): Encoded {
-  return { contentType: CONTENT_TYPES[form.media], bytes: listBytes(list, form, now_ms) };
+  const bytes = listBytes(list, form, now_ms);
+  // What was joined has its end.
+  return { contentType: CONTENT_TYPES[form.media], bytes: form.as === 'object' && form.media === 'json' ? bytes : ended(bytes, form) };
 }
 
 function listBytes(list: ListResult, form: Form, now_ms: number): Buffer {

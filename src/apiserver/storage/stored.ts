@@ -8,6 +8,7 @@ import { RecentObjects } from './recent-objects.js';
 
 /** Of all kinds together. */
 const recent = new RecentObjects();
+const NEWLINE = Buffer.from('\n');
 
 const [VERSION_BEGIN, VERSION_END] = ['"resourceVersion":"', '",'];
 /** Bytes that are part of something so much larger are copied, or all of that would stay with them. */
@@ -134,6 +135,13 @@ export class StoredObject {
     const { value, versionAt } = this;
     if (versionAt === 0) return value;
     return Buffer.concat([value.subarray(0, versionAt), Buffer.from(this.#version()), value.subarray(versionAt)]);
+  }
+
+  /** `bytes` as a client gets them: with the line's end that Go's encoder writes. */
+  get line(): Buffer {
+    const { value, versionAt } = this;
+    if (versionAt === 0) return Buffer.concat([value, NEWLINE]);
+    return Buffer.concat([value.subarray(0, versionAt), Buffer.from(this.#version()), value.subarray(versionAt), NEWLINE]);
   }
 
   /** Of `bytes`. */

@@ -35,6 +35,8 @@ export const priorityClasses = defineKind<PriorityClass>({
   defaults(priorityClass) {
     priorityClass.preemptionPolicy ??= 'PreemptLowerPriority';
   },
+  undeletable: ({ metadata: { name } }) =>
+    Object.hasOwn(SYSTEM_PRIORITIES, name) ? 'this is a system priority class and cannot be deleted' : undefined,
   validate: (priorityClass, old) => (old ? validateUpdate(priorityClass, old) : validateCreate(priorityClass)),
 });
 

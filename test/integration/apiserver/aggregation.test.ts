@@ -1,10 +1,12 @@
 // API aggregation as metrics-server and its like need it: a real server behind an APIService, met through kubectl and raw requests.
 import { once } from 'node:events';
 import { request } from 'node:https';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { apiServices, availableCondition } from '../../../src/kinds/apiregistration/apiservice.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
+import { endpoints } from '../../../src/kinds/core/endpoints.js';
 import { services } from '../../../src/kinds/core/service.js';
 import { type AggregatedServer, GROUP, startAggregatedServer, VERSION } from '../../suites/aggregated-server.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
@@ -79,6 +81,22 @@ describe('an APIService with a Service', () => {
     await condition({ status: 'False', reason: 'ServiceNotFound', message: 'service/widgets in "default" is not present' });
     expect(await get(WIDGETS)).toMatchObject({ code: 503, text: 'service unavailable\n' });
     expect(await kubectl.ok(['get', 'apiservice', NAME])).toMatch(/default\/widgets +False \(ServiceNotFound\)/);
+  });
+
+  // Endpoints may not be of loopback, where the server listens: that it is looked for at the right place must do.
+  const own = Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+  test.skipIf(!own)('is not available while its Service has no endpoints, and looked for by those that somebody has written', async () => {
+    const { port } = server;
+    await api.client.create(services, { metadata: { name: 'widgets', namespace: 'default' }, spec: { ports: [{ port }] } } as never);
+    await condition({ status: 'False', reason: 'EndpointsNotFound' });
+    const subsets = [{ addresses: [{ ip: own }], ports: [{ port }] }];
+    await api.client.create(endpoints, { metadata: { name: 'widgets', namespace: 'default' }, subsets } as never);
+    await condition({ status: 'False', reason: 'FailedDiscoveryCheck', message: expect.stringContaining(`https://${own}:${port}/`) });
+    await api.client.delete(endpoints, { name: 'widgets', namespace: 'default' });
+    await api.client.delete(services, { name: 'widgets', namespace: 'default' });
+    await condition({ status: 'False', reason: 'ServiceNotFound' });
   });
 
   test('becomes available with it, and its resources are found by their short names', async () => {

@@ -198,7 +198,7 @@ describe('other forms', () => {
   it('curl gets line breaks', async () => {
     const path = '/api/v1/namespaces/default/configmaps/a';
     expect((await get(path, '*/*', { 'user-agent': 'curl/8.5.0' })).text).toMatch(/^\{\n {2}"/);
-    expect((await get(path, '*/*')).text).not.toContain('\n');
+    expect((await get(path, '*/*')).text.trimEnd()).not.toContain('\n');
     expect((await get('/api/v1/configmaps?pretty=true', '*/*')).text).toMatch(/^\{\n {2}"kind": "ConfigMapList"/);
   });
 });
@@ -220,4 +220,21 @@ describe('gzip', () => {
     );
     await api.client.delete(configMaps, { namespace: 'default', name: 'large' });
   });
+});
+
+it('JSON ends with its line, as Go writes it, unless it is for people', async () => {
+  const one = '/api/v1/namespaces/default/configmaps/a';
+  const table = meta('Table', 'application/json');
+  for (const [path, accept] of [
+    [one, 'application/json'],
+    [one, table],
+    ['/api/v1/configmaps', 'application/json'],
+    ['/api/v1/configmaps', table],
+    ['/api/v1/configmaps', meta('PartialObjectMetadataList', 'application/json')],
+    [`${one}-none`, 'application/json'],
+  ] as const) {
+    const { text } = await get(path, accept);
+    expect(text.endsWith('}\n'), `${path} ${accept}`).toBe(true);
+    expect((await get(`${path}?pretty=true`, accept)).text.endsWith('}')).toBe(true);
+  }
 });

@@ -123,6 +123,16 @@ describe('a deletion that is over at once', () => {
     });
   }
 
+  it('is refused for the system’s priorities, which pods of the system need', async () => {
+    const url = '/apis/scheduling.k8s.io/v1/priorityclasses/system-node-critical';
+    expect(await refusal(send('DELETE', url))).toMatchObject({
+      code: 403,
+      message:
+        'priorityclasses.scheduling.k8s.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted',
+    });
+    expect((await send('GET', url)).value).toBe(2_000_001_000);
+  });
+
   it('of other kinds is answered with a Status', async () => {
     const { metadata } = await send('POST', `${NAMESPACED}/configmaps`, { metadata: { name: 'gone' } });
     const status = { kind: 'Status', status: 'Success', details: { name: 'gone', kind: 'configmaps', uid: metadata.uid } };
