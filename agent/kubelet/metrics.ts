@@ -1,6 +1,7 @@
 // What the kubelet counts of its own work, under upstream's names: requests, calls of the runtime, probes, and when pods were looked at.
 import type { Clock } from '../../src/apimachinery/clock.js';
 import { type Exposition, Histogram, labelText } from '../../src/apimachinery/exposition.js';
+import type { ProbeOutcome } from '../probes/probe.js';
 
 const SECONDS = [0.005, 0.0125, 0.03, 0.08, 0.2, 0.5, 1.2, 3, 8, 20];
 
@@ -41,8 +42,8 @@ export class KubeletMetrics {
     this.#requests.set(labels, (this.#requests.get(labels) ?? 0) + 1);
   }
 
-  probed({ kind, container, namespace, pod, podUid }: ProbeName, success: boolean): void {
-    const result = success ? 'successful' : 'failed';
+  probed({ kind, container, namespace, pod, podUid }: ProbeName, outcome: ProbeOutcome['result']): void {
+    const result = outcome === 'unknown' ? 'unknown' : outcome === 'failure' ? 'failed' : 'successful';
     const labels = labelText({ container, namespace, pod, pod_uid: podUid, probe_type: kind[0]!.toUpperCase() + kind.slice(1), result });
     let counts = this.#probes.get(podUid);
     if (!counts) this.#probes.set(podUid, (counts = new Map()));

@@ -7,17 +7,15 @@ import { isPodTerminal, isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimePod } from '../runtime/runtime.js';
 import { isManaged, setUpVolumes } from '../volumes/index.js';
-import type { Waiting } from './container-status.js';
 import { PodEnding } from './end-pod.js';
 import type { Failure } from './failure.js';
 import { deletionGrace_s, restartKill } from './kill.js';
 import { concernsUs, isDefect, isIdle, podIp } from './pod-facts.js';
+import { PodReporter } from './pod-reporter.js';
 import { PodResize } from './pod-resize.js';
 import type { PodServices } from './services.js';
 import { PodStart } from './start-pod.js';
-import { buildStatus } from './status.js';
 import { computeActions } from './sync-pod.js';
-import { TerminationMessages } from './termination-message.js';
 import type { WaitingError } from './waiting.js';
 
 /** Waits between tries of what failed without a back-off of its own. The longest is upstream's. */
@@ -25,15 +23,6 @@ const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 10_000;
 
 const DEADLINE_EXCEEDED: Failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
-
-/** What a status is to say beside what is seen. */
-interface Outlook {
-  readonly terminating?: boolean;
-  readonly finished?: boolean;
-  readonly failure?: Failure | undefined;
-  /** It says something only as long as this goes on. */
-  readonly ending?: PodEnding;
-}
 
 export class PodWorker {
   private pod: Pod;
@@ -47,12 +36,9 @@ export class PodWorker {
   private starting = new AbortController();
   /** While its containers are being ended. */
   private ending: PodEnding | undefined;
-  /** Of what has ended so far. */
-  private reporting: Promise<void> | undefined;
   private failures = 0;
   private retry: Timer | undefined;
-  private readonly waiting = new Map<string, Waiting>();
-  private readonly messages: TerminationMessages;
+  private readonly reporter: PodReporter;
   private readonly resize: PodResize;
 
   /** `done` is called once, when the API no longer has the pod and nothing of it is left. */
@@ -64,8 +50,8 @@ export class PodWorker {
     private failure?: Failure | undefined,
   ) {
     this.pod = pod;
-    this.messages = new TerminationMessages(services.runtime, services.dirs);
     this.resize = new PodResize(services);
+    this.reporter = new PodReporter(services, this.resize);
     this.wake();
   }
 
@@ -127,10 +113,7 @@ export class PodWorker {
     this.dirty = true;
     if (!this.looping && !this.over) void this.loop();
     // The loop waits for the last of its containers.
-    if (this.ending)
-      this.reporting ??= this.reportEnding(this.ending).finally(() => {
-        this.reporting = undefined;
-      });
+    if (this.ending) void this.reporter.reportEnding(() => (this.ending ? this.pod : undefined));
   }
 
   /** The agent stops: the pod is left as it is. */
@@ -211,7 +194,7 @@ export class PodWorker {
     const computed = computeActions(pod, observed, { failed: probes.failed(uid), started });
     const restarts = resize.restart.map((container) => ({ container, why: 'resized' }) as const);
     const actions = { ...computed, kill: [...computed.kill, ...restarts] };
-    await this.report(pod, observed, {});
+    await this.reporter.report(pod, observed);
     if (isIdle(actions, observed)) {
       await this.refreshVolumes(pod);
       return resizeAgain_ms;
@@ -222,7 +205,7 @@ export class PodWorker {
     await Promise.all(actions.remove.map((id) => runtime.removeContainer(id)));
     let retry_ms: number | undefined;
     const failed = (name: string, error: WaitingError) => {
-      this.waiting.set(name, { reason: error.reason, message: error.message });
+      this.reporter.waiting.set(name, { reason: error.reason, message: error.message });
       retry_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, error.retryAfter_ms ?? this.nextRetry_ms());
     };
     const start = new PodStart(
@@ -232,7 +215,7 @@ export class PodWorker {
       this.starting.signal,
       ({ container }, error) => failed(container.name, error),
       ({ container }) => {
-        this.waiting.delete(container.name);
+        this.reporter.waiting.delete(container.name);
         // Its running is what the next one waits for.
         if (isSidecar(container)) this.wake();
       },
@@ -243,7 +226,7 @@ export class PodWorker {
       const after = await this.observe(pod);
       // A container that had to start anew for it may run now.
       this.resize.settle(pod, after);
-      await this.report(this.services.statuses.newest(pod), after, {});
+      await this.reporter.report(this.services.statuses.newest(pod), after);
     }
     if (retry_ms !== undefined) this.failures++;
     return retry_ms;
@@ -265,44 +248,6 @@ export class PodWorker {
     const running = observed.containers.filter(({ state }) => state === 'running');
     if (!this.starting.signal.aborted) this.services.probes.sync(pod, running, podIp(observed, this.services));
     return observed;
-  }
-
-  private async report(pod: Pod, observed: RuntimePod, { terminating = false, finished = false, failure, ending }: Outlook): Promise<void> {
-    const { statuses, images, probes, node, clock } = this.services;
-    const { uid } = pod.metadata;
-    await this.messages.learn(observed.containers);
-    await Promise.all([...new Set(observed.containers.map(({ image }) => image))].map((image) => images.learn(image)));
-    if (ending !== undefined && this.ending !== ending) return;
-    const status = buildStatus(this.resize.given(pod), observed, {
-      now_ms: clock.now(),
-      hostIps: node.ips,
-      waiting: this.waiting,
-      probes: {
-        started: (container, id) => probes.started(uid, container, id),
-        ready: (container, id) => probes.ready(uid, container, id),
-      },
-      imageId: (image) => images.imageId(image),
-      terminationMessage: (container) => this.messages.of(container),
-      terminating,
-      finished,
-      failure,
-      resize: this.resize.conditions,
-    });
-    statuses.set(pod, status);
-  }
-
-  /** While some of it still runs; what is told in the end takes its place. */
-  private async reportEnding(ending: PodEnding): Promise<void> {
-    const { runtime, probes, statuses, log } = this.services;
-    try {
-      const observed = await runtime.podStatus(this.pod.metadata.uid);
-      const running = observed.containers.filter(({ state }) => state === 'running');
-      probes.retain(this.pod.metadata.uid, running);
-      if (running.length > 0 && this.ending === ending)
-        await this.report(statuses.newest(this.pod), observed, { terminating: true, ending });
-    } catch (error) {
-      log.warn({ pod: this.pod.metadata.name, error: (error as Error).message }, 'cannot tell what has ended of a pod so far');
-    }
   }
 
   /** ConfigMaps, Secrets and the pod's own labels may have changed since their files were written. */
@@ -346,7 +291,7 @@ export class PodWorker {
     await cgroups.remove(uid);
     await dirs.removeVolumes(uid);
     const after = await runtime.podStatus(uid);
-    await this.report(this.services.statuses.newest(pod), after, { terminating: true, finished: true, failure });
+    await this.reporter.report(this.services.statuses.newest(pod), after, { terminating: true, finished: true, failure });
   }
 
   /** The pod is deleted: all of it goes, and then its object. */

@@ -1,5 +1,5 @@
 // Fields of a pod that this node cannot honour: named, so that no pod runs as something other than what it asked for.
-import type { Container, Lifecycle, PodSpec, Probe, SecurityContext } from '../../src/kinds/types/core_v1.js';
+import type { Container, PodSpec, SecurityContext } from '../../src/kinds/types/core_v1.js';
 import { containerPath } from './container-path.js';
 
 type Checks<T> = readonly (readonly [field: string, isUsed: (object: T) => boolean])[];
@@ -22,11 +22,6 @@ const POD: Checks<PodSpec> = [
 const CONTAINER: Checks<Container> = [
   ['volumeDevices', (c) => Boolean(c.volumeDevices?.length)],
   ['resources.claims', (c) => Boolean(c.resources?.claims?.length)],
-  ['lifecycle.preStop.tcpSocket', (c) => c.lifecycle?.preStop?.tcpSocket !== undefined],
-  ['livenessProbe.grpc', (c) => usesGrpc(c.livenessProbe)],
-  ['readinessProbe.grpc', (c) => usesGrpc(c.readinessProbe)],
-  ['startupProbe.grpc', (c) => usesGrpc(c.startupProbe)],
-  ['lifecycle.postStart.tcpSocket', (c) => hasTcpHook(c.lifecycle)],
   ['securityContext.seLinuxOptions', (c) => Object.keys(c.securityContext?.seLinuxOptions ?? {}).length > 0],
   ['securityContext.windowsOptions', (c) => Object.keys(c.securityContext?.windowsOptions ?? {}).length > 0],
   ['securityContext.procMount', (c) => c.securityContext?.procMount === 'Unmasked'],
@@ -35,8 +30,6 @@ const CONTAINER: Checks<Container> = [
 ];
 
 const isLocal = (profile: SecurityContext['seccompProfile'] | SecurityContext['appArmorProfile']) => profile?.type === 'Localhost';
-const usesGrpc = (probe: Probe | undefined) => probe?.grpc !== undefined;
-const hasTcpHook = (lifecycle: Lifecycle | undefined) => lifecycle?.postStart?.tcpSocket !== undefined;
 
 /** All of them, by their paths in a pod's schema. */
 export const REFUSED_FIELDS: readonly string[] = [

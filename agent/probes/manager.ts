@@ -3,13 +3,15 @@ import type { Clock } from '../../src/apimachinery/clock.js';
 import type { EventRecorder } from '../../src/client/events.js';
 import { isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
+import { containerPath } from '../kubelet/container-path.js';
 import type { KubeletMetrics } from '../kubelet/metrics.js';
 import type { ContainerRuntime, RuntimeContainer } from '../runtime/runtime.js';
-import { type ProbeTarget, probeOnce } from './probe.js';
+import { type ProbeOutcome, type ProbeTarget, probeOnce } from './probe.js';
 import { type ProbeKind, Prober, type Verdict } from './prober.js';
 
 const FIELDS = { liveness: 'livenessProbe', readiness: 'readinessProbe', startup: 'startupProbe' } as const;
 const KINDS: readonly ProbeKind[] = ['startup', 'readiness', 'liveness'];
+const VERBS = { warning: 'warning', failure: 'failed', unknown: 'errored and resulted in unknown state' } as const;
 const TITLES = { liveness: 'Liveness', readiness: 'Readiness', startup: 'Startup' } as const;
 
 export interface ProbeManagerOptions {
@@ -105,11 +107,11 @@ export class ProbeManager {
         clock,
         async probeOnce() {
           const outcome = await probeOnce(probe, target, runtime, clock);
-          metrics.probed({ kind, container: spec.name, namespace, pod: name, podUid }, outcome.success);
+          metrics.probed({ kind, container: spec.name, namespace, pod: name, podUid }, outcome.result);
           return outcome;
         },
         mayRun: () => kind === 'startup' || this.started(pod.metadata.uid, spec, container.id),
-        onFailure: (output) => events.event(pod, 'Warning', 'Unhealthy', `${TITLES[kind]} probe failed: ${output.trim()}`),
+        onOutcome: (outcome) => tellOutcome(events, pod, spec.name, TITLES[kind], outcome),
         onVerdict: (verdict) => {
           if (kind === 'startup' && verdict === 'success') hurry(siblings.get(container.id));
           changed(pod.metadata.uid);
@@ -118,6 +120,12 @@ export class ProbeManager {
     }
     return probers;
   }
+}
+
+function tellOutcome(events: EventRecorder, pod: Pod, container: string, title: string, { result, output }: ProbeOutcome): void {
+  if (result === 'success') return;
+  const reason = result === 'warning' ? 'ProbeWarning' : 'Unhealthy';
+  events.event(pod, 'Warning', reason, `${title} probe ${VERBS[result]}: ${output.trim()}`, containerPath(pod.spec, container));
 }
 
 /** Containers that stay: main ones, and sidecars. */

@@ -16,7 +16,8 @@ export interface ProberOptions {
   probeOnce(): Promise<ProbeOutcome>;
   /** False while another probe has to succeed first. */
   mayRun(): boolean;
-  onFailure(output: string): void;
+  /** Of each try. */
+  onOutcome(outcome: ProbeOutcome): void;
   onVerdict(verdict: Verdict): void;
 }
 
@@ -65,11 +66,13 @@ export class Prober {
     this.arm(Math.max(0, period_ms - (clock.monotonic() - began_ms)));
   }
 
-  private note({ success, output }: ProbeOutcome): void {
-    const { probe, onFailure, onVerdict } = this.options;
+  private note(outcome: ProbeOutcome): void {
+    const { probe, onOutcome, onVerdict } = this.options;
+    onOutcome(outcome);
+    if (outcome.result === 'unknown') return;
+    const success = outcome.result !== 'failure';
     this.streak = success === this.lastSuccess ? this.streak + 1 : 1;
     this.lastSuccess = success;
-    if (!success) onFailure(output);
     const needed = success ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
     const verdict = success ? 'success' : 'failure';
     if (this.streak < needed || this.verdict === verdict) return;

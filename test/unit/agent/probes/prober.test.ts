@@ -6,7 +6,7 @@ import type { Probe } from '../../../../src/kinds/types/core_v1.js';
 import { ManualClock } from '../../client/fakes.js';
 import { container, T0_MS } from '../kubelet/fixtures.js';
 
-function setUp(kind: ProbeKind, probe: Probe, results: readonly boolean[], mayRun = () => true) {
+function setUp(kind: ProbeKind, probe: Probe, results: readonly (boolean | 'unknown' | 'warning')[], mayRun = () => true) {
   const clock = new ManualClock();
   const told: string[] = [];
   const tries: number[] = [];
@@ -19,9 +19,10 @@ function setUp(kind: ProbeKind, probe: Probe, results: readonly boolean[], mayRu
     mayRun,
     async probeOnce() {
       tries.push((clock.now() - T0_MS) / 1000);
-      return { success: results[tries.length - 1] ?? results.at(-1)!, output: 'no' };
+      const result = results[tries.length - 1] ?? results.at(-1)!;
+      return { result: result === true ? 'success' : result === false ? 'failure' : result, output: 'no' };
     },
-    onFailure: () => told.push('failed'),
+    onOutcome: ({ result }) => result !== 'success' && told.push(result === 'failure' ? 'failed' : result),
     onVerdict: (verdict) => told.push(verdict),
   });
   return { clock, told, tries, prober };
@@ -37,6 +38,21 @@ describe('a prober', () => {
     await clock.advance(14_000);
     expect(tries).toEqual([3, 5, 7, 9, 11, 13]);
     expect(told).toEqual(['failed', 'success', 'failed', 'failed', 'failure']);
+  });
+
+  it('counts for nothing what could not be made, and a warning as a success', async () => {
+    const { clock, told } = setUp('liveness', { periodSeconds: 1, failureThreshold: 2 }, [
+      false,
+      'unknown',
+      'warning',
+      false,
+      'unknown',
+      false,
+    ]);
+    await clock.advance(4_000);
+    expect(told).toEqual(['failed', 'unknown', 'warning', 'failed', 'unknown']);
+    await clock.advance(1_000);
+    expect(told.slice(5)).toEqual(['failed', 'failure']);
   });
 
   it('of liveness gives up after so many failures, and is done then', async () => {
