@@ -17,6 +17,7 @@ import { startDns } from './dns/server.js';
 import { startKubelet } from './kubelet/kubelet.js';
 import { KubeletMetrics } from './kubelet/metrics.js';
 import { parseResolvConf } from './kubelet/resolv-conf.js';
+import { podLookup } from './kubelet/static/mirror.js';
 import { createAgentLogger } from './logger.js';
 import { addressTowards, defaultResolvConf } from './node-addresses.js';
 import { startKubeProxy } from './proxy/kube-proxy.js';
@@ -114,7 +115,7 @@ async function startParts(
     rootDirectory: flags.rootDir,
     client,
     metrics,
-    lookup: { pods: () => ours.list(), pod: (namespace, name) => ours.get({ namespace, name }) },
+    lookup: podLookup(ours),
     runtime,
     clock,
     log,

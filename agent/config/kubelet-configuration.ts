@@ -66,10 +66,10 @@ const nodeObject = {
 
 /** What a pod gets, whatever its spec says. */
 const podDefaults = {
-  staticPodPath: { ...fixed(''), flag: '--pod-manifest-path' },
+  staticPodPath: text('', { flag: '--pod-manifest-path', about: "folder of static pods' manifests, or one such file" }),
   staticPodURL: { ...fixed(''), flag: '--manifest-url' },
   staticPodURLHeader: { ...fixed({}), flag: '--manifest-url-header' },
-  fileCheckFrequency: fixed('20s'),
+  fileCheckFrequency: duration(20_000, { flag: '--file-check-frequency', about: 'how long a manifest can go unnoticed' }),
   httpCheckFrequency: fixed('20s'),
   syncFrequency: duration(60_000, { about: 'how long a change can go unnoticed where its event was lost' }),
   clusterDomain: text(CLUSTER_DOMAIN, { about: 'the domain of Services' }),

@@ -1,12 +1,14 @@
 // startKubelet: assembles a node's kubelet out of its parts and runs it until it is stopped.
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
-import type { Clock, Random } from '../../src/apimachinery/clock.js';
+import { type Clock, type Random, sleep } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { Client } from '../../src/client/client.js';
 import type { EventRecorder } from '../../src/client/events.js';
-import type { Informers } from '../../src/client/informer.js';
+import type { Informer, Informers } from '../../src/client/informer.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import { pods } from '../../src/kinds/core/pod.js';
+import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { CniNetwork } from '../cni/cni.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { ProbeManager } from '../probes/manager.js';
@@ -73,12 +75,17 @@ export interface Kubelet {
   stop(): void;
 }
 
+/** A restarted agent first learns what the API knows of its static pods; without the API they start all the same. */
+const API_WAIT_MS = 2_000;
+
 /** Resolves once the node is registered; pods are looked after from then on. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { nodeName, nodeIps, settings, client, informers, events, runtime, network, clock, random } = options;
   const log = options.log.child({ component: 'kubelet' });
   const stopping = new AbortController();
   const { signal } = stopping;
+  // As many as the kubelet has parts, and waits under way.
+  setMaxListeners(0, signal);
   const dirs = new PodDirs(options.rootDirectory);
   const machine = await machineFacts(options.rootDirectory);
   const oomFloor = await oomScoreFloor();
@@ -137,26 +144,6 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     reloadNetwork: (podCidr) => network.reload(podCidr),
   });
   await eviction.observe();
-  await node.register();
-  // Before any pod is looked at: a node that is known already has its network.
-  await network.reload(node.current?.spec.podCIDR);
-  void keepLease({
-    client,
-    node: () => node.current,
-    nodeName,
-    duration_s: settings.nodeLeaseDurationSeconds,
-    interval_ms: options.nodeLeaseRenewInterval_ms ?? settings.nodeLeaseDurationSeconds * LEASE_RENEWALS_MS,
-    clock,
-    random,
-    log,
-    stopping: signal,
-  });
-  void node.run();
-  if (oomFloor === 0 && node.current) {
-    const message = 'containers cannot be protected from the OOM killer: this machine lacks CAP_SYS_RESOURCE, so no OOM score is below 0';
-    events.event(node.current, 'Warning', 'OOMScoreAdjDegraded', message);
-  }
-
   const informer = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const probes = new ProbeManager({ runtime, events, metrics: options.metrics, clock, changed: (uid) => workers.wake(uid) });
   const services: PodServices = {
@@ -166,7 +153,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     clock,
     random,
     log,
-    statuses: new StatusManager({ client, clock, random, log, stopping: signal }),
+    statuses: new StatusManager({ client, clock, random, log, stopping: signal, apiUid: (pod) => workers.statics.apiUid(pod) }),
     probes,
     metrics: options.metrics,
     images: new ImageManager({ runtime, events, settings, pulled, clock, log }),
@@ -193,7 +180,28 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         shuttingDown: false,
       }),
   };
-  const workers = new PodWorkers(services, informer, signal);
+  const workers = new PodWorkers(services, informer, signal, () => node.current);
+  await followManifests(workers, informer, { ...options, log, stopping: signal });
+  await node.register();
+  // Before any pod is looked at: a node that is known already has its network.
+  await network.reload(node.current?.spec.podCIDR);
+  void keepLease({
+    client,
+    node: () => node.current,
+    nodeName,
+    duration_s: settings.nodeLeaseDurationSeconds,
+    interval_ms: options.nodeLeaseRenewInterval_ms ?? settings.nodeLeaseDurationSeconds * LEASE_RENEWALS_MS,
+    clock,
+    random,
+    log,
+    stopping: signal,
+  });
+  void node.run();
+  if (oomFloor === 0 && node.current) {
+    const message = 'containers cannot be protected from the OOM killer: this machine lacks CAP_SYS_RESOURCE, so no OOM score is below 0';
+    events.event(node.current, 'Warning', 'OOMScoreAdjDegraded', message);
+  }
+
   workers.start();
   const cleanup = { runtime, dirs, cgroups, clock, log, stopping: signal, isKnown: (uid: string) => workers.has(uid) };
   const usages = new PodUsages({ cgroups, runtime, dirs, exec: systemExec });
@@ -213,10 +221,27 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       void runCleanup(cleanup);
       void eviction.run(evictable);
       void imageGc.run();
+      void workers.statics.keepMirrors(signal);
     },
     () => undefined,
   );
   return {
     stop: () => stopping.abort(new Error('the kubelet stops')),
   };
+}
+
+/** Static pods start before the API server is asked for anything: it may be one of them. */
+async function followManifests(
+  workers: PodWorkers,
+  informer: Informer<Pod>,
+  options: KubeletOptions & { readonly stopping: AbortSignal },
+): Promise<void> {
+  const { settings, nodeName, clock, log, stopping } = options;
+  if (!settings.staticPodPath) return;
+  await Promise.race([informer.whenSynced(stopping), sleep(clock, API_WAIT_MS, stopping)]).catch(() => undefined);
+  // Few nodes have any, and reading them takes the schemas of all kinds.
+  const { ManifestFolder } = await import('./static/manifest-folder.js');
+  const changed = (pods: readonly Pod[]) => workers.statics.setManifests(pods);
+  const { staticPodPath: path, fileCheckFrequency: interval_ms } = settings;
+  await new ManifestFolder({ path, interval_ms, nodeName, clock, log, stopping, changed }).start();
 }

@@ -2,36 +2,48 @@
 import { sleep } from '../../src/apimachinery/clock.js';
 import type { Informer } from '../../src/client/informer.js';
 import { isPodActive, isPodTerminal } from '../../src/kinds/core/podutil.js';
-import type { Pod } from '../../src/kinds/types/core_v1.js';
+import type { Node, Pod } from '../../src/kinds/types/core_v1.js';
 import type { Failure } from './failure.js';
 import { PodWorker } from './pod-worker.js';
 import type { PodServices } from './services.js';
+import { mirroredUid } from './static/mirror.js';
+import { StaticPods } from './static/static-pods.js';
 
 /** After the runtime went away: its events are few, and a dead engine is soon back. */
 const RECONNECT_MS = 500;
 
 export class PodWorkers {
   private readonly workers = new Map<string, PodWorker>();
+  readonly statics: StaticPods;
 
   constructor(
     private readonly services: PodServices,
     private readonly informer: Informer<Pod>,
     private readonly stopping: AbortSignal,
-  ) {}
+    nodeObject: () => Node | undefined,
+  ) {
+    this.statics = new StaticPods({ ...services, informer, node: nodeObject, runner: this });
+  }
 
   /** Follows the API and the runtime until the agent stops. */
   start(): void {
     const follow = () =>
       this.informer.onChange(({ old, new: pod }) => {
-        if (pod) this.update(pod);
-        else if (old) this.workers.get(old.metadata.uid)?.delete(old);
+        // What stands for a static pod is not run, it is only shown.
+        if (mirroredUid((pod ?? old)!) !== undefined) this.statics.mirrorChanged(old, pod);
+        else if (pod) this.update(pod);
+        else if (old) this.delete(old);
         if (old && (!pod || freesResources(old, pod))) this.wakeDeferred();
       });
     let unsubscribe = () => {};
     // Those that this node has taken before come first, and then the older: who is new must not take their place.
     this.informer.whenSynced(this.stopping).then(
       () => {
-        for (const pod of [...this.informer.list()].sort(byAge)) this.update(pod);
+        for (const pod of this.informer
+          .list()
+          .filter((each) => mirroredUid(each) === undefined)
+          .sort(byAge))
+          this.update(pod);
         unsubscribe = follow();
       },
       () => undefined,
@@ -53,16 +65,16 @@ export class PodWorkers {
     return this.workers.has(podUid);
   }
 
-  private update(pod: Pod): void {
+  update(pod: Pod): void {
     const { uid } = pod.metadata;
     const worker = this.workers.get(uid);
     if (worker) worker.update(pod);
-    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.workers.delete(uid), this.rejection(pod)));
+    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.ended(uid), this.rejection(pod)));
   }
 
-  /** Only of a pod that is new to the node; one that is over or goes takes nothing. */
+  /** Only of a pod that is new to the node; one that is over or goes takes nothing, and static ones are not asked about. */
   private rejection(pod: Pod): Failure | undefined {
-    if (wasTaken(pod) || !isPodActive(pod)) return undefined;
+    if (wasTaken(pod) || !isPodActive(pod) || this.statics.has(pod)) return undefined;
     const failure = this.services.admit(pod, this.active());
     if (failure) this.services.events.event(pod, 'Warning', failure.reason, failure.message.replace(/^Pod was rejected: /, ''));
     return failure;
@@ -96,6 +108,16 @@ export class PodWorkers {
   /** Resizes for which there was no room. */
   private wakeDeferred(): void {
     for (const worker of this.workers.values()) if (worker.isDeferred) worker.wake();
+  }
+
+  /** It is to run no more. */
+  delete(pod: Pod): void {
+    this.workers.get(pod.metadata.uid)?.delete(pod);
+  }
+
+  private ended(uid: string): void {
+    this.workers.delete(uid);
+    this.statics.ended(uid);
   }
 
   private wakeAll(): void {

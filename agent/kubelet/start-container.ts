@@ -43,8 +43,7 @@ async function postStart(start: ContainerStart, path: string, { runtime, events,
   const hook = container.lifecycle?.postStart;
   if (!hook) return;
   try {
-    const run = runHook(hook, { pod, container, containerId, podIp }, runtime, clock, POST_START_TIMEOUT_MS);
-    await Promise.race([run, aborted(signal)]);
+    await orAborted(runHook(hook, { pod, container, containerId, podIp }, runtime, clock, POST_START_TIMEOUT_MS), signal);
   } catch (error) {
     if (signal.aborted) return;
     const { message } = error as Error;
@@ -57,6 +56,10 @@ async function postStart(start: ContainerStart, path: string, { runtime, events,
   }
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }

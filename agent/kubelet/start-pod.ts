@@ -15,6 +15,7 @@ import { formatResolvConf, parseResolvConf, podDns } from './resolv-conf.js';
 import { sandboxConfig } from './sandbox-config.js';
 import type { PodServices } from './services.js';
 import { startContainer } from './start-container.js';
+import { isStaticPod } from './static/mirror.js';
 import type { PodActions, StartAction } from './sync-pod.js';
 import { refusal } from './unsupported.js';
 import { WaitingError } from './waiting.js';
@@ -42,14 +43,14 @@ export class PodStart {
 
   /** Rejects where nothing of the pod can start: no sandbox, no volumes. */
   async run(actions: PodActions, observed: RuntimePod): Promise<void> {
-    const { dirs, sources } = this.services;
+    const { dirs } = this.services;
     const starts = actions.start.filter((action) => this.mayStart(action));
     if (starts.length === 0) return;
     await dirs.make(this.pod.metadata.uid);
     const sandbox = this.sandbox(actions, observed);
     const files = this.writeFiles();
     const volumes = this.volumes();
-    const ready = Promise.all([sandbox.ready, files, sources.whenServicesKnown(this.signal)]).then(([wired]) => this.writeHosts(wired));
+    const ready = Promise.all([sandbox.ready, files, this.whenServicesKnown()]).then(([wired]) => this.writeHosts(wired));
     const created = starts.map((action) =>
       settled(this.create(action, sandbox, ready, files, volumes, targetOf(action.container, observed))),
     );
@@ -108,6 +109,11 @@ export class PodStart {
     return { id: Promise.race([exists, ready.then(({ id }) => id)]), ready, config };
   }
 
+  /** What the API server itself may need in order to come up does not wait for it. */
+  private async whenServicesKnown(): Promise<void> {
+    if (!isStaticPod(this.pod)) await this.services.sources.whenServicesKnown(this.signal);
+  }
+
   private async writeFiles(): Promise<void> {
     const { dirs, clusterDns, resolvConf } = this.services;
     const { metadata, spec } = this.pod;
@@ -144,7 +150,7 @@ export class PodStart {
   ): Promise<string> {
     const { runtime, images, sources, node, dirs, oomFloor, settings } = this.services;
     const ensured = pullSecrets(this.pod, sources).then((secrets) => images.ensure(this.pod, container, secrets, this.signal));
-    const needed = [files, sources.whenServicesKnown(this.signal)];
+    const needed = [files, this.whenServicesKnown()];
     const [image, sandboxId, mounted] = await Promise.all([ensured, sandbox.id, volumes, ...needed]);
     const podIps = envNeedsPodIp(container) ? (this.pod.spec.hostNetwork ? node.ips : (await ready).ips) : [];
     const context = { pod: this.pod, podIps, image, volumes: mounted, node, sources, dirs, oomFloor, settings, targetId };

@@ -32,6 +32,8 @@ export interface StatusManagerOptions {
   readonly log: Logger;
   /** Aborted when the agent stops. */
   readonly stopping: AbortSignal;
+  /** Under which uid the API knows it: a static pod under that of its mirror, if it has one. Absent: its own. */
+  readonly apiUid?: (pod: Pod) => string | undefined;
 }
 
 export class StatusManager {
@@ -63,7 +65,7 @@ export class StatusManager {
 
   private correctLater(entry: Entry): void {
     if (this.entries.get(entry.pod.metadata.uid) !== entry || entry.sending || entry.correction || this.options.stopping.aborted) return;
-    if (!patchOf(entry)) {
+    if (!this.patchOf(entry)) {
       entry.corrections = 0;
       return;
     }
@@ -94,7 +96,7 @@ export class StatusManager {
   }
 
   private send(entry: Entry): void {
-    if (entry.sending || this.options.stopping.aborted || !patchOf(entry)) return;
+    if (entry.sending || this.options.stopping.aborted || !this.patchOf(entry)) return;
     entry.sending = this.sendAll(entry).finally(() => {
       entry.sending = undefined;
       // It was sent, and is not what is there: someone else writes it too.
@@ -106,17 +108,21 @@ export class StatusManager {
     const { clock, random, stopping, log } = this.options;
     let sent: PodStatus | undefined;
     for (let failures = 0; this.entries.get(entry.pod.metadata.uid) === entry; ) {
-      const patch = patchOf(entry);
+      const patch = this.patchOf(entry);
       if (!patch || entry.wanted === sent) return;
       try {
         const { wanted } = entry;
         const answer = await this.patch(entry.pod, patch);
-        if (isNewer(answer, entry.pod)) entry.pod = answer;
+        if (isNewer(answer, entry.pod)) this.renew(entry, answer);
         sent = wanted;
         failures = 0;
       } catch (error) {
         if (!(error instanceof StatusError)) throw error;
-        if (error.code === 404 || (error.code === 409 && !(await this.refreshed(entry)))) return this.forget(entry.pod.metadata.uid);
+        if (error.code === 404 || (error.code === 409 && !(await this.refreshed(entry)))) {
+          // A static pod is there without the API's, which comes again.
+          if (this.apiUid(entry.pod) === entry.pod.metadata.uid) this.forget(entry.pod.metadata.uid);
+          return;
+        }
         const delay_ms = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** failures++) * (0.75 + random.next() / 2);
         log.warn({ pod: entry.pod.metadata.name, error: error.message }, 'cannot report a pod status, trying again');
         const stopped = await sleep(clock, delay_ms, stopping).then(
@@ -130,11 +136,11 @@ export class StatusManager {
 
   /** After a conflict: false where the pod is gone, and another has its name, so that there is nobody to tell. */
   private async refreshed(entry: Entry): Promise<boolean> {
-    const { namespace, name, uid } = entry.pod.metadata;
+    const { namespace, name } = entry.pod.metadata;
     try {
       const pod = await this.options.client.get(pods, { namespace, name });
-      if (pod.metadata.uid !== uid) return false;
-      entry.pod = pod;
+      if (pod.metadata.uid !== this.apiUid(entry.pod)) return false;
+      this.renew(entry, pod);
       return true;
     } catch (error) {
       if (error instanceof StatusError) return error.code !== 404;
@@ -142,12 +148,24 @@ export class StatusManager {
     }
   }
 
+  private apiUid(pod: Pod): string | undefined {
+    return this.options.apiUid ? this.options.apiUid(pod) : pod.metadata.uid;
+  }
+
+  private patchOf({ pod, wanted }: Entry): object | undefined {
+    const uid = this.apiUid(pod);
+    return wanted && uid !== undefined ? statusPatch(pod, wanted, uid) : undefined;
+  }
+
+  /** What the API has of it, under our own uid. */
+  private renew(entry: Entry, pod: Pod): void {
+    entry.pod = { ...pod, metadata: { ...pod.metadata, uid: entry.pod.metadata.uid } };
+  }
+
   private async patch({ metadata }: Pod, patch: object): Promise<Pod> {
     const name = { namespace: metadata.namespace, name: metadata.name };
     return this.options.client.patch(pods, name, 'application/strategic-merge-patch+json', patch, 'status');
   }
 }
-
-const patchOf = ({ pod, wanted }: Entry) => wanted && statusPatch(pod, wanted);
 
 const isNewer = (a: Pod, b: Pod) => Number(a.metadata.resourceVersion) > Number(b.metadata.resourceVersion);

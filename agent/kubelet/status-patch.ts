@@ -21,8 +21,8 @@ const OWNED = [
 /** Lists that the patch would merge by address, so that an old address stayed: replaced as a whole. */
 const REPLACED = ['hostIPs', 'podIPs'] as const;
 
-/** undefined where the API's status says it all already. */
-export function statusPatch(pod: Pod, wanted: PodStatus): object | undefined {
+/** undefined where the API's status says it all already. `uid`: as the API knows it. */
+export function statusPatch(pod: Pod, wanted: PodStatus, uid: string = pod.metadata.uid): object | undefined {
   const old = pod.status;
   const status: { [field: string]: unknown } = {};
   for (const field of OWNED) {
@@ -35,7 +35,7 @@ export function statusPatch(pod: Pod, wanted: PodStatus): object | undefined {
   if (conditions.length > 0) status['conditions'] = conditions;
   if (Object.keys(status).length === 0) return undefined;
   // With the uid, a pod of the same name that came after this one is not taken for it.
-  return { metadata: { uid: pod.metadata.uid }, status };
+  return { metadata: { uid }, status };
 }
 
 /** Merged by type; a field that is no longer there has to be said to be gone. */

@@ -1,5 +1,5 @@
 // What Docker is asked to create for a sandbox and for a container in it: pure, from the contract's configs.
-import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import type { ContainerCreateOptions, HostConfig, MountSettings } from 'dockerode';
 import { parseQuantity } from '../../src/apimachinery/quantity.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { containerLabels, containerName, sandboxLabels, sandboxName } from './docker-names.js';
@@ -46,12 +46,16 @@ const cgroupParentOf = ({ cgroupParent }: PodSandboxConfig) => (cgroupParent ===
 /** Engines since 25.0 would make what is mounted below it read-only, too. */
 const ALONE = { ReadOnlyNonRecursive: true };
 
-const mountOf = ({ hostPath, containerPath, readOnly, propagation }: Mount) => ({
-  Type: 'bind' as const,
-  Source: hostPath,
-  Target: containerPath,
-  ReadOnly: readOnly,
-  BindOptions: { Propagation: propagation === 'private' ? ('rprivate' as const) : propagation, ...(readOnly ? ALONE : {}) },
+/** The client's types ask for a propagation. The engine's own is private, but for paths above its own, which it makes slaves. */
+const bindOptions = ({ propagation, readOnly }: Mount) =>
+  ({ ...(propagation === 'private' ? {} : { Propagation: propagation }), ...(readOnly ? ALONE : {}) }) as MountSettings['BindOptions'];
+
+const mountOf = (mount: Mount): MountSettings => ({
+  Type: 'bind',
+  Source: mount.hostPath,
+  Target: mount.containerPath,
+  ReadOnly: mount.readOnly,
+  BindOptions: bindOptions(mount),
 });
 
 function securityOptions({ security }: ContainerConfig): string[] {

@@ -53,7 +53,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 export async function until<T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  timeout_ms = 20_000,
+  timeout_ms = 45_000,
 ): Promise<T> {
   const end = performance.now() + timeout_ms;
   for (;;) {

@@ -8,6 +8,7 @@ import { readSettings } from '../../../agent/config/load.js';
 import type { ReadSignals } from '../../../agent/kubelet/eviction/signals.js';
 import { type Kubelet, startKubelet } from '../../../agent/kubelet/kubelet.js';
 import { KubeletMetrics } from '../../../agent/kubelet/metrics.js';
+import { podLookup } from '../../../agent/kubelet/static/mirror.js';
 import { DockerRuntime } from '../../../agent/runtime/docker.js';
 import { measuredRuntime } from '../../../agent/runtime/measured.js';
 import { type KubeletServer, startKubeletServer } from '../../../agent/server.js';
@@ -38,6 +39,8 @@ export interface LabNode extends EngineOptions {
   readonly signals?: (rootDirectory: string) => ReadSignals;
 }
 
+type Configuration = { [field: string]: Json };
+
 export class KubeletLab {
   kubelet: Kubelet | undefined;
   server: KubeletServer | undefined;
@@ -47,13 +50,15 @@ export class KubeletLab {
     readonly engine: EngineLab,
     readonly api: TestServer,
     /** Of a KubeletConfiguration; a change counts from the kubelet's next start. */
-    readonly configuration: { [field: string]: Json },
+    readonly configuration: Configuration,
     private readonly node: LabNode,
   ) {}
 
-  static async start(configuration: { [field: string]: Json } = {}, node: LabNode = {}): Promise<KubeletLab> {
+  /** `configuration` may lie below the lab's directory. */
+  static async start(configuration: Configuration | ((directory: string) => Configuration) = {}, node: LabNode = {}): Promise<KubeletLab> {
     const engine = await EngineLab.start(node);
-    const lab = new KubeletLab(engine, await startTestServer(), configuration, node);
+    const settings = typeof configuration === 'function' ? configuration(engine.directory) : configuration;
+    const lab = new KubeletLab(engine, await startTestServer(), settings, node);
     mkdirSync(lab.rootDirectory);
     if (node.disk) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${node.disk}`, 'tmpfs', lab.rootDirectory]);
     writeFileSync(join(engine.directory, 'resolv.conf'), 'nameserver 192.0.2.53\nsearch lab.example\n');
@@ -109,7 +114,7 @@ export class KubeletLab {
       rootDirectory: this.rootDirectory,
       client,
       metrics,
-      lookup: { pods: () => ours.list(), pod: (namespace, name) => ours.get({ namespace, name }) },
+      lookup: podLookup(ours),
       runtime,
       clock,
       log,
@@ -175,15 +180,23 @@ export class KubeletLab {
     return this.api.client.get(pods, { namespace: 'default', name });
   }
 
+  /** undefined where there is none. */
+  find(name: string): Promise<Pod | undefined> {
+    return this.get(name).catch((error: unknown) => {
+      if (error instanceof StatusError && error.code === 404) return undefined;
+      throw error;
+    });
+  }
+
   /** The pod once it is as wanted; the failure tells how it was instead. */
-  async pod(name: string, what: string, wanted: (pod: Pod) => boolean, timeout_ms = 20_000): Promise<Pod> {
+  async pod(name: string, what: string, wanted: (pod: Pod) => boolean, timeout_ms = 45_000): Promise<Pod> {
     let last: Pod | undefined;
     try {
       return await until(
         what,
         async () => {
-          last = await this.get(name);
-          return wanted(last) ? last : undefined;
+          last = await this.find(name);
+          return last && wanted(last) ? last : undefined;
         },
         timeout_ms,
       );
@@ -203,12 +216,7 @@ export class KubeletLab {
 
   async delete(name: string, gracePeriodSeconds?: number): Promise<void> {
     await this.api.client.delete(pods, { namespace: 'default', name }, gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds });
-    await until(`${name} is gone`, () =>
-      this.get(name).then(
-        () => undefined,
-        (error) => error instanceof StatusError && error.code === 404,
-      ),
-    );
+    await until(`${name} is gone`, async () => !(await this.find(name)));
   }
 
   /** What a shell in a container of a pod prints; this process goes on serving meanwhile. */

@@ -1,13 +1,12 @@
 // What probes say of servers that answer, that do not, and that answer something else; over real sockets.
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
-import protobuf from 'protobufjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ProbeOutcome, probeOnce } from '../../../../agent/probes/probe.js';
 import { type ContainerRuntime, RuntimeError } from '../../../../agent/runtime/runtime.js';
 import { systemClock } from '../../../../src/apimachinery/clock.js';
 import type { HTTPGetAction, Probe } from '../../../../src/kinds/types/core_v1.js';
+import { type GrpcHealth, startGrpcHealth } from '../../../suites/grpc-health.js';
 import { startHttpsServer } from '../../../suites/https-server.js';
 import { container } from '../kubelet/fixtures.js';
 
@@ -126,44 +125,18 @@ describe('a TCP probe', () => {
   });
 });
 
-const PROTO = `syntax = "proto3";
-  message Request { string service = 1; }
-  message Response { enum State { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; } State status = 1; }`;
-
-/** A real gRPC server; `states` by service. */
-async function grpcServer(states: { readonly [service: string]: number }, path = '/grpc.health.v1.Health/Check'): Promise<number> {
-  const { root } = protobuf.parse(PROTO);
-  const [request, response] = [root.lookupType('Request'), root.lookupType('Response')];
-  const check = {
-    path,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: (value: object) => Buffer.from(request.encode(value).finish()),
-    requestDeserialize: (bytes: Buffer) => request.decode(bytes),
-    responseSerialize: (value: object) => Buffer.from(response.encode(value).finish()),
-    responseDeserialize: (bytes: Buffer) => response.decode(bytes),
-  };
-  const server = new Server();
-  server.addService({ check } as never, {
-    check({ request: { service } }: ServerUnaryCall<{ service: string }, object>, callback: sendUnaryData<object>) {
-      const state = states[service];
-      if (state === undefined) callback({ code: status.NOT_FOUND, details: 'unknown service' });
-      // A state of -1 never comes.
-      else if (state >= 0) callback(null, { status: state });
-    },
-  });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
-  });
-  stops.push(() => server.forceShutdown());
-  return port;
+async function grpcServer(states: { readonly [service: string]: Parameters<GrpcHealth['set']>[1] }, path?: string): Promise<number> {
+  const health = await startGrpcHealth(path);
+  stops.push(() => health.stop());
+  for (const [service, state] of Object.entries(states)) health.set(service, state);
+  return health.port;
 }
 
 describe('a gRPC probe', () => {
   const grpc = (port: number, service?: string, extra: Probe = {}) => probe({ grpc: { port, ...(service ? { service } : {}) }, ...extra });
 
   it('asks for its service, which must serve', async () => {
-    const port = await grpcServer({ '': 1, ready: 1, broken: 2, odd: 0, ['x'.repeat(200)]: 1 });
+    const port = await grpcServer({ '': 'SERVING', ready: 'SERVING', broken: 'NOT_SERVING', odd: 'UNKNOWN', ['x'.repeat(200)]: 'SERVING' });
     for (const service of [undefined, 'ready', 'x'.repeat(200)])
       expect(await grpc(port, service)).toEqual({ result: 'success', output: '' });
     expect(await grpc(port, 'broken')).toEqual({ result: 'failure', output: 'service unhealthy (responded with "NOT_SERVING")' });
@@ -176,7 +149,7 @@ describe('a gRPC probe', () => {
     expect((await grpc(other)).output).toMatch(
       /^error: this server does not implement the grpc health protocol \(grpc\.health\.v1\.Health\): /,
     );
-    const slow = await grpcServer({ '': -1 });
+    const slow = await grpcServer({ '': 'silent' });
     expect((await grpc(slow, '', { timeoutSeconds: 0.3 })).output).toBe('timeout: health rpc did not complete within 0.3s');
     const closed = await closedPort();
     expect((await grpc(closed)).output).toBe(
