@@ -46,7 +46,7 @@ export async function bootstrap(client: Client, { serviceCidr, port, clock }: Bo
   const { base, text } = requireCidr(serviceCidr);
   await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
   await ensure(client, services, dnsService(ipv4(base + DNS_OFFSET)));
-  for (const { kind, object } of bootstrapObjects(text)) await ensure(client, kind, object);
+  await Promise.all(bootstrapObjects(text).map(({ kind, object }) => ensure(client, kind, object)));
   await sayReady(client, clock);
 }
 

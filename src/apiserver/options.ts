@@ -64,6 +64,8 @@ export interface ApiServerOptions {
   readonly requestHeaderCa?: string;
   /** Absent: no service account tokens are issued or taken. */
   readonly serviceAccounts?: ServiceAccountKeys;
+  /** `--max-requests-inflight` and `--max-mutating-requests-inflight`; 0: no limit, absent: upstream's. */
+  readonly maxInFlight?: { readonly reads?: number; readonly writes?: number } | undefined;
   /** Absent: no request is told of. */
   readonly audit?: AuditOptions | undefined;
   /** The parts of the control plane besides the store, where they run beside this server; absent: they are asked at their ports. */

@@ -57,7 +57,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const handle = (exchange: Exchange): Promise<Result> =>
     aggregation.route(exchange) ?? (exchange.info.isResource ? dispatcher.dispatch(exchange, exchange.info) : paths.handle(exchange));
   const audit = options.audit && auditFilters(options.audit, context);
-  const filters = filtersWith(audit);
+  const filters = filtersWith(audit, options.maxInFlight);
   const overNetwork = chain(filters, handle, context);
   const inProcess = chain(
     filters.filter((filter) => filter.inProcess),

@@ -24,6 +24,8 @@ export interface ApiServerFlags {
   readonly defaultUnreachableTolerationSeconds: number;
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
+  readonly maxRequestsInflight: number;
+  readonly maxMutatingRequestsInflight: number;
   readonly auditLogPath?: string;
   readonly auditPolicyFile?: string;
   readonly auditLogMaxsize: number;
@@ -48,6 +50,8 @@ export function withApiServerFlags(command: Command): Command {
     .option('--default-unreachable-toleration-seconds <n>', 'how long pods stay on a node that cannot be reached', seconds, 300)
     .option('--enable-admission-plugins <names>', 'admission plugins to have besides the usual ones, with commas between', list, [])
     .option('--disable-admission-plugins <names>', 'admission plugins to leave out, with commas between', list, [])
+    .option('--max-requests-inflight <n>', 'how many requests that only read are worked on at once; 0: no limit', count, 400)
+    .option('--max-mutating-requests-inflight <n>', 'how many requests that write are worked on at once; 0: no limit', count, 200)
     .option('--audit-policy-file <file>', 'which requests are told in the audit log, and how much of each (audit.k8s.io/v1 Policy)')
     .option('--audit-log-path <file>', 'the audit log; - is standard output (default: none is kept)')
     .option('--audit-log-maxsize <megabytes>', 'size past which the audit log is put aside', megabytes, 100)
@@ -75,6 +79,7 @@ export function apiServerSetup(flags: ApiServerFlags): Omit<ApiServerSetup, 'adv
     defaultUnreachableTolerationSeconds: flags.defaultUnreachableTolerationSeconds,
     enableAdmissionPlugins: flags.enableAdmissionPlugins,
     disableAdmissionPlugins: flags.disableAdmissionPlugins,
+    maxInFlight: { reads: flags.maxRequestsInflight, writes: flags.maxMutatingRequestsInflight },
     ...auditOf(flags),
     clock: systemClock,
     random: systemRandom,

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { ipv4, requireCidr } from '../apimachinery/cidr.js';
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
-import { type ApiServer, type AuditOptions, type Component, createApiServer } from '../apiserver/index.js';
+import { type ApiServer, type ApiServerOptions, type AuditOptions, type Component, createApiServer } from '../apiserver/index.js';
 import { writePrivateFile } from '../client/files.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { Backend } from '../etcd/backend.js';
@@ -32,6 +32,7 @@ export interface ApiServerSetup {
   readonly defaultUnreachableTolerationSeconds: number;
   readonly enableAdmissionPlugins: readonly string[];
   readonly disableAdmissionPlugins: readonly string[];
+  readonly maxInFlight?: ApiServerOptions['maxInFlight'];
   readonly audit?: Omit<AuditOptions, 'policy'> & { readonly policyFile: string };
   /** What runs beside it in this process. */
   readonly components?: readonly Component[];
@@ -128,6 +129,7 @@ export async function makeApiServer(options: ApiServerSetup, backend: Backend, i
     hostname: hostname(),
     components: options.components,
     audit: await auditOptions(options),
+    maxInFlight: options.maxInFlight,
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
     defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
     enableAdmissionPlugins: options.enableAdmissionPlugins,

@@ -3,9 +3,9 @@ import { tooManyRequests } from '../../apimachinery/status.js';
 import { isConnection, type RequestInfo } from '../request.js';
 import type { Filter } from './filter.js';
 
-/** Upstream's --max-requests-inflight and --max-mutating-requests-inflight. */
-const MAX_READS = 400;
-const MAX_WRITES = 200;
+/** Upstream's defaults of --max-requests-inflight and --max-mutating-requests-inflight. */
+export const MAX_READS = 400;
+export const MAX_WRITES = 200;
 const RETRY_AFTER_S = 1;
 const READS: readonly string[] = ['get', 'list', 'head'];
 
@@ -14,7 +14,9 @@ function isLongRunning(info: RequestInfo): boolean {
   return (info.isResource && info.verb === 'watch') || isConnection(info);
 }
 
-export function maxInFlight(limits = { reads: MAX_READS, writes: MAX_WRITES }): Filter {
+/** 0: no limit. */
+export function maxInFlight({ reads = MAX_READS, writes = MAX_WRITES }: { readonly reads?: number; readonly writes?: number }): Filter {
+  const limits = { reads: reads || Number.POSITIVE_INFINITY, writes: writes || Number.POSITIVE_INFINITY };
   const inFlight = { reads: 0, writes: 0 };
   const classOf = ({ verb }: RequestInfo) => (READS.includes(verb) ? 'reads' : 'writes');
   return {

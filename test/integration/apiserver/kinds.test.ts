@@ -112,13 +112,28 @@ it('every cluster has the system’s priorities, flow schemas and range of addre
     ['system-cluster-critical', '2000000000'],
     ['system-node-critical', '2000001000'],
   ]);
-  expect((await rows('flowschemas')).map(([name, level]) => [name, level])).toEqual([
-    ['catch-all', 'catch-all'],
-    ['exempt', 'exempt'],
+  expect((await rows('flowschemas')).map((row) => row.slice(0, 4).join(' '))).toEqual([
+    'catch-all catch-all 10000 ByUser',
+    'exempt exempt 1 <none>',
+    'global-default global-default 9900 ByUser',
+    'kube-controller-manager workload-high 800 ByNamespace',
+    'kube-scheduler workload-high 800 ByNamespace',
+    'kube-system-service-accounts workload-high 900 ByNamespace',
+    'probes exempt 2 <none>',
+    'service-accounts workload-low 9000 ByUser',
+    'system-leader-election leader-election 100 ByUser',
+    'system-node-high node-high 400 ByUser',
+    'system-nodes system 500 ByUser',
   ]);
-  expect((await rows('prioritylevelconfigurations')).map(([name, type, shares]) => [name, type, shares])).toEqual([
-    ['catch-all', 'Limited', '5'],
-    ['exempt', 'Exempt', '0'],
+  expect((await rows('prioritylevelconfigurations')).map((row) => row.slice(0, 6).join(' '))).toEqual([
+    'catch-all Limited 5 <none> <none> <none>',
+    'exempt Exempt 0 <none> <none> <none>',
+    'global-default Limited 20 128 6 50',
+    'leader-election Limited 10 16 4 50',
+    'node-high Limited 40 64 6 50',
+    'system Limited 30 64 6 50',
+    'workload-high Limited 40 128 6 50',
+    'workload-low Limited 100 128 6 50',
   ]);
   expect((await rows('servicecidrs'))[0]?.slice(0, 2)).toEqual(['kubernetes', '10.96.0.0/12']);
 });
