@@ -39,7 +39,7 @@ export function updatePodSpecPage(modules: readonly TestModule[]): string | unde
   const kept = parsePodSpecPage(before).filter(({ file }) => !files.has(file) && existsSync(join(ROOT, file)));
   // A run that knows nothing of fields leaves a page alone whose other parts may be behind.
   if (entries.length === 0 && kept.length === parsePodSpecPage(before).length) return undefined;
-  const page = render([...kept, ...entries]);
+  const page = renderPodSpecPage([...kept, ...entries]);
   if (page === before) return undefined;
   writeFileSync(path, page);
   return `${POD_SPEC_PAGE} was not what this run gave. It has been written anew: look at what changed, and commit it`;
@@ -55,7 +55,7 @@ const inLine = (text: string) =>
     .replaceAll('`', "'")
     .replaceAll(/[<>\n]+/g, ' ');
 
-function render(entries: readonly Entry[]): string {
+export function renderPodSpecPage(entries: readonly Entry[]): string {
   const shown = (field: string) => entries.filter((entry) => entry.field === field);
   const refused = [...new Set(entries.filter((entry) => entry.refused).map(({ field }) => field))];
   // What is refused as a whole stands where its first field would.

@@ -29,8 +29,9 @@ export interface ContainerConfigContext {
 /** Rejects with a ContainerConfigError that names what is missing or not possible. */
 export async function containerConfig(container: Container, attempt: number, context: ContainerConfigContext): Promise<ContainerConfig> {
   const { pod, image, volumes, node, dirs, oomFloor, settings } = context;
+  const { seccompDefault } = settings;
   const pidNamespace = pidNamespaceOf(container, context);
-  const security = containerSecurity(pod, container, image);
+  const security = await containerSecurity(pod, container, image, { seccompDefault, rootDirectory: dirs.root });
   const env = await containerEnv(container, context);
   const terminationMessageFile = await dirs.makeMessageFile(pod.metadata.uid, container.name, attempt);
   const mounts = await containerMounts(pod, container, env, volumes, dirs, terminationMessageFile);

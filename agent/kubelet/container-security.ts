@@ -1,27 +1,47 @@
-// A container's security settings, its own over its pod's: pure.
-import type { Container, PodSpec } from '../../src/kinds/types/core_v1.js';
+// A container's security settings, its own over its pod's.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Container, Pod, SELinuxOptions, SeccompProfile } from '../../src/kinds/types/core_v1.js';
 import type { ContainerSecurity, Image } from '../runtime/runtime.js';
 import { ContainerConfigError } from './env.js';
+import { WaitingError } from './waiting.js';
 
-/** Throws a ContainerConfigError where the image would run as root though it must not. */
-export function containerSecurity({ spec }: { readonly spec: PodSpec }, container: Container, image: Image): ContainerSecurity {
-  const pod = spec.securityContext ?? {};
+export interface SecurityDefaults {
+  /** Where a pod's spec says nothing: the engine's own profile rather than none. */
+  readonly seccompDefault: boolean;
+  /** Localhost profiles lie below it. */
+  readonly rootDirectory: string;
+}
+
+/** Rejects with a ContainerConfigError where the image would run as root though it must not. */
+export async function containerSecurity(
+  pod: Pod,
+  container: Container,
+  image: Image,
+  { seccompDefault, rootDirectory }: SecurityDefaults,
+): Promise<ContainerSecurity> {
+  const ofPod = pod.spec.securityContext ?? {};
   const own = container.securityContext ?? {};
-  const user = own.runAsUser ?? pod.runAsUser;
-  const group = own.runAsGroup ?? pod.runAsGroup;
-  if (own.runAsNonRoot ?? pod.runAsNonRoot) checkNonRoot(user, image);
-  const seccomp = (own.seccompProfile ?? pod.seccompProfile)?.type;
-  const fsGroup = pod.fsGroup === undefined ? [] : [pod.fsGroup];
-  const capabilities = own.capabilities ?? {};
+  const user = own.runAsUser ?? ofPod.runAsUser;
+  const group = own.runAsGroup ?? ofPod.runAsGroup;
+  if (own.runAsNonRoot ?? ofPod.runAsNonRoot) checkNonRoot(user, image, pod, container);
+  const fsGroup = ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup];
+  const { add = [], drop = [] } = own.capabilities ?? {};
+  const profile = own.seccompProfile ?? ofPod.seccompProfile ?? (seccompDefault ? { type: 'RuntimeDefault' } : undefined);
+  const appArmor = own.appArmorProfile ?? ofPod.appArmorProfile;
   return {
     ...userOf(user, group, image),
-    supplementalGroups: [...new Set([...(pod.supplementalGroups ?? []), ...fsGroup])],
+    supplementalGroups: [...new Set([...(ofPod.supplementalGroups ?? []), ...fsGroup])],
     privileged: own.privileged === true,
-    capAdd: capabilities.add ?? [],
-    capDrop: capabilities.drop ?? [],
+    capAdd: add,
+    capDrop: drop,
     readOnlyRootFilesystem: own.readOnlyRootFilesystem === true,
     noNewPrivileges: own.allowPrivilegeEscalation === false,
-    seccomp: seccomp === 'RuntimeDefault' ? 'runtime-default' : 'unconfined',
+    unmaskedProc: own.procMount === 'Unmasked',
+    seccomp: await seccompOf(profile, rootDirectory),
+    ...(appArmor?.type === 'Localhost' && appArmor.localhostProfile ? { appArmor: appArmor.localhostProfile } : {}),
+    ...(appArmor?.type === 'Unconfined' ? { appArmor: 'unconfined' } : {}),
+    seLinuxLabels: labelsOf(own.seLinuxOptions ?? ofPod.seLinuxOptions),
   };
 }
 
@@ -31,15 +51,28 @@ function userOf(user: number | undefined, group: number | undefined, image: Imag
   return { user: group === undefined ? name : `${name}:${group}` };
 }
 
-function checkNonRoot(user: number | undefined, image: Image): void {
-  if (user !== undefined) {
-    if (user === 0) throw new ContainerConfigError("container's runAsUser breaks non-root policy");
-    return;
-  }
+function checkNonRoot(user: number | undefined, image: Image, { metadata }: Pod, container: Container): void {
+  const where = `(pod: "${metadata.name}_${metadata.namespace}(${metadata.uid})", container: ${container.name})`;
+  const refuse = (why: string) => {
+    throw new ContainerConfigError(`${why} ${where}`);
+  };
+  if (user === 0) refuse("container's runAsUser breaks non-root policy");
+  if (user !== undefined) return;
   const name = image.user.split(':')[0] ?? '';
-  if (name === '' || name === '0' || name === 'root')
-    throw new ContainerConfigError('container has runAsNonRoot and image will run as root');
-  if (!/^\d+$/.test(name)) {
-    throw new ContainerConfigError(`container has runAsNonRoot and image has non-numeric user (${name}), cannot verify user is non-root`);
-  }
+  if (name === '' || name === '0') refuse('container has runAsNonRoot and image will run as root');
+  if (!/^\d+$/.test(name)) refuse(`container has runAsNonRoot and image has non-numeric user (${name}), cannot verify user is non-root`);
 }
+
+async function seccompOf(profile: SeccompProfile | undefined, rootDirectory: string): Promise<ContainerSecurity['seccomp']> {
+  if (profile?.type === 'RuntimeDefault') return 'runtime-default';
+  if (profile?.type !== 'Localhost') return 'unconfined';
+  const path = join(rootDirectory, 'seccomp', profile.localhostProfile ?? '');
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === 'ENOENT' ? 'no such file or directory' : error.message;
+    throw new WaitingError('CreateContainerError', `cannot load seccomp profile "${path}": open ${path}: ${why}`);
+  });
+  return { profile: text };
+}
+
+const labelsOf = (options: SELinuxOptions = {}) =>
+  (['user', 'role', 'type', 'level'] as const).flatMap((part) => (options[part] ? [`${part}:${options[part]}`] : []));

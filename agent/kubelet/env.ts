@@ -96,7 +96,7 @@ async function valueFrom({ name, valueFrom: from }: EnvVar, container: Container
     );
     return value === undefined ? undefined : decode(value);
   }
-  throw new ContainerConfigError(`env ${name}: this kind of valueFrom is not supported by this node`);
+  throw new ContainerConfigError(`env ${name}: ${Object.keys(from ?? {})[0]} is not supported by this node`);
 }
 
 function required(value: string | undefined, optional: boolean | undefined, problem: string): string | undefined {

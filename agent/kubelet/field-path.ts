@@ -1,14 +1,15 @@
 // The downward API: a pod's own fields and its containers' resources, by fieldRef and resourceFieldRef.
-import { milliValue, parseQuantity } from '../../src/apimachinery/quantity.js';
+import { parseQuantity } from '../../src/apimachinery/quantity.js';
+import { resourceAmount } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod, ResourceFieldSelector } from '../../src/kinds/types/core_v1.js';
 
 /** What a pod's fields can refer to besides the pod itself. */
 export interface NodeFacts {
   readonly name: string;
   readonly ips: readonly string[];
-  /** Capacity stands in for a limit that a container does not have. */
-  readonly cpu_milli: number;
   readonly memory_bytes: number;
+  /** Stands in for a limit that a container does not have. In `resourceAmount` units. */
+  readonly allocatable: ReadonlyMap<string, number>;
 }
 
 /** True where the value is not known before the pod's network is set up. */
@@ -61,12 +62,12 @@ export function resourceValue(container: Container, selector: ResourceFieldSelec
   if ((kind !== 'limits' && kind !== 'requests') || !name) return undefined;
   const { limits, requests } = container.resources ?? {};
   const given = kind === 'limits' ? limits?.[name] : (requests?.[name] ?? limits?.[name]);
+  const fallback = kind === 'limits' ? node.allocatable.get(name) : 0;
+  if (given === undefined && (fallback === undefined || !DEFAULTED.has(name))) return undefined;
   const divisor = selector.divisor === undefined || parseQuantity(selector.divisor) === 0 ? 1 : selector.divisor;
-  if (name === 'cpu') {
-    const amount = given === undefined ? (kind === 'limits' ? node.cpu_milli : 0) : milliValue(given);
-    return String(Math.ceil(amount / milliValue(divisor)));
-  }
-  if (name !== 'memory' && given === undefined) return undefined;
-  const amount = given === undefined ? (kind === 'limits' ? node.memory_bytes : 0) : parseQuantity(given);
-  return String(Math.ceil(amount / parseQuantity(divisor)));
+  const amount = given === undefined ? fallback! : resourceAmount(name, given);
+  return String(Math.ceil(amount / resourceAmount(name, divisor)));
 }
+
+/** What every container has some of. */
+const DEFAULTED = new Set(['cpu', 'memory', 'ephemeral-storage']);

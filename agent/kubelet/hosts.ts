@@ -4,16 +4,27 @@ import type { Pod, PodSpec } from '../../src/kinds/types/core_v1.js';
 /** Of Linux, 64 with the final zero. */
 const HOSTNAME_MAX_CHARS = 63;
 
-/** `spec.hostname`, else the pod's name, cut to what Linux takes. */
+/** `spec.hostnameOverride` or `spec.hostname`, else the pod's name, cut to what Linux takes. */
 export function podHostname(pod: Pod): string {
-  const name = pod.spec.hostname || pod.metadata.name;
+  const name = pod.spec.hostnameOverride ?? (pod.spec.hostname || pod.metadata.name);
   return name.slice(0, HOSTNAME_MAX_CHARS).replace(/[-.]+$/, '');
 }
 
 /** The name that the cluster's DNS gives it, where it has a subdomain. */
 export function podFqdn(pod: Pod, clusterDomain: string): string | undefined {
-  const { subdomain } = pod.spec;
-  return subdomain ? `${podHostname(pod)}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}` : undefined;
+  const { subdomain, hostnameOverride } = pod.spec;
+  return subdomain && hostnameOverride === undefined
+    ? `${podHostname(pod)}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`
+    : undefined;
+}
+
+/** What the kernel is told. Throws where that would be longer than it takes. */
+export function kernelHostname(pod: Pod, clusterDomain: string): string {
+  const fqdn = pod.spec.setHostnameAsFQDN ? podFqdn(pod, clusterDomain) : undefined;
+  if (fqdn === undefined) return podHostname(pod);
+  if (fqdn.length <= HOSTNAME_MAX_CHARS + 1) return fqdn;
+  const why = `FQDN ${fqdn} is too long (${HOSTNAME_MAX_CHARS + 1} characters is the max, ${fqdn.length} characters requested)`;
+  throw new Error(`failed to construct FQDN from pod hostname and cluster domain, ${why}`);
 }
 
 const LOOPBACK = [

@@ -15,7 +15,7 @@ import { ProbeManager } from '../probes/manager.js';
 import { systemExec } from '../proxy/exec.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
 import { admit, insufficient } from './admission.js';
-import { forPods } from './allocatable.js';
+import { forPods, nodeAllocatable, nodeCapacity } from './allocatable.js';
 import { Backoff } from './backoff.js';
 import { CgroupManager } from './cgroups/manager.js';
 import { runCleanup } from './cleanup.js';
@@ -26,7 +26,7 @@ import type { Failure } from './failure.js';
 import { ImageGc } from './image-gc.js';
 import { ImageManager } from './image-manager.js';
 import { keepLease } from './lease.js';
-import { machineFacts, oomScoreFloor } from './machine.js';
+import { hasAppArmor, machineFacts, oomScoreFloor } from './machine.js';
 import type { KubeletMetrics } from './metrics.js';
 import { NodeReporter } from './node.js';
 import { PodDirs } from './pod-dirs.js';
@@ -37,6 +37,7 @@ import { infeasible } from './resize.js';
 import type { PodServices } from './services.js';
 import { apiSources } from './sources.js';
 import { StatusManager } from './status-manager.js';
+import { unfit } from './unfit.js';
 
 /** Of each second that a Lease lasts: a renewal comes after an eighth of it, 5 s by default. */
 const LEASE_RENEWALS_MS = 1000 / 8;
@@ -146,6 +147,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   await eviction.observe();
   const informer = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const probes = new ProbeManager({ runtime, events, metrics: options.metrics, clock, changed: (uid) => workers.wake(uid) });
+  const features = { allowedUnsafeSysctls: settings.allowedUnsafeSysctls, appArmor: await hasAppArmor() };
   const services: PodServices = {
     runtime,
     client,
@@ -160,7 +162,12 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     restarts: new Backoff(clock),
     dirs,
     sources: apiSources({ client, informers, clock, log }),
-    node: { name: nodeName, ips: nodeIps, cpu_milli: machine.cpu_milli, memory_bytes: machine.memory_bytes },
+    node: {
+      name: nodeName,
+      ips: nodeIps,
+      memory_bytes: machine.memory_bytes,
+      allocatable: nodeAllocatable(nodeCapacity(machine, settings), settings),
+    },
     settings,
     clusterDns: { addresses: settings.clusterDNS, domain: settings.clusterDomain },
     resolvConf: options.resolvConf,
@@ -173,6 +180,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       return infeasible(pod, allocatable) ?? (short && { reason: 'Deferred', message: short.message });
     },
     admit: (pod, others) =>
+      unfit(pod, features) ??
       admit(pod, others, {
         node: node.current!,
         allocatable: node.allocatable(),

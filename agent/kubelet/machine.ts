@@ -75,3 +75,6 @@ export async function oomScoreFloor(): Promise<number> {
   const CAP_SYS_RESOURCE = 24n;
   return (effective >> CAP_SYS_RESOURCE) & 1n ? -1000 : 0;
 }
+
+/** The kernel enforces AppArmor's profiles. */
+export const hasAppArmor = async () => (await read('/sys/module/apparmor/parameters/enabled')) === 'Y';

@@ -63,14 +63,33 @@ function withConfig(base: DnsSettings, { dnsConfig }: PodSpec): DnsSettings {
 
 /** What exceeds the bounds is cut off at the end. */
 export function formatResolvConf({ nameservers, searches, options }: DnsSettings): string {
+  const search = searchLine(searches);
+  const lines = nameservers.slice(0, NAMESERVERS_MAX).map((address) => `nameserver ${address}`);
+  if (search) lines.unshift(`search ${search}`);
+  if (options.length > 0) lines.push(`options ${options.join(' ')}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function searchLine(searches: readonly string[]): string {
   let search = '';
   for (const domain of searches.slice(0, SEARCHES_MAX)) {
     const longer = search ? `${search} ${domain}` : domain;
     if (longer.length > SEARCH_MAX_CHARS) break;
     search = longer;
   }
-  const lines = nameservers.slice(0, NAMESERVERS_MAX).map((address) => `nameserver ${address}`);
-  if (search) lines.unshift(`search ${search}`);
-  if (options.length > 0) lines.push(`options ${options.join(' ')}`);
-  return `${lines.join('\n')}\n`;
+  return search;
+}
+
+/** What the pod's owner is to know of what was cut off, in upstream's words. */
+export function dnsOverflow({ nameservers, searches }: DnsSettings): readonly string[] {
+  const search = searchLine(searches);
+  const servers = nameservers.slice(0, NAMESERVERS_MAX).join(' ');
+  return [
+    ...(nameservers.length > NAMESERVERS_MAX
+      ? [`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${servers}`]
+      : []),
+    ...(search === searches.join(' ')
+      ? []
+      : [`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${search}`]),
+  ];
 }

@@ -22,6 +22,8 @@ import type { StatusManager } from './status-manager.js';
 
 /** Reads of API objects that pods refer to. */
 export interface PodSources extends EnvSources, VolumeSources {
+  /** What a RuntimeClass calls the runtime. Rejects where there is no such class. */
+  runtimeHandler(runtimeClassName: string): Promise<string>;
   /** Resolves once Services are known: an environment made earlier would lack them for good. */
   whenServicesKnown(signal: AbortSignal): Promise<void>;
 }

@@ -11,6 +11,7 @@ import { persistentVolumeClaims } from '../../src/kinds/core/persistentvolumecla
 import { secrets } from '../../src/kinds/core/secret.js';
 import { services } from '../../src/kinds/core/service.js';
 import type { Kind } from '../../src/kinds/define.js';
+import { runtimeClasses } from '../../src/kinds/node/runtimeclass.js';
 import type { ConfigMap } from '../../src/kinds/types/core_v1.js';
 import { CONFIG_MAP_ROOT_CA, NAMESPACE_DEFAULT } from '../../src/kinds/wellknown.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
@@ -45,6 +46,11 @@ export function apiSources({ client, informers, clock, log }: SourcesOptions): P
     serviceAccountToken: (pod, wish) => tokens.get(pod, wish),
     secret: (namespace, name) => found(client, secrets, namespace, name),
     claim: (namespace, name) => found(client, persistentVolumeClaims, namespace, name),
+    async runtimeHandler(name) {
+      const runtimeClass = await found(client, runtimeClasses, undefined, name);
+      if (!runtimeClass) throw new Error(`runtimeclass.node.k8s.io "${name}" not found`);
+      return runtimeClass.handler;
+    },
     persistentVolume: (name) => found(client, persistentVolumes, undefined, name),
     services(namespace) {
       const api = informer.get({ namespace: NAMESPACE_DEFAULT, name: 'kubernetes' });

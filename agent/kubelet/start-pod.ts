@@ -9,9 +9,9 @@ import { VolumeError } from '../volumes/volume.js';
 import { containerConfig } from './container-config.js';
 import { containerPath } from './container-path.js';
 import { ContainerConfigError, envNeedsPodIp } from './env.js';
-import { hostNetworkHosts, podHostname, podHosts } from './hosts.js';
+import { hostNetworkHosts, kernelHostname, podHosts } from './hosts.js';
 import { pullSecrets } from './pull-secrets.js';
-import { formatResolvConf, parseResolvConf, podDns } from './resolv-conf.js';
+import { dnsOverflow, formatResolvConf, parseResolvConf, podDns } from './resolv-conf.js';
 import { sandboxConfig } from './sandbox-config.js';
 import type { PodServices } from './services.js';
 import { startContainer } from './start-container.js';
@@ -47,7 +47,10 @@ export class PodStart {
     const starts = actions.start.filter((action) => this.mayStart(action));
     if (starts.length === 0) return;
     await dirs.make(this.pod.metadata.uid);
-    const sandbox = this.sandbox(actions, observed);
+    const runtimeHandler = await this.runtimeHandler().catch((error) => {
+      throw this.eventOf(error);
+    });
+    const sandbox = this.sandbox(actions, observed, runtimeHandler);
     const files = this.writeFiles();
     const volumes = this.volumes();
     const ready = Promise.all([sandbox.ready, files, this.whenServicesKnown()]).then(([wired]) => this.writeHosts(wired));
@@ -93,14 +96,19 @@ export class PodStart {
     return true;
   }
 
-  private sandbox(actions: PodActions, observed: RuntimePod): Sandbox {
-    const { runtime, oomFloor } = this.services;
+  private async runtimeHandler(): Promise<string | undefined> {
+    const { runtimeClassName } = this.pod.spec;
+    return runtimeClassName ? this.services.sources.runtimeHandler(runtimeClassName) : undefined;
+  }
+
+  private sandbox(actions: PodActions, observed: RuntimePod, runtimeHandler: string | undefined): Sandbox {
+    const { runtime } = this.services;
     const existing = observed.sandboxes[0];
     if (!actions.createSandbox && existing) {
-      const config = sandboxConfig(this.pod, existing.attempt, oomFloor, this.cgroupParent);
+      const config = this.sandboxConfig(existing.attempt, runtimeHandler);
       return { id: Promise.resolve(existing.id), ready: Promise.resolve(existing), config };
     }
-    const config = sandboxConfig(this.pod, actions.sandboxAttempt, oomFloor, this.cgroupParent);
+    const config = this.sandboxConfig(actions.sandboxAttempt, runtimeHandler);
     let created: (id: string) => void = () => undefined;
     const exists = new Promise<string>((resolve) => {
       created = resolve;
@@ -114,14 +122,25 @@ export class PodStart {
     if (!isStaticPod(this.pod)) await this.services.sources.whenServicesKnown(this.signal);
   }
 
+  private sandboxConfig(attempt: number, runtimeHandler: string | undefined): PodSandboxConfig {
+    const { oomFloor, clusterDns } = this.services;
+    const context = { oomFloor, clusterDomain: clusterDns.domain, cgroupParent: this.cgroupParent };
+    try {
+      return sandboxConfig(this.pod, attempt, { ...context, ...(runtimeHandler === undefined ? {} : { runtimeHandler }) });
+    } catch (error) {
+      throw this.eventOf(error);
+    }
+  }
+
   private async writeFiles(): Promise<void> {
     const { dirs, clusterDns, resolvConf } = this.services;
     const { metadata, spec } = this.pod;
     const node = parseResolvConf(await readFile(resolvConf, 'utf8'));
     await dirs.touch(dirs.hosts(metadata.uid));
     const dns = podDns(spec, metadata.namespace ?? '', clusterDns, node);
+    for (const message of dnsOverflow(dns)) this.services.events.event(this.pod, 'Warning', 'DNSConfigForming', message);
     await dirs.write(dirs.resolvConf(metadata.uid), formatResolvConf(dns));
-    await dirs.write(dirs.hostname(metadata.uid), `${spec.hostNetwork ? hostname() : podHostname(this.pod)}\n`);
+    await dirs.write(dirs.hostname(metadata.uid), `${spec.hostNetwork ? hostname() : kernelHostname(this.pod, clusterDns.domain)}\n`);
   }
 
   private async writeHosts(sandbox: PodSandbox): Promise<PodSandbox> {

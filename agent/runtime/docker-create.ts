@@ -26,6 +26,7 @@ export function sandboxOptions(config: PodSandboxConfig, image: string, settings
     PidMode: config.hostPid ? 'host' : '',
     CpuShares: SANDBOX_CPU_SHARES,
     ...cgroupParentOf(config),
+    ...runtimeOf(config),
     OomScoreAdj: config.oomScoreAdj,
     SecurityOpt: ['seccomp=unconfined'],
     LogConfig: logging(settings),
@@ -41,6 +42,7 @@ export function sandboxOptions(config: PodSandboxConfig, image: string, settings
   };
 }
 
+const runtimeOf = ({ runtimeHandler }: PodSandboxConfig) => (runtimeHandler === undefined ? {} : { Runtime: runtimeHandler });
 const cgroupParentOf = ({ cgroupParent }: PodSandboxConfig) => (cgroupParent === undefined ? {} : { CgroupParent: cgroupParent });
 
 /** Engines since 25.0 would make what is mounted below it read-only, too. */
@@ -59,8 +61,16 @@ const mountOf = (mount: Mount): MountSettings => ({
 });
 
 function securityOptions({ security }: ContainerConfig): string[] {
-  if (security.privileged) return [];
-  return [...(security.seccomp === 'unconfined' ? ['seccomp=unconfined'] : []), ...(security.noNewPrivileges ? ['no-new-privileges'] : [])];
+  const labels = security.seLinuxLabels.map((label) => `label=${label}`);
+  if (security.privileged) return labels;
+  const { seccomp, appArmor, noNewPrivileges } = security;
+  const profile = typeof seccomp === 'object' ? seccomp.profile : seccomp === 'unconfined' ? 'unconfined' : undefined;
+  return [
+    ...labels,
+    ...(profile === undefined ? [] : [`seccomp=${profile}`]),
+    ...(appArmor === undefined ? [] : [`apparmor=${appArmor}`]),
+    ...(noNewPrivileges ? ['no-new-privileges'] : []),
+  ];
 }
 
 function pidMode({ pidNamespace }: ContainerConfig, shared: string): string {
@@ -95,6 +105,7 @@ export function containerOptions(
     ...(sandbox.hostNetwork ? { UTSMode: 'host' } : {}),
     Mounts: config.mounts.map(mountOf),
     ...cgroupParentOf(sandbox),
+    ...runtimeOf(sandbox),
     ...resourceOptions(resources),
     OomScoreAdj: resources.oomScoreAdj,
     Privileged: security.privileged,
@@ -103,6 +114,7 @@ export function containerOptions(
     GroupAdd: security.supplementalGroups.map(String),
     ReadonlyRootfs: security.readOnlyRootFilesystem,
     SecurityOpt: securityOptions(config),
+    ...(security.unmaskedProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
     LogConfig: logging(settings),
   };
   return {

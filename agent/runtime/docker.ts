@@ -107,6 +107,9 @@ export class DockerRuntime implements ContainerRuntime {
   async runPodSandbox(config: PodSandboxConfig, created?: (sandboxId: string) => void): Promise<PodSandbox> {
     const options = sandboxOptions(config, this.options.pauseImage, this.options.settings);
     const id = await this.create(options).catch(async (error: unknown) => {
+      if (error instanceof RuntimeError && UNKNOWN_RUNTIME.test(error.message)) {
+        throw new RuntimeError(error.code, `failed to get sandbox runtime: no runtime for "${config.runtimeHandler}" is configured`);
+      }
       if (!(error instanceof RuntimeError) || error.code !== 404) throw error;
       await pullDockerImage(this.docker, this.options.pauseImage, undefined, this.options.clock, new AbortController().signal);
       return this.create(options);
@@ -320,6 +323,9 @@ async function logSize_bytes(path: string): Promise<number> {
   );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
+
+/** As engines have said it over the years. */
+const UNKNOWN_RUNTIME = /unknown (or invalid )?runtime/i;
 
 const netnsOf = (pid: number) => `/proc/${pid}/ns/net`;
 

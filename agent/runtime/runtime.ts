@@ -23,6 +23,8 @@ export interface PodSandboxConfig {
   readonly hostIpc: boolean;
   readonly hostPid: boolean;
   readonly sysctls: { readonly [name: string]: string };
+  /** Which of the node's runtimes runs it; absent: its default. */
+  readonly runtimeHandler?: string;
   readonly portMappings: readonly PortMapping[];
   /** Kept with the sandbox and its containers, for a pod that is gone from the API by the time it is stopped. */
   readonly terminationGracePeriod_s: number;
@@ -58,7 +60,14 @@ export interface ContainerSecurity {
   readonly capDrop: readonly string[];
   readonly readOnlyRootFilesystem: boolean;
   readonly noNewPrivileges: boolean;
-  readonly seccomp: 'unconfined' | 'runtime-default';
+  /** Nothing in /proc and /sys is hidden or read-only. */
+  readonly unmaskedProc: boolean;
+  /** Or a profile's own text. */
+  readonly seccomp: 'unconfined' | 'runtime-default' | { readonly profile: string };
+  /** A profile that the kernel knows, or `unconfined`; absent: the runtime's own, where the kernel has AppArmor. */
+  readonly appArmor?: string;
+  /** `level:s0:c1`; without effect where the kernel has no SELinux. */
+  readonly seLinuxLabels: readonly string[];
 }
 
 export interface ContainerConfig {

@@ -138,7 +138,10 @@ export class EngineLab {
       `address = "${at('containerd.sock')}"`,
     ];
     writeFileSync(at('containerd.toml'), config.join('\n'));
-    writeFileSync(at('daemon.json'), JSON.stringify({ 'exec-opts': ['native.cgroupdriver=cgroupfs'] }));
+    writeFileSync(
+      at('daemon.json'),
+      JSON.stringify({ 'exec-opts': ['native.cgroupdriver=cgroupfs'], runtimes: { second: { path: 'runc' } } }),
+    );
     this.spawn('containerd', ['--config', at('containerd.toml'), '--log-level', 'warn']);
     await until('containerd listens', () => existsSync(at('containerd.sock')) || undefined, START_TIMEOUT_MS);
     this.startDockerd();

@@ -242,12 +242,12 @@ describe('a pod that cannot run', () => {
   });
 
   it('names the field that this node cannot honour', async () => {
-    await lab.create('fancy', { containers: [{ name: 'main' }], hostUsers: false });
+    await lab.create('fancy', { containers: [{ name: 'main' }], resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu' }] });
     const pod = await lab.pod('fancy', 'it waits', (p) => status(p, 'main')?.state.waiting?.reason === 'CreateContainerConfigError');
-    expect(status(pod, 'main').state.waiting?.message).toBe('spec.hostUsers is not supported by this node');
-    await lab.create('nfs', { containers: [{ name: 'main' }], volumes: [{ name: 'far', nfs: { server: 'x', path: '/' } }] });
+    expect(status(pod, 'main').state.waiting?.message).toBe('spec.resourceClaims is not supported by this node');
+    await lab.create('driverless', { containers: [{ name: 'main' }], volumes: [{ name: 'far', csi: { driver: 'far.example' } }] });
     await until('an event names the volume', async () =>
-      (await lab.eventsOf('nfs')).some((event) => /FailedMount.*"far".*"nfs" is not supported/.test(event)),
+      (await lab.eventsOf('driverless')).some((event) => /FailedMount.*"far".*driver name far.example not found/.test(event)),
     );
   });
 

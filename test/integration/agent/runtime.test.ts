@@ -100,6 +100,8 @@ function container(script: string, extra: Partial<ContainerConfig> = {}): Contai
       capDrop: [],
       readOnlyRootFilesystem: false,
       noNewPrivileges: false,
+      unmaskedProc: false,
+      seLinuxLabels: [],
       seccomp: 'unconfined',
     },
     terminationMessageFile: join(files, 'message'),

@@ -155,7 +155,15 @@ describe('resources', () => {
 });
 
 describe('the downward API', () => {
-  const node = { name: 'n', ips: ['192.0.2.1'], cpu_milli: 4000, memory_bytes: 1 << 30 };
+  const node = {
+    name: 'n',
+    ips: ['192.0.2.1'],
+    memory_bytes: 1 << 30,
+    allocatable: new Map([
+      ['cpu', 4000],
+      ['memory', 1 << 30],
+    ]),
+  };
   const of = pod({ nodeName: 'n' }, {}, { labels: { b: '2', a: '1' }, annotations: { 'x/y': 'z' } });
   it.each([
     ['metadata.name', 'web'],
@@ -201,8 +209,13 @@ it('tells containers of Services in Docker’s old way', () => {
 
 it('maps host ports, but not on the node’s own network', () => {
   const containers = [container('main', { ports: [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }] })];
-  expect(sandboxConfig(pod({ containers }), 0, 0).portMappings).toEqual([{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }]);
-  expect(sandboxConfig(pod({ containers, hostNetwork: true }), 0, 0)).toMatchObject({ portMappings: [], hostNetwork: true });
+  expect(sandboxConfig(pod({ containers }), 0, { oomFloor: 0, clusterDomain: 'cluster.local' }).portMappings).toEqual([
+    { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+  ]);
+  expect(sandboxConfig(pod({ containers, hostNetwork: true }), 0, { oomFloor: 0, clusterDomain: 'cluster.local' })).toMatchObject({
+    portMappings: [],
+    hostNetwork: true,
+  });
 });
 
 describe('the node’s status', () => {

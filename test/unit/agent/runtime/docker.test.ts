@@ -62,7 +62,7 @@ describe('multiplexed output', () => {
 });
 
 it('makes a sandbox without Docker networking, or on the node’s network', () => {
-  const own = sandboxOptions(sandboxConfig(pod(), 2, 0), 'pause', settings);
+  const own = sandboxOptions(sandboxConfig(pod(), 2, { oomFloor: 0, clusterDomain: 'cluster.local' }), 'pause', settings);
   expect(own).toMatchObject({
     name: 'k8s_POD_web_shop_uid-1_2',
     NetworkDisabled: true,
@@ -76,7 +76,11 @@ it('makes a sandbox without Docker networking, or on the node’s network', () =
     'io.kubernetes.pod.uid': 'uid-1',
     'io.kubernetes.container.name': 'POD',
   });
-  const host = sandboxOptions(sandboxConfig(pod({ hostNetwork: true }), 0, 0), 'pause', settings);
+  const host = sandboxOptions(
+    sandboxConfig(pod({ hostNetwork: true }), 0, { oomFloor: 0, clusterDomain: 'cluster.local' }),
+    'pause',
+    settings,
+  );
   expect(host.HostConfig?.NetworkMode).toBe('host');
   expect(host.NetworkDisabled).toBeUndefined();
 });
@@ -100,12 +104,15 @@ it('makes a container in the namespaces of its sandbox, with what its spec allow
       capDrop: [],
       readOnlyRootFilesystem: true,
       noNewPrivileges: true,
+      unmaskedProc: true,
+      seLinuxLabels: ['level:s0'],
       seccomp: 'unconfined',
     },
     terminationMessageFile: '/m',
     terminationMessagePolicy: 'File',
   } as unknown as ContainerConfig;
-  expect(containerOptions('box', config, sandboxConfig(pod(), 0, 0), settings)).toMatchObject({
+  const sandbox = sandboxConfig(pod(), 0, { oomFloor: 0, clusterDomain: 'cluster.local', runtimeHandler: 'second' });
+  expect(containerOptions('box', config, sandbox, settings)).toMatchObject({
     name: 'k8s_main_web_shop_uid-1_3',
     Cmd: ['x'],
     User: '5:6',
@@ -123,9 +130,12 @@ it('makes a container in the namespaces of its sandbox, with what its spec allow
       Memory: 1024,
       MemorySwap: 1024,
       CapAdd: ['NET_ADMIN'],
+      MaskedPaths: [],
+      ReadonlyPaths: [],
+      Runtime: 'second',
       GroupAdd: ['7'],
       ReadonlyRootfs: true,
-      SecurityOpt: ['seccomp=unconfined', 'no-new-privileges'],
+      SecurityOpt: ['label=level:s0', 'seccomp=unconfined', 'no-new-privileges'],
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1048576', 'max-file': '3' } },
     },
   });

@@ -19,7 +19,7 @@ const contextOf = (token = 'token-1') =>
   ({
     pod,
     directory,
-    node: { name: 'n', ips: [], cpu_milli: 1, memory_bytes: 1 },
+    node: { name: 'n', ips: [], memory_bytes: 1, allocatable: new Map() },
     sources: {
       configMap: async (_: string, name: string) => (name === 'settings' ? { data: { a: 'from map', b: 'left out' } } : undefined),
       secret: async () => ({ data: { key: Buffer.from('from secret').toString('base64') } }),

@@ -116,7 +116,7 @@ it('is not fooled by links that are swapped in while it looks', async () => {
     }
   })();
   let seen = 0;
-  for (let i = 0; i < 500; i++) {
+  while (seen < 50) {
     const resolved = await resolveInside(root, 'dir/inner').catch(() => undefined);
     const found = resolved === undefined ? undefined : await opened(resolved);
     if (found === undefined) continue;
@@ -125,5 +125,4 @@ it('is not fooled by links that are swapped in while it looks', async () => {
   }
   swapping = false;
   await swap;
-  expect(seen).toBeGreaterThan(0);
 });
