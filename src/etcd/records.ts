@@ -101,7 +101,8 @@ const HAS_LEASE = 2 ** 47;
 
 export function encodeNewest(stored: string, kv: KeyValue): Buffer {
   const header = kv.lease ? NEWEST_BYTES + LEASE_BYTES : NEWEST_BYTES;
-  const out = Buffer.allocUnsafe(header + kv.value.length + CHECKSUM_BYTES);
+  // It may be remembered for long: not from the pool of small buffers, of which each would hold on to others.
+  const out = Buffer.allocUnsafeSlow(header + kv.value.length + CHECKSUM_BYTES);
   out.writeUIntBE(kv.createRevision, 0, 6);
   out.writeUIntBE(kv.modRevision, 6, 6);
   out.writeUIntBE(kv.lease ? kv.version + HAS_LEASE : kv.version, 12, 6);

@@ -67,7 +67,16 @@ async function fromCache(request: ResourceRequest, list: ListQuery, revision: nu
   if (list.limit === 0 || objects.length <= list.limit || revision === 0) {
     return { type: 'list', resource, objects, resourceVersion: cache.revision };
   }
-  return page(request, list, list.prefix, cache.revision);
+  const last = objects[list.limit - 1]!.object.metadata;
+  const remaining = list.matches ? {} : { remainingItemCount: objects.length - list.limit };
+  return {
+    type: 'list',
+    resource,
+    objects: objects.slice(0, list.limit),
+    resourceVersion: cache.revision,
+    continue: encodeContinue({ revision: cache.revision, start: `${resource.storage.key(last)}\0` }),
+    ...remaining,
+  };
 }
 
 /** A page as of `revision`, read from the store so that the following pages can be of the same revision. */

@@ -26,7 +26,8 @@ export class EventView {
 }
 
 export class CacheEvent {
-  readonly #views = new Map<EventType, EventView>();
+  /** Made for the first watcher that sees the change so, for all that see it so. */
+  #views: Map<EventType, EventView> | undefined;
 
   constructor(
     readonly key: string,
@@ -49,7 +50,13 @@ export class CacheEvent {
     return before ? this.#view('DELETED') : undefined;
   }
 
+  /** All who watch now have been told: who comes later has the encoded event made anew, and it is not kept for them. */
+  told(): void {
+    this.#views = undefined;
+  }
+
   #view(type: EventType): EventView {
+    this.#views ??= new Map();
     let view = this.#views.get(type);
     if (!view) {
       view = new EventView(type, type === 'DELETED' ? this.previous!.at(this.revision) : this.current!);

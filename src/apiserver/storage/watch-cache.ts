@@ -180,7 +180,10 @@ export class WatchCache {
       if (start.initialEventsEnd) sink.bookmark(this.#revision, true);
     } else {
       sink.start([]);
-      for (const event of this.#ring.after(start.after)) tell(start, sink, event);
+      for (const event of this.#ring.after(start.after)) {
+        tell(start, sink, event);
+        event.told();
+      }
     }
     const watcher: Watcher = { ...start, sink };
     this.#watchers.add(watcher);
@@ -280,6 +283,7 @@ export class WatchCache {
       const event = new CacheEvent(kv.key, kv.modRevision, this.clock.monotonic(), current, previous);
       this.#ring.push(event);
       for (const watcher of this.#watchers) this.#tell(watcher, event);
+      event.told();
     }
     this.#revision = Math.max(this.#revision, batch.revision);
     for (const waiter of this.#waiters) {

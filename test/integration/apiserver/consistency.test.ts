@@ -1,6 +1,7 @@
 // What watches and caches promise while many write at once, held to by the checkers that other suites use; and the checkers themselves.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
+import { ApiClient } from '../../../src/client/api-client.js';
 import type { Transport, WatchEvent } from '../../../src/client/client.js';
 import { httpsTransport } from '../../../src/client/https.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
@@ -36,6 +37,23 @@ describe('watches of every resource', () => {
       await api.client.delete(configMaps, object.metadata);
     }
   }
+});
+
+describe('clients in the same process', () => {
+  it('are shown one object for all of them while one of them has it, whoever wrote it', async () => {
+    const api = await startTestServer();
+    const https = httpsTransport({ server: api.url, ca: api.pki.ca.cert, ...api.pki.admin });
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'default' } };
+    await https.request({ method: 'POST', path: '/api/v1/namespaces/default/configmaps', query: new URLSearchParams(), body });
+    const [one, other] = [ADMIN, { ...ADMIN, name: 'system:kube-scheduler' }].map((user) => new ApiClient(api.server.transport(user)));
+    const list = async (client: ApiClient) =>
+      (await client.list(configMaps, { resourceVersion: '0' })).items.find(({ metadata }) => metadata.name === 'c');
+    const held = await list(one!);
+    expect(held).toBeDefined();
+    expect(await list(other!)).toBe(held);
+    https.close();
+    await api.stop();
+  });
 });
 
 describe('the digest of a cache', () => {
