@@ -24,6 +24,7 @@ import { serviceAccountToken } from './serviceaccounttoken.js';
 import { serviceCidr } from './servicecidr.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
+import { validatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus.js';
 
 export const controllers: readonly ControllerDefinition[] = [
   deployment,
@@ -50,4 +51,5 @@ export const controllers: readonly ControllerDefinition[] = [
   serviceAccountToken,
   rootCaPublisher,
   clusterRoleAggregation,
+  validatingAdmissionPolicyStatus,
 ];

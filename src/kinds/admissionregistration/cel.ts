@@ -68,10 +68,28 @@ export function admissionEnvironment({ params = false, variables = false, author
   return environment;
 }
 
-function make(base: CelEnvironment, { params, variables, authorizer }: Declared): CelEnvironment {
+/** Of the variables that can have types of their own. */
+export interface VariableTypes {
+  readonly object: string;
+  readonly params: string;
+}
+
+/** One of its own, for checks by types, which `typesOf` declares in it. Call it only where CEL is loaded. */
+export const checkingEnvironment = (declared: Declared, typesOf: (environment: CelEnvironment) => VariableTypes): CelEnvironment =>
+  make(loadedCel(), { authorizer: true, ...declared }, typesOf);
+
+const UNTYPED = () => ({ object: 'dyn', params: 'dyn' });
+
+function make(
+  base: CelEnvironment,
+  { params, variables, authorizer }: Declared,
+  typesOf = UNTYPED as (of: CelEnvironment) => VariableTypes,
+) {
   const environment = base.extend();
-  for (const name of ['object', 'oldObject', 'request', 'namespaceObject']) environment.variable(name, 'dyn');
-  if (params) environment.variable('params', 'dyn');
+  const types = typesOf(environment);
+  for (const name of ['object', 'oldObject']) environment.variable(name, types.object);
+  for (const name of ['request', 'namespaceObject']) environment.variable(name, 'dyn');
+  if (params) environment.variable('params', types.params);
   if (variables) environment.variable('variables', 'dyn');
   if (authorizer) registerAuthorizer(environment);
   return environment;
