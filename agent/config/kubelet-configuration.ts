@@ -59,8 +59,8 @@ const nodeObject = {
   nodeStatusMaxImages: int(50, { min: -1, about: "how many images the node's status lists; -1: all" }),
   nodeLeaseDurationSeconds: int(40, { min: 1, zeroIsUnset: true, flag: null }),
   enableControllerAttachDetach: fixed(true),
-  shutdownGracePeriod: { ...fixed('0s'), flag: null },
-  shutdownGracePeriodCriticalPods: { ...fixed('0s'), flag: null },
+  shutdownGracePeriod: duration(0, { flag: null }),
+  shutdownGracePeriodCriticalPods: duration(0, { flag: null }),
   shutdownGracePeriodByPodPriority: { ...fixed([] as object[] as never), flag: null },
 };
 

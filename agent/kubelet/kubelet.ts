@@ -19,18 +19,13 @@ import { forPods, nodeAllocatable, nodeCapacity } from './allocatable.js';
 import { Backoff } from './backoff.js';
 import { CgroupManager } from './cgroups/manager.js';
 import { runCleanup } from './cleanup.js';
-import { EvictionManager } from './eviction/manager.js';
-import { nodeSignals, type ReadSignals } from './eviction/signals.js';
-import { PressureState, parseThresholds } from './eviction/thresholds.js';
-import type { Failure } from './failure.js';
-import { ImageGc } from './image-gc.js';
 import { ImageManager } from './image-manager.js';
 import { keepLease } from './lease.js';
 import { hasAppArmor, machineFacts, oomScoreFloor } from './machine.js';
 import type { KubeletMetrics } from './metrics.js';
 import { NodeReporter } from './node.js';
+import { NodeCare, type NodeCareSeams } from './node-care.js';
 import { PodDirs } from './pod-dirs.js';
-import { PodUsages } from './pod-usage.js';
 import { PodWorkers } from './pod-workers.js';
 import { PulledImages } from './pulled-images.js';
 import { infeasible } from './resize.js';
@@ -42,10 +37,7 @@ import { unfit } from './unfit.js';
 /** Of each second that a Lease lasts: a renewal comes after an eighth of it, 5 s by default. */
 const LEASE_RENEWALS_MS = 1000 / 8;
 
-/** Upstream's. */
-const EVICTION_MONITORING_PERIOD_MS = 10_000;
-
-export interface KubeletOptions {
+export interface KubeletOptions extends NodeCareSeams {
   readonly nodeName: string;
   readonly nodeIps: readonly string[];
   readonly nodeLabels: { readonly [key: string]: string };
@@ -57,9 +49,6 @@ export interface KubeletOptions {
   readonly port: number;
   /** Absent: so that a Lease outlives several renewals that fail. */
   readonly nodeLeaseRenewInterval_ms?: number;
-  /** What the node has left; absent: what the kernel says. */
-  readonly signals?: ReadSignals;
-  readonly evictionMonitoringPeriod_ms?: number;
   readonly client: Client;
   readonly informers: Informers;
   readonly events: EventRecorder;
@@ -85,7 +74,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const log = options.log.child({ component: 'kubelet' });
   const stopping = new AbortController();
   const { signal } = stopping;
-  // As many as the kubelet has parts, and waits under way.
+  // Each loop, worker and wait listens to it: that there are many is no leak.
   setMaxListeners(0, signal);
   const dirs = new PodDirs(options.rootDirectory);
   const machine = await machineFacts(options.rootDirectory);
@@ -98,33 +87,14 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     exec: systemExec,
     clock,
   });
-  // Where it is does not change while an engine runs, and an engine that hangs must not hold up who looks at memory.
-  let known: string | undefined;
-  const imageDirectory = async () => (known ??= (await runtime.info().catch(() => undefined))?.rootDirectory);
-  const signals = options.signals ?? nodeSignals(options.rootDirectory, imageDirectory);
-  const eviction = new EvictionManager({
-    state: new PressureState(parseThresholds(settings), settings.evictionPressureTransitionPeriod),
-    signals,
-    interval_ms: options.evictionMonitoringPeriod_ms ?? EVICTION_MONITORING_PERIOD_MS,
-    softGrace_s: settings.evictionMaxPodGracePeriod,
-    events,
-    clock,
+  const pulled = new PulledImages(join(options.rootDirectory, 'image_manager'), settings);
+  const care = new NodeCare({
+    ...options,
+    pulled,
     log,
     stopping: signal,
     node: () => node.current,
     changed: () => node.poke(),
-  });
-  const pulled = new PulledImages(join(options.rootDirectory, 'image_manager'), settings);
-  const imageGc = new ImageGc({
-    pulled,
-    settings,
-    runtime,
-    disk: async () => (await signals()).get('imagefs.available'),
-    node: () => node.current,
-    events,
-    clock,
-    log,
-    stopping: signal,
   });
   const node: NodeReporter = new NodeReporter({
     name: nodeName,
@@ -140,11 +110,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     clock,
     log,
     stopping: signal,
-    pressures: () => eviction.conditions,
-    images: () => imageGc.list(),
+    care,
     reloadNetwork: (podCidr) => network.reload(podCidr),
   });
-  await eviction.observe();
+  await care.observe();
   const informer = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const probes = new ProbeManager({ runtime, events, metrics: options.metrics, clock, changed: (uid) => workers.wake(uid) });
   const features = { allowedUnsafeSysctls: settings.allowedUnsafeSysctls, appArmor: await hasAppArmor() };
@@ -184,8 +153,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       admit(pod, others, {
         node: node.current!,
         allocatable: node.allocatable(),
-        pressures: eviction.conditions,
-        shuttingDown: false,
+        pressures: care.pressures,
+        shuttingDown: care.isShuttingDown,
       }),
   };
   const workers = new PodWorkers(services, informer, signal, () => node.current);
@@ -212,24 +181,11 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
 
   workers.start();
   const cleanup = { runtime, dirs, cgroups, clock, log, stopping: signal, isKnown: (uid: string) => workers.has(uid) };
-  const usages = new PodUsages({ cgroups, runtime, dirs, exec: systemExec });
-  const reclaimDisk = async () => {
-    await workers.removeDead();
-    await imageGc.removeUnused();
-  };
-  const evictable = {
-    usages,
-    reclaimDisk,
-    active: () => workers.active(),
-    fail: (uid: string, failure: Failure) => workers.fail(uid, failure),
-    isDown: (uid: string) => workers.isDown(uid),
-  };
   informer.whenSynced(signal).then(
     () => {
       void runCleanup(cleanup);
-      void eviction.run(evictable);
-      void imageGc.run();
       void workers.statics.keepMirrors(signal);
+      care.run(workers, cgroups, dirs);
     },
     () => undefined,
   );

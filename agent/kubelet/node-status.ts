@@ -74,7 +74,7 @@ function conditions({ pressures, problems, old, now_ms }: NodeStatusContext): re
     ),
     problems.length === 0
       ? condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status')
-      : condition('Ready', 'False', 'KubeletNotReady', `[${problems.join(', ')}]`),
+      : condition('Ready', 'False', 'KubeletNotReady', problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]`),
   ];
 }
 

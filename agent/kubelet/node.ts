@@ -7,11 +7,12 @@ import type { EventRecorder } from '../../src/client/events.js';
 import type { Informer } from '../../src/client/informer.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import { resourceAmount } from '../../src/kinds/core/podutil.js';
-import type { ContainerImage, Node, NodeStatus } from '../../src/kinds/types/core_v1.js';
+import type { Node, NodeStatus } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ContainerRuntime, RuntimeVersion } from '../runtime/runtime.js';
 import { type Amounts, extendedResources, nodeAllocatable, nodeCapacity } from './allocatable.js';
 import { architecture, type MachineFacts, systemInfo } from './machine.js';
+import type { NodeCare } from './node-care.js';
 import { needsReport, nodeLabels, nodeStatus } from './node-status.js';
 
 const ANNOTATION_TTL = 'node.alpha.kubernetes.io/ttl';
@@ -33,9 +34,7 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly stopping: AbortSignal;
-  /** `MemoryPressure` and the like, while they last. */
-  readonly pressures: () => readonly string[];
-  readonly images: () => Promise<readonly ContainerImage[]>;
+  readonly care: Pick<NodeCare, 'pressures' | 'isShuttingDown' | 'listImages'>;
   /** The node's pod CIDR may be known now: look at the network's configuration. */
   readonly reloadNetwork: (podCidr: string | undefined) => Promise<void>;
 }
@@ -173,8 +172,8 @@ export class NodeReporter {
   }
 
   private async wantedStatus(old: NodeStatus | undefined): Promise<NodeStatus> {
-    const { name, ips, settings, machine, port, runtime, clock } = this.options;
-    const problems: string[] = [];
+    const { name, ips, settings, machine, port, runtime, care, clock } = this.options;
+    const problems: string[] = care.isShuttingDown ? ['node is shutting down'] : [];
     const version = await runtime.version().catch((error: Error): RuntimeVersion | undefined => {
       problems.push(`container runtime is down: ${error.message}`);
       return undefined;
@@ -190,9 +189,9 @@ export class NodeReporter {
       settings,
       machine,
       port,
-      pressures: this.options.pressures(),
+      pressures: care.pressures,
       // An engine that does not answer has been waited for once.
-      images: version ? await this.options.images() : (old?.images ?? []),
+      images: version ? await care.listImages() : (old?.images ?? []),
       info: version || !known ? info : { ...info, containerRuntimeVersion: known },
       problems,
       old,

@@ -6,6 +6,7 @@ import { isCriticalPod } from '../../../src/kinds/core/podutil.js';
 import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
 import type { Failure } from '../failure.js';
 import type { PodUsages } from '../pod-usage.js';
+import type { PodWorkers } from '../pod-workers.js';
 import { hasStorageLimit, storageExcess } from './local-storage.js';
 import { evictionMessage, rank } from './ranking.js';
 import type { ReadSignals } from './signals.js';
@@ -34,10 +35,7 @@ export interface EvictionOptions {
 
 /** The pods, once there are any, and what can be taken back before one of them has to go. */
 export interface Evictable {
-  active(): readonly Pod[];
-  fail(podUid: string, failure: Failure): void;
-  /** Nothing of it runs any more. */
-  isDown(podUid: string): boolean;
+  readonly pods: Pick<PodWorkers, 'active' | 'fail' | 'isDown'>;
   readonly usages: PodUsages;
   reclaimDisk(): Promise<void>;
 }
@@ -63,12 +61,12 @@ export class EvictionManager {
   }
 
   /** Looks and acts until the agent stops. */
-  async run(pods: Evictable): Promise<void> {
+  async run(evictable: Evictable): Promise<void> {
     const { clock, interval_ms, stopping, log } = this.options;
     while (!stopping.aborted) {
       try {
         await this.observe();
-        await this.act(pods);
+        await this.act(evictable);
       } catch (error) {
         log.warn({ error: (error as Error).message }, 'cannot see what the node has left, trying again');
       }
@@ -76,8 +74,8 @@ export class EvictionManager {
     }
   }
 
-  private async act(pods: Evictable): Promise<void> {
-    if (this.isWaiting(pods) || (await this.endWhoTakesTooMuch(pods))) return;
+  private async act(evictable: Evictable): Promise<void> {
+    if (this.isWaiting(evictable) || (await this.endWhoTakesTooMuch(evictable))) return;
     const [threshold] = this.pressure.thresholds;
     if (!threshold) return;
     const { condition, resource } = SIGNALS[threshold.signal];
@@ -86,34 +84,34 @@ export class EvictionManager {
     const node = this.options.node();
     if (node) events.event(node, 'Warning', 'EvictionThresholdMet', `Attempting to reclaim ${resource}`);
     if (condition === 'DiskPressure') {
-      await pods.reclaimDisk();
+      await evictable.reclaimDisk();
       this.observations = await this.options.signals();
       if (!isMet(threshold, this.observations, true)) return this.observe();
     }
-    await this.evictOne(pods, threshold);
+    await this.evictOne(evictable, threshold);
   }
 
   /** One at a time: what it frees may be enough. */
-  private isWaiting(pods: Evictable): boolean {
+  private isWaiting({ pods }: Evictable): boolean {
     const { evicted } = this;
     return evicted !== undefined && !pods.isDown(evicted.uid) && this.options.clock.monotonic() - evicted.at_ms < CLEANUP_TIMEOUT_MS;
   }
 
-  private async evictOne(pods: Evictable, threshold: Threshold): Promise<void> {
+  private async evictOne({ pods, usages }: Evictable, threshold: Threshold): Promise<void> {
     const { resource } = SIGNALS[threshold.signal];
     const evictable = pods.active().filter((pod) => !isCriticalPod(pod));
-    const usages = await Promise.all(evictable.map((pod) => pods.usages.of(pod, resource)));
-    const [first] = rank(usages, resource);
+    const used = await Promise.all(evictable.map((pod) => usages.of(pod, resource)));
+    const [first] = rank(used, resource);
     if (!first) return;
     const message = evictionMessage(first, threshold, this.observations.get(threshold.signal)!);
     const grace_s = threshold.grace_ms === 0 ? HARD_GRACE_S : this.options.softGrace_s;
     this.evict(pods, first.pod, { reason: 'Evicted', message, disruption: true, grace_s });
   }
 
-  private async endWhoTakesTooMuch(pods: Evictable): Promise<boolean> {
+  private async endWhoTakesTooMuch({ pods, usages }: Evictable): Promise<boolean> {
     let found = false;
     for (const pod of pods.active().filter(hasStorageLimit)) {
-      const [{ total, containers }, emptyDirs] = await Promise.all([pods.usages.of(pod, 'ephemeral-storage'), pods.usages.emptyDirs(pod)]);
+      const [{ total, containers }, emptyDirs] = await Promise.all([usages.of(pod, 'ephemeral-storage'), usages.emptyDirs(pod)]);
       const message = storageExcess(pod, { total, containers, emptyDirs });
       if (message === undefined || isCriticalPod(pod)) continue;
       this.evict(pods, pod, { reason: 'Evicted', message, grace_s: HARD_GRACE_S });
@@ -122,7 +120,7 @@ export class EvictionManager {
     return found;
   }
 
-  private evict(pods: Evictable, pod: Pod, failure: Failure): void {
+  private evict(pods: Evictable['pods'], pod: Pod, failure: Failure): void {
     const { events, log, clock } = this.options;
     log.warn({ pod: pod.metadata.name, namespace: pod.metadata.namespace, message: failure.message }, 'evicting a pod');
     events.event(pod, 'Warning', failure.reason, failure.message);

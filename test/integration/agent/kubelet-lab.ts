@@ -8,6 +8,7 @@ import { readSettings } from '../../../agent/config/load.js';
 import type { ReadSignals } from '../../../agent/kubelet/eviction/signals.js';
 import { type Kubelet, startKubelet } from '../../../agent/kubelet/kubelet.js';
 import { KubeletMetrics } from '../../../agent/kubelet/metrics.js';
+import type { Logind } from '../../../agent/kubelet/shutdown/logind.js';
 import { podLookup } from '../../../agent/kubelet/static/mirror.js';
 import { DockerRuntime } from '../../../agent/runtime/docker.js';
 import { measuredRuntime } from '../../../agent/runtime/measured.js';
@@ -36,6 +37,7 @@ const [clock, random, log] = [systemClock, systemRandom, silentLogger];
 export interface LabNode extends EngineOptions {
   /** The size of the disk that pods' files are on. */
   readonly disk?: string;
+  readonly logind?: Logind;
   readonly signals?: (rootDirectory: string) => ReadSignals;
 }
 
@@ -129,6 +131,7 @@ export class KubeletLab {
       port: this.server.port,
       nodeLeaseRenewInterval_ms: 200,
       evictionMonitoringPeriod_ms: 300,
+      ...(this.node.logind ? { logind: this.node.logind } : {}),
       ...(this.node.signals ? { signals: this.node.signals(this.rootDirectory) } : {}),
       client,
       informers,

@@ -243,7 +243,7 @@ describe('the node’s status', () => {
     expect(of(['no engine'], T0_MS).conditions?.at(-1)).toMatchObject({
       status: 'False',
       reason: 'KubeletNotReady',
-      message: '[no engine]',
+      message: 'no engine',
     });
   });
 
