@@ -32,14 +32,13 @@ export function attributesOf(user: UserInfo, info: RequestInfo, query: URLSearch
   // As upstream: a Namespace itself is asked for within it, so that a role of the namespace can allow it.
   const namespace = info.namespace ?? (resource === 'namespaces' && group === '' ? name : undefined);
   const attributes = { isResource: true, user, verb, group, version, resource, subresource, namespace, name } as const;
-  const fields = verb === 'list' || verb === 'watch' ? fieldsOf(query) : undefined;
+  const selector = verb === 'list' || verb === 'watch' ? query.get('fieldSelector') : undefined;
+  const fields = selector ? fieldsOf(selector) : undefined;
   return fields ? { ...attributes, name: fields.get('metadata.name') ?? name, fields } : attributes;
 }
 
 /** The equalities. Throws StatusError 400. */
-function fieldsOf(query: URLSearchParams): ReadonlyMap<string, string> | undefined {
-  const text = query.get('fieldSelector');
-  if (!text) return undefined;
+export function fieldsOf(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const { path, op, value } of parseFieldSelector(text)) if (op === '=') fields.set(path, value);
   return fields;

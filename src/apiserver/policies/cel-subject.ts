@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../../apimachinery/json.js';
 import { type AccessQuestion, CelAuthorizer } from '../../kinds/admissionregistration/cel.js';
 import { namespaces } from '../../kinds/core/namespace.js';
 import { lookUp } from '../admission/lookup.js';
-import type { Attributes } from '../authorization/attributes.js';
+import { type Attributes, fieldsOf } from '../authorization/attributes.js';
 import type { ApiContext } from '../context.js';
 import type { UserInfo } from '../options.js';
 import { type ReviewSubject, requestFields } from '../webhooks/review.js';
@@ -38,7 +38,8 @@ function attributesOf(question: AccessQuestion, self: UserInfo): Attributes {
   const { path, verb, group = '', resource = '', subresource, namespace, name, serviceAccount } = question;
   const user = serviceAccount ? accountUser(...serviceAccount) : self;
   if (path !== undefined) return { isResource: false, user, verb, path };
-  return { isResource: true, user, verb, group, version: '*', resource, subresource, namespace, name };
+  const fields = question.fieldSelector ? fieldsOf(question.fieldSelector) : undefined;
+  return { isResource: true, user, verb, group, version: '*', resource, subresource, namespace, name, ...(fields && { fields }) };
 }
 
 const accountUser = (namespace: string, name: string): UserInfo => ({

@@ -11,6 +11,8 @@ export interface AccessQuestion {
   readonly subresource?: string;
   readonly namespace?: string;
   readonly name?: string;
+  /** What a list is limited to. */
+  readonly fieldSelector?: string;
   readonly verb: string;
   /** `namespace:name`, if not the request's own user. */
   readonly serviceAccount?: readonly [namespace: string, name: string];
@@ -121,6 +123,9 @@ function registerAuthorizer(environment: CelEnvironment): void {
     .registerFunction('ResourceCheck.subresource(string): ResourceCheck', narrow('subresource'))
     .registerFunction('ResourceCheck.namespace(string): ResourceCheck', narrow('namespace'))
     .registerFunction('ResourceCheck.name(string): ResourceCheck', narrow('name'))
+    .registerFunction('ResourceCheck.fieldSelector(string): ResourceCheck', narrow('fieldSelector'))
+    // Our authorizers allow nothing by labels: who may see only some may not be told of all.
+    .registerFunction('ResourceCheck.labelSelector(string): ResourceCheck', (each: Check) => each)
     .registerFunction('ResourceCheck.check(string): Decision', check)
     .registerFunction('PathCheck.check(string): Decision', check)
     .registerFunction('Decision.allowed(): bool', ({ answer }: Decision) => answer.allowed)

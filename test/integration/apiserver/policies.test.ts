@@ -112,7 +112,8 @@ describe('validations', () => {
           expression:
             "authorizer.group('').resource('configmaps').namespace('default').check('get').allowed() && " +
             "!authorizer.serviceAccount('default', 'nobody').group('').resource('configmaps').namespace('default').check('get').allowed() && " +
-            "authorizer.requestResource.check('delete').allowed()",
+            "authorizer.requestResource.check('delete').allowed() && " +
+            "authorizer.group('').resource('pods').fieldSelector('spec.nodeName=n').labelSelector('a=b').check('list').allowed()",
         },
       ],
     });

@@ -1,10 +1,15 @@
-// Functions on strings that the library does not have of itself: charAt, replace, find, findAll, format.
+// Functions on strings that the library does not have of itself: charAt, replace, find, findAll, format; strings.quote.
 import { compileRegexp } from '../../regexp.js';
 import { spend } from '../meter.js';
 import type { Register } from './library.js';
 
+class Strings {}
+
 export const registerStrings: Register = (environment) => {
   environment
+    .registerType('Strings', { ctor: Strings })
+    .registerConstant('strings', 'Strings', new Strings())
+    .registerFunction('Strings.quote(string): string', (_: Strings, text: string) => JSON.stringify(text))
     .registerFunction('string.charAt(int): string', (text: string, at: bigint) => {
       if (at < 0n || at > BigInt(text.length)) throw new Error(`index out of range: ${at}`);
       return text.charAt(Number(at));

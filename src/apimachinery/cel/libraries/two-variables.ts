@@ -1,7 +1,9 @@
-// Comprehensions over keys and values: all, exists and existsOne of two variables, transformList, transformMap, transformMapEntry.
+// Comprehensions over keys and values: all, exists and existsOne of two variables, transformList, transformMap, transformMapEntry; and
+// sortBy, which has the values alone.
 import { CostExceededError, spend } from '../meter.js';
 import type { Checker, Evaluator, Macro, Node } from '../nodes.js';
 import { int, type Register } from './library.js';
+import { sorted } from './lists.js';
 
 /** A scope with one more variable, as the library makes it when it checks and fills it when it evaluates. */
 interface Scope {
@@ -26,10 +28,12 @@ interface Step {
 }
 
 interface Comprehension {
+  /** 2 if absent: the key's and the value's. */
+  readonly variables?: 1;
   /** After the range and the names of the variables. */
   readonly args: number;
   /** Of what is checked with the types of the arguments. */
-  type(checker: Checker, types: readonly CelType[], key: CelType): unknown;
+  type(checker: Checker, types: readonly CelType[], key: CelType, value: CelType): unknown;
   evaluate(steps: () => Iterable<Step>, args: readonly Node[]): unknown;
 }
 
@@ -62,6 +66,19 @@ function decide(steps: Iterable<Step>, predicate: Node, decisive: boolean): bool
 
 const toBool = (checker: Checker) => checker.getType('bool');
 
+const SORT_BY: Comprehension = {
+  variables: 1,
+  args: 1,
+  type: (checker, _types, _key, value) => checker.getType(`list<${value}>`),
+  evaluate(steps, [by]) {
+    const pairs = Array.from(steps(), ({ value, run }) => [value, run(by!)] as const);
+    return sorted(
+      pairs.map(([value]) => value),
+      pairs.map(([, key]) => key as never),
+    );
+  },
+};
+
 const QUANTIFIERS: { readonly [name: string]: Comprehension } = {
   all: { args: 1, type: toBool, evaluate: (steps, [predicate]) => decide(steps(), predicate!, false) },
   exists: { args: 1, type: toBool, evaluate: (steps, [predicate]) => decide(steps(), predicate!, true) },
@@ -76,7 +93,7 @@ function* chosen(steps: Iterable<Step>, filter: Node | undefined): Iterable<Step
 const transform = (type: Comprehension['type'], make: (steps: Iterable<Step>, transformation: Node) => unknown): readonly Comprehension[] =>
   [1, 2].map((args) => ({
     args,
-    type: (checker, types, key) => type(checker, types.slice(-1), key),
+    type: (checker, types, key, value) => type(checker, types.slice(-1), key, value),
     evaluate: (steps, given) => make(chosen(steps(), args === 2 ? given[0] : undefined), given.at(-1)!),
   }));
 
@@ -114,10 +131,14 @@ function pairsOf(value: unknown): readonly (readonly [unknown, unknown])[] {
 }
 
 export const registerTwoVariables: Register = (environment) => {
-  const all = { ...Object.fromEntries(Object.entries(QUANTIFIERS).map(([name, one]) => [name, [one]])), ...TRANSFORMATIONS };
+  const all = {
+    sortBy: [SORT_BY],
+    ...Object.fromEntries(Object.entries(QUANTIFIERS).map(([name, one]) => [name, [one]])),
+    ...TRANSFORMATIONS,
+  };
   for (const [name, comprehensions] of Object.entries(all)) {
     for (const comprehension of comprehensions) {
-      const parameters = Array.from({ length: comprehension.args + 2 }, () => 'ast').join(', ');
+      const parameters = Array.from({ length: comprehension.args + (comprehension.variables ?? 2) }, () => 'ast').join(', ');
       const expand = ({ args, receiver }: { args: readonly Node[]; receiver: Node }) => macro(name, comprehension, args, receiver);
       environment.registerFunction(`list.${name}(${parameters}): dyn`, expand as never);
     }
@@ -125,11 +146,14 @@ export const registerTwoVariables: Register = (environment) => {
 };
 
 function macro(name: string, comprehension: Comprehension, args: readonly Node[], range: Node): TwoVariables {
-  const [keyName, valueName] = args.slice(0, 2).map((node) => {
+  const count = comprehension.variables ?? 2;
+  const names = args.slice(0, count).map((node) => {
     if (node.op !== 'id') throw new Error(`${name}(): argument must be a simple name`);
     return node.args as string;
-  }) as [string, string];
-  const parts = args.slice(2);
+  });
+  // A key that has no name is one that no expression can say.
+  const [keyName, valueName] = [count === 2 ? names[0]! : '', names.at(-1)!];
+  const parts = args.slice(count);
   let [outer, inner]: [Scope?, Scope?] = [];
   return {
     args: [range, ...parts],
@@ -143,6 +167,7 @@ function macro(name: string, comprehension: Comprehension, args: readonly Node[]
         checker,
         parts.map((node) => checker.check(node, inner) as CelType),
         key,
+        value,
       );
     },
     evaluate(evaluator, _macro, context) {
