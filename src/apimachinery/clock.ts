@@ -75,9 +75,14 @@ export function sleep(clock: Clock, delay_ms: number, signal?: AbortSignal): Pro
   });
 }
 
+/** Every write asks for the time of now, most of them in the same second as the one before. */
+let latest = { second: Number.NaN, text: '' };
+
 /** RFC 3339 in UTC with whole seconds: metav1.Time's form. */
 export function rfc3339(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(ms / 1000);
+  if (second !== latest.second) latest = { second, text: `${new Date(ms).toISOString().slice(0, 19)}Z` };
+  return latest.text;
 }
 
 /** RFC 3339 in UTC with microseconds: metav1.MicroTime's form. */

@@ -16,8 +16,11 @@ export interface WriteOptions {
   readonly force: boolean;
 }
 
+const NO_OPTIONS: WriteOptions = { dryRun: false, force: false };
+
 /** Throws 422 with all that is wrong with the options of a write. */
 export function writeOptions(query: URLSearchParams, kind: WriteOptionsKind, isApply = false): WriteOptions {
+  if (query.size === 0 && !isApply) return NO_OPTIONS;
   const dryRun = query.getAll('dryRun');
   const errors = [
     ...(kind === 'PatchOptions' && !isApply && query.has('force') ? [forbidden('force', 'may not be specified for non-apply patch')] : []),

@@ -54,7 +54,8 @@ export interface ResourcesChange {
 
 /** All resources by group, version and plural name. */
 export class Resources {
-  readonly #byPath = new Map<string, Resource>();
+  /** By plural name, which few share: to find one costs no text to be put together. */
+  readonly #byPlural = new Map<string, readonly Resource[]>();
   readonly #byKind = new Map<AnyKind, Resource>();
   readonly #byGvk = new Map<string, Resource>();
   readonly #listeners = new Set<(kinds: readonly AnyKind[]) => void>();
@@ -99,7 +100,7 @@ export class Resources {
   }
 
   find(group: string, version: string, plural: string): Resource | undefined {
-    return this.#byPath.get(pathOf(group, version, plural));
+    return this.#byPlural.get(plural)?.find(({ kind }) => kind.version === version && kind.group === group);
   }
 
   /** Throws for a kind that is not served: a programming error. */
@@ -134,8 +135,8 @@ export class Resources {
   }
 
   #add({ kind, schema, conversion, extension, openApi }: NewResource): void {
-    const path = pathOf(kind.group, kind.version, kind.plural);
-    if (this.#byPath.has(path)) throw new Error(`resources: ${path} is served already`);
+    const { group, version, plural } = kind;
+    if (this.find(group, version, plural)) throw new Error(`resources: ${group}/${version}/${plural} is served already`);
     const storage = this.parts.storage(kind, conversion);
     const resource: Resource = {
       kind,
@@ -145,13 +146,15 @@ export class Resources {
       extension: extension ?? this.parts.extensions.find((each) => each.kind === kind),
       openApi,
     };
-    this.#byPath.set(path, resource);
+    this.#byPlural.set(plural, [...(this.#byPlural.get(plural) ?? []), resource]);
     this.#byKind.set(kind, resource);
     this.#byGvk.set(`${kind.apiVersion} ${kind.kind}`, resource);
   }
 
   #delete({ kind }: Resource): void {
-    this.#byPath.delete(pathOf(kind.group, kind.version, kind.plural));
+    const others = this.#byPlural.get(kind.plural)?.filter((each) => each.kind !== kind) ?? [];
+    if (others.length > 0) this.#byPlural.set(kind.plural, others);
+    else this.#byPlural.delete(kind.plural);
     this.#byKind.delete(kind);
     this.#byGvk.delete(`${kind.apiVersion} ${kind.kind}`);
   }
@@ -161,5 +164,3 @@ export class Resources {
     return this.find(group, version, plural) ? serviceUnavailable(`${plural} is being updated, please try again`) : noSuchPath();
   }
 }
-
-const pathOf = (group: string, version: string, plural: string) => `${group}/${version}/${plural}`;

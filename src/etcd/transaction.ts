@@ -46,6 +46,8 @@ export function isPointwise(request: TxnRequest): boolean {
 /** Runs a transaction that would get `revision`. Pointwise ones never wait: their promise-free form is `runPointwise`. */
 export class Transaction {
   readonly #changes = new Map<Key, KeyChange>();
+  /** What it has read: most compare the key that they write. */
+  readonly #read = new Map<Key, KeyValue | undefined>();
 
   constructor(
     private readonly state: TransactionState,
@@ -76,7 +78,12 @@ export class Transaction {
 
   /** As in etcd, also nested compares see the state before the whole transaction. */
   #succeeds({ compare }: TxnRequest): boolean {
-    return compare.every((one) => holds(one, this.state.get(one.key)));
+    return compare.every((one) => holds(one, this.#stored(one.key)));
+  }
+
+  #stored(key: Key): KeyValue | undefined {
+    if (!this.#read.has(key)) this.#read.set(key, this.state.get(key));
+    return this.#read.get(key);
   }
 
   #revision(): Revision {
@@ -85,7 +92,7 @@ export class Transaction {
 
   #get(key: Key): KeyValue | undefined {
     const change = this.#changes.get(key);
-    return change ? change.next : this.state.get(key);
+    return change ? change.next : this.#stored(key);
   }
 
   #runPoint(op: Operation): OperationResult {
@@ -102,7 +109,7 @@ export class Transaction {
 
   #put(key: Key, value: Uint8Array, lease: bigint, prevKv: boolean | undefined): OperationResult {
     if (lease && !this.state.hasLease(lease)) throw new LeaseNotFoundError();
-    const stored = this.state.get(key);
+    const stored = this.#stored(key);
     const change = this.#changes.get(key);
     const previous = change ? change.next : stored;
     const revision = this.current + 1;
@@ -121,7 +128,7 @@ export class Transaction {
   #delete(key: Key): KeyValue | undefined {
     const previous = this.#get(key);
     if (!previous) return undefined;
-    const stored = this.state.get(key);
+    const stored = this.#stored(key);
     if (stored) this.#changes.set(key, { key, previous: stored, next: undefined });
     else this.#changes.delete(key);
     return previous;

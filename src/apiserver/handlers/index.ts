@@ -63,7 +63,7 @@ export class Dispatcher {
     if (group === '' && version === 'v1' && plural === 'bindings' && namespace && !info.name && verb === 'create') {
       return createBinding(this.context, exchange, namespace);
     }
-    const resource = await this.#find(info);
+    const resource = this.context.resources.find(group, version, plural) ?? (await this.#findNew(info));
     if (!resource || !isScopeRight(resource, info)) throw noSuchPath();
     const handlers = subresource === undefined ? this.#main(resource) : this.#subresource(resource, subresource);
     if (!handlers) throw noSuchPath();
@@ -77,10 +77,9 @@ export class Dispatcher {
   }
 
   /** A kind that was defined a moment ago, maybe through another server, is there at once. */
-  async #find({ group, version, resource }: ResourceRequestInfo): Promise<Resource | undefined> {
+  async #findNew({ group, version, resource }: ResourceRequestInfo): Promise<Resource | undefined> {
     const { resources, definitions } = this.context;
-    const found = resources.find(group, version, resource);
-    if (found || !group) return found;
+    if (!group) return undefined;
     await definitions.settle();
     return resources.find(group, version, resource);
   }
