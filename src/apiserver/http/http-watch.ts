@@ -15,6 +15,8 @@ export interface ByteSink {
 
 /** Events that wait for a slow client; one that falls behind further is cut off with 410, and lists again. */
 const MAX_QUEUED_EVENTS = 10_000;
+/** ...and how large they may be together: events are shared by all watchers, but a client that does not read keeps them. */
+const MAX_QUEUED_BYTES = 16 << 20;
 /** How long a client that was cut off may take to read that it was. */
 const CUT_OFF_MS = 30_000;
 /** The state that a watch starts with is written in pieces of about this size. */
@@ -24,6 +26,7 @@ export class HttpWatch implements WatchSink {
   #initial: readonly EventView[] = [];
   #nextInitial = 0;
   #queue: Buffer[] = [];
+  #queued_bytes = 0;
   #blocked = false;
   #ending = false;
   #closed = false;
@@ -57,8 +60,7 @@ export class HttpWatch implements WatchSink {
   /** The client is gone. */
   close(): void {
     this.#closed = true;
-    this.#queue = [];
-    this.#initial = [];
+    this.#clear();
   }
 
   #frame(view: EventView): Buffer {
@@ -70,20 +72,24 @@ export class HttpWatch implements WatchSink {
 
   #push(frame: Buffer): void {
     if (this.#closed || this.#ending) return;
-    if (this.#queue.length >= MAX_QUEUED_EVENTS) this.#cutOff();
-    else {
-      this.#queue.push(frame);
-      this.#pump();
-    }
+    this.#queue.push(frame);
+    this.#queued_bytes += frame.length;
+    this.#pump();
+    if (this.#queue.length > MAX_QUEUED_EVENTS || this.#queued_bytes > MAX_QUEUED_BYTES) this.#cutOff();
   }
 
   /** What waits is let go of; the client learns why the stream ends if it ever reads on. */
   #cutOff(): void {
+    this.#clear();
+    this.clock.after(CUT_OFF_MS, () => this.out.destroy());
+    this.end(expired('the watch fell too far behind: list again'));
+  }
+
+  #clear(): void {
     this.#initial = [];
     this.#nextInitial = 0;
     this.#queue = [];
-    this.clock.after(CUT_OFF_MS, () => this.out.destroy());
-    this.end(expired('the watch fell too far behind: list again'));
+    this.#queued_bytes = 0;
   }
 
   #pump(): void {
@@ -118,6 +124,7 @@ export class HttpWatch implements WatchSink {
       this.#initial = [];
       this.#nextInitial = 0;
     }
+    this.#queued_bytes = 0;
     if (this.#queue.length <= 1) return this.#queue.pop();
     const rest = Buffer.concat(this.#queue);
     this.#queue = [];

@@ -44,8 +44,10 @@ class Client implements ByteSink {
 }
 
 const codec = new ObjectCodec(configMaps);
-const view = (name: string, revision: number) =>
-  new EventView('ADDED', codec.decode(codec.encode({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } } as KubeObject), revision));
+const view = (name: string, revision: number, value = '') => {
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { value } } as unknown as KubeObject;
+  return new EventView('ADDED', codec.decode(codec.encode(object), revision));
+};
 const watchOf = (client: Client, form: ConstructorParameters<typeof EventEncoder>[1] = JSON_FORM, clock = new ManualClock()) =>
   new HttpWatch(client, new EventEncoder({ kind: configMaps } as unknown as Resource, form, () => 0), clock);
 
@@ -91,6 +93,21 @@ describe('a watch over HTTP', () => {
     client.drain();
     expect(client.events).toMatchObject([{ type: 'ADDED' }, { type: 'ERROR', object: { code: 410, reason: 'Expired' } }]);
     expect(client.ended).toBe(true);
+  });
+
+  it('cuts off a client for which too much would be kept, however few events that is', () => {
+    const client = new Client();
+    client.slow = true;
+    const watch = watchOf(client);
+    watch.start([]);
+    const event = view('x', 1, 'v'.repeat(1 << 20));
+    for (let i = 0; i < 16; i++) watch.event(event);
+    expect(client.ended).toBe(false);
+    watch.event(event);
+    watch.event(event);
+    client.slow = false;
+    client.drain();
+    expect(client.events).toMatchObject([{ type: 'ADDED' }, { type: 'ERROR', object: { code: 410, reason: 'Expired' } }]);
   });
 
   it('does not keep a client for ever that was cut off and does not read', async () => {
