@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { BenchClient, BenchServer } from './api-client.js';
+import { idleWatches } from './api-idle.js';
 import { type Cost, configMap, createMany, load, pod } from './api-load.js';
 import { cpu_ms, rss_MB } from './proc.js';
 import { median, progress, type Row, row } from './report.js';
@@ -40,6 +41,7 @@ export async function benchApi(): Promise<readonly Row[]> {
     return [
       ...(await withServer(join(dir, 'load'), requests)),
       ...(await withServer(join(dir, 'watch'), watching)),
+      ...(await idleWatches(join(dir, 'idle'))),
       ...(await memory(join(dir, 'pods'))),
       ...(await growth(dir)),
     ];
