@@ -37,6 +37,8 @@ export interface AuditOptions {
   readonly maxSize_bytes: number;
   /** `--audit-log-maxbackup`; 0: all. */
   readonly maxBackups: number;
+  /** `--audit-log-maxage`; 0: for ever. */
+  readonly maxAge_ms: number;
 }
 
 export interface ApiServerOptions {

@@ -30,6 +30,7 @@ export interface ApiServerFlags {
   readonly auditPolicyFile?: string;
   readonly auditLogMaxsize: number;
   readonly auditLogMaxbackup: number;
+  readonly auditLogMaxage: number;
   readonly v: number;
 }
 
@@ -56,6 +57,7 @@ export function withApiServerFlags(command: Command): Command {
     .option('--audit-log-path <file>', 'the audit log; - is standard output (default: none is kept)')
     .option('--audit-log-maxsize <megabytes>', 'size past which the audit log is put aside', megabytes, 100)
     .option('--audit-log-maxbackup <n>', 'how many audit logs that were put aside are kept; 0: all', count, 0)
+    .option('--audit-log-maxage <days>', 'how long they are kept; 0: for ever', count, 0)
     .option('-v, --v <level>', 'verbosity of the log, 0 to 10', verbosity, 0);
 }
 
@@ -86,12 +88,14 @@ export function apiServerSetup(flags: ApiServerFlags): Omit<ApiServerSetup, 'adv
   };
 }
 
-function auditOf({ auditPolicyFile, auditLogPath, auditLogMaxsize, auditLogMaxbackup }: ApiServerFlags): Pick<ApiServerSetup, 'audit'> {
+function auditOf(flags: ApiServerFlags): Pick<ApiServerSetup, 'audit'> {
+  const { auditPolicyFile, auditLogPath, auditLogMaxsize, auditLogMaxbackup, auditLogMaxage } = flags;
   if (auditPolicyFile === undefined && auditLogPath === undefined) return {};
   if (auditPolicyFile === undefined || auditLogPath === undefined)
     throw new UserError('--audit-log-path and --audit-policy-file go together: give both, or neither');
   const maxSize_bytes = auditLogMaxsize * 1024 * 1024;
-  return { audit: { policyFile: auditPolicyFile, path: auditLogPath, maxSize_bytes, maxBackups: auditLogMaxbackup } };
+  const maxAge_ms = auditLogMaxage * 24 * 3600_000;
+  return { audit: { policyFile: auditPolicyFile, path: auditLogPath, maxSize_bytes, maxBackups: auditLogMaxbackup, maxAge_ms } };
 }
 
 /** Undefined where the state is not to be kept in a real etcd. */

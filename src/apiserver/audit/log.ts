@@ -11,6 +11,8 @@ export interface AuditLogOptions {
   readonly maxSize_bytes: number;
   /** How many that were put aside are kept; 0: all. */
   readonly maxBackups: number;
+  /** How long they are kept; 0: for ever. */
+  readonly maxAge_ms: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -48,16 +50,21 @@ export class AuditLog {
   }
 
   #putAside(): void {
-    const { path, clock, maxBackups } = this.options;
+    const { path, clock, maxBackups, maxAge_ms } = this.options;
     const extension = extname(path);
     const stem = join(dirname(path), basename(path, extension));
-    const time = new Date(clock.now()).toISOString().replace('Z', '').replaceAll(':', '-');
+    const now_ms = clock.now();
     closeSync(this.#file);
-    renameSync(path, `${stem}-${time}${extension}`);
+    renameSync(path, `${stem}-${timeText(now_ms)}${extension}`);
     this.#file = openSync(path, 'a', 0o600);
     this.#size_bytes = 0;
-    if (maxBackups === 0) return;
     const backups = readdirSync(dirname(path)).filter((name) => name.startsWith(`${basename(stem)}-`) && name.endsWith(extension));
-    for (const name of backups.sort().slice(0, -maxBackups)) rmSync(join(dirname(path), name));
+    const many = maxBackups === 0 ? [] : backups.sort().slice(0, -maxBackups);
+    const oldest = `${stem}-${timeText(now_ms - maxAge_ms)}`;
+    const old = maxAge_ms === 0 ? [] : backups.filter((name) => join(dirname(path), name) < oldest);
+    for (const name of new Set([...many, ...old])) rmSync(join(dirname(path), name));
   }
 }
+
+/** For names, which sort by it. */
+const timeText = (ms: number) => new Date(ms).toISOString().replace('Z', '').replaceAll(':', '-');

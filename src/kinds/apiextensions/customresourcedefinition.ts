@@ -2,6 +2,7 @@
 import { defineKind, type Mutable } from '../define.js';
 import type { CustomResourceDefinition } from '../types/apiextensions_v1.js';
 import { validateCustomResourceDefinition, validateDefinitionStatus } from './crd-validation.js';
+import { definitionWarnings } from './crd-warnings.js';
 
 /** Keeps a definition until its objects are gone. */
 export const FINALIZER_CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
@@ -23,6 +24,7 @@ export const customResourceDefinitions = defineKind<CustomResourceDefinition>({
   defaults,
   validate: validateCustomResourceDefinition,
   validateStatus: validateDefinitionStatus,
+  warnings: definitionWarnings,
   prepareForCreate(definition) {
     definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] };
     keepStoredVersions(definition);

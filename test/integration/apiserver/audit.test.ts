@@ -29,7 +29,7 @@ let http: Wire;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'porthole-audit-'));
-  const audit = { policy: POLICY, path: join(dir, 'audit.log'), maxSize_bytes: 1e9, maxBackups: 0 };
+  const audit = { policy: POLICY, path: join(dir, 'audit.log'), maxSize_bytes: 1e9, maxBackups: 0, maxAge_ms: 0 };
   api = await startTestServer({ audit });
   http = wireTo(api);
 });
@@ -208,6 +208,6 @@ describe('annotations', () => {
 });
 
 it('a policy that makes no sense keeps the server from starting', async () => {
-  const audit = { policy: 'kind: Policy', path: join(dir, 'other.log'), maxSize_bytes: 1, maxBackups: 0 };
+  const audit = { policy: 'kind: Policy', path: join(dir, 'other.log'), maxSize_bytes: 1, maxBackups: 0, maxAge_ms: 0 };
   await expect(startTestServer({ audit })).rejects.toThrow('--audit-policy-file: it must be a Policy of audit.k8s.io/v1');
 });

@@ -77,11 +77,33 @@ describe('a policy is refused', () => {
 });
 
 describe('the log', () => {
+  it('is kept for as long as it is told to', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'porthole-audit-'));
+    let now_ms = Date.parse('2026-01-01T00:00:00Z');
+    const clock = { ...systemClock, now: () => (now_ms += 3600_000) };
+    const log = new AuditLog({
+      path: join(dir, 'audit.log'),
+      maxSize_bytes: 20,
+      maxBackups: 0,
+      maxAge_ms: 3 * 3600_000,
+      clock,
+      log: silentLogger,
+    });
+    for (let i = 0; i < 9; i++) log.write({ event: i });
+    log.close();
+    const kept = readdirSync(dir)
+      .sort()
+      .map((name) => readFileSync(join(dir, name), 'utf8'));
+    expect(kept.length).toBeLessThan(5);
+    expect(kept.at(-1)).toBe('{"event":8}\n');
+    rmSync(dir, { recursive: true });
+  });
+
   it('is put aside when it is large, and only so many are kept', () => {
     const dir = mkdtempSync(join(tmpdir(), 'porthole-audit-'));
     let now_ms = Date.parse('2026-01-01T00:00:00Z');
     const clock = { ...systemClock, now: () => (now_ms += 1000) };
-    const log = new AuditLog({ path: join(dir, 'audit.log'), maxSize_bytes: 20, maxBackups: 2, clock, log: silentLogger });
+    const log = new AuditLog({ path: join(dir, 'audit.log'), maxSize_bytes: 20, maxBackups: 2, maxAge_ms: 0, clock, log: silentLogger });
     for (let i = 0; i < 9; i++) log.write({ event: i });
     log.close();
     const names = readdirSync(dir).sort();

@@ -1,5 +1,6 @@
 // What clients are warned of, in upstream's words: a table of specs, each with the warnings that it draws.
 import { describe, expect, it } from 'vitest';
+import { customResourceDefinitions } from '../../../src/kinds/apiextensions/customresourcedefinition.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { jobs } from '../../../src/kinds/batch/job.js';
 import { persistentVolumes } from '../../../src/kinds/core/persistentvolume.js';
@@ -225,6 +226,26 @@ describe('other kinds', () => {
   ];
   it.each(cases)('%s', (_, kind, object, warnings) => {
     expect(kind.warnings!(object, undefined)).toEqual(warnings);
+  });
+
+  it('a definition, of what is new in it', () => {
+    const definition = (...properties: object[]) =>
+      ({ spec: { versions: [{ schema: { openAPIV3Schema: { type: 'object', properties: { ...properties } } } }] } }) as never;
+    const odd = [
+      { type: 'string', format: 'date-time' },
+      { type: 'string', format: 'odd' },
+      { type: 'integer', format: 'int64' },
+    ];
+    expect(customResourceDefinitions.warnings!(definition(...odd), undefined)).toEqual(['unrecognized format "odd"']);
+    const set = {
+      type: 'array',
+      'x-kubernetes-list-type': 'set',
+      items: { type: 'object', properties: { a: { type: 'number', format: 'int32' } } },
+    };
+    expect(customResourceDefinitions.warnings!(definition(...odd, set), definition(...odd))).toEqual([
+      'unrecognized format "int32"',
+      'x-kubernetes-list-type: set for items of type "object" is not supported by server-side apply or CEL validation rules',
+    ]);
   });
 
   it('a template is looked at again when it changes', () => {
