@@ -213,8 +213,13 @@ export class MvccBackend implements EmbeddedBackend {
   #newest(key: Key): KeyValue | undefined {
     const undurable = this.#commits.undurable(key);
     if (undurable !== undefined) return undurable ?? undefined;
+    const known = this.#commits.recent.get(key);
+    if (known) return known;
     try {
-      return this.#commits.recent.get(key) ?? readNewest(this.#db, key);
+      const read = readNewest(this.#db, key);
+      // It may be on disk although its write is said to have failed.
+      if (read && read.modRevision <= this.#commits.durable) this.#commits.recent.set(read);
+      return read;
     } catch (error) {
       throw this.#readFailed(error);
     }

@@ -1,4 +1,4 @@
-// RecentKeys: the keys that were written last, as they are on disk: who writes one again need not read it, nor do those who watch it.
+// RecentKeys: the keys that were written or read last, as they are on disk: who writes or reads one again need not look for it among all.
 import type { Key, KeyValue } from './backend.js';
 
 /** Enough for what is written again and again, such as leases and status; the API server caches what it reads. */
