@@ -269,6 +269,8 @@ export function backendSuite(name: string, open: () => Promise<BackendUnderTest>
         watch.requestProgress();
         while (batches.length === before) await new Promise((resolve) => setImmediate(resolve));
         expect(batches.at(-1)!.revision).toBeGreaterThanOrEqual(revision);
+        // A read of one key may take no turn of the event loop, and the writes need some.
+        await new Promise((resolve) => setImmediate(resolve));
       }
       await writes;
     });
