@@ -37,7 +37,6 @@ export async function containerSecurity(
     capDrop: drop,
     readOnlyRootFilesystem: own.readOnlyRootFilesystem === true,
     noNewPrivileges: own.allowPrivilegeEscalation === false,
-    unmaskedProc: own.procMount === 'Unmasked',
     seccomp: await seccompOf(profile, rootDirectory),
     ...(appArmor?.type === 'Localhost' && appArmor.localhostProfile ? { appArmor: appArmor.localhostProfile } : {}),
     ...(appArmor?.type === 'Unconfined' ? { appArmor: 'unconfined' } : {}),

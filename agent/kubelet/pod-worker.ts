@@ -255,7 +255,10 @@ export class PodWorker {
     const managed = (pod.spec.volumes ?? []).filter(isManaged);
     if (managed.length === 0) return;
     const { dirs, node, sources } = this.services;
-    await setUpVolumes(dirs.pod(pod.metadata.uid), managed, { pod, node, sources });
+    await setUpVolumes(dirs.pod(pod.metadata.uid), managed, { pod, node, sources }).catch((error: Error) => {
+      this.services.events.event(pod, 'Warning', 'FailedMount', error.message);
+      throw error;
+    });
   }
 
   /** Ends what runs of it and its sandboxes; what has exited stays, for its logs. */

@@ -114,7 +114,6 @@ export function containerOptions(
     GroupAdd: security.supplementalGroups.map(String),
     ReadonlyRootfs: security.readOnlyRootFilesystem,
     SecurityOpt: securityOptions(config),
-    ...(security.unmaskedProc ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
     LogConfig: logging(settings),
   };
   return {

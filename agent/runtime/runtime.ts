@@ -60,8 +60,6 @@ export interface ContainerSecurity {
   readonly capDrop: readonly string[];
   readonly readOnlyRootFilesystem: boolean;
   readonly noNewPrivileges: boolean;
-  /** Nothing in /proc and /sys is hidden or read-only. */
-  readonly unmaskedProc: boolean;
   /** Or a profile's own text. */
   readonly seccomp: 'unconfined' | 'runtime-default' | { readonly profile: string };
   /** A profile that the kernel knows, or `unconfined`; absent: the runtime's own, where the kernel has AppArmor. */

@@ -34,11 +34,13 @@ export interface PodContext {
   /** Those that come of a claim. */
   readonly claims: ReadonlySet<string>;
   readonly hostNetwork: boolean;
+  /** The pod has no user namespace of its own. */
+  readonly hostUsers: boolean;
 }
 
-export function contextOf({ volumes = [], hostNetwork = false }: PodSpec): PodContext {
+export function contextOf({ volumes = [], hostNetwork = false, hostUsers = true }: PodSpec): PodContext {
   const claims = volumes.filter((volume) => volume.persistentVolumeClaim ?? volume.ephemeral);
-  return { volumes: new Set(volumes.map(({ name }) => name)), claims: new Set(claims.map(({ name }) => name)), hostNetwork };
+  return { volumes: new Set(volumes.map(({ name }) => name)), claims: new Set(claims.map(({ name }) => name)), hostNetwork, hostUsers };
 }
 
 /** One container at `at`; `names` collects those of the whole pod, which must differ. */
@@ -62,7 +64,7 @@ export function validateContainer(at: string, container: Container, context: Pod
     ...validateDevices(`${at}.volumeDevices`, container, context),
     ...validateResizePolicy(`${at}.resizePolicy`, container),
     ...validateResources(`${at}.resources`, container.resources ?? {}),
-    ...validateContainerSecurity(`${at}.securityContext`, container.securityContext),
+    ...validateContainerSecurity(`${at}.securityContext`, container.securityContext, context.hostUsers),
     ...validateProbes(at, container),
     ...validateLifecycle(`${at}.lifecycle`, container.lifecycle),
   );

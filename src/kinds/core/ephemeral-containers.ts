@@ -7,7 +7,17 @@ import { contextOf, validateContainer } from './container-validation.js';
 
 const FIELD = 'spec.ephemeralContainers';
 /** What needs a plan made before the pod was placed, or a life of its own. */
-const NOT_FOR_THEM = ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle', 'resources', 'resizePolicy'] as const;
+const NOT_FOR_THEM = [
+  'ports',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+  'lifecycle',
+  'resources',
+  'resizePolicy',
+  'restartPolicy',
+  'restartPolicyRules',
+] as const;
 
 export function validateEphemeralContainers(pod: Pod, old: Pod): FieldError[] {
   if (pod.metadata.annotations?.[ANNOTATION_MIRROR_POD] !== undefined)

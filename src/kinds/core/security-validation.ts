@@ -52,7 +52,7 @@ function validateSysctls(at: string, { securityContext, hostNetwork, hostIPC }: 
   return errors;
 }
 
-export function validateContainerSecurity(at: string, context: SecurityContext | undefined): FieldError[] {
+export function validateContainerSecurity(at: string, context: SecurityContext | undefined, hostUsers: boolean): FieldError[] {
   if (!context) return [];
   const { procMount, allowPrivilegeEscalation, privileged, capabilities } = context;
   const errors = [
@@ -60,6 +60,8 @@ export function validateContainerSecurity(at: string, context: SecurityContext |
     ...checkRange(`${at}.runAsGroup`, context.runAsGroup, 0, MAX_INT32),
   ];
   if (procMount !== undefined && !PROC_MOUNTS.includes(procMount)) errors.push(notSupported(`${at}.procMount`, procMount, PROC_MOUNTS));
+  if (procMount === 'Unmasked' && hostUsers)
+    errors.push(invalid(`${at}.procMount`, procMount, '`hostUsers` must be false to use `Unmasked`'));
   errors.push(...validateProfile(at, 'seccomp', context.seccompProfile), ...validateProfile(at, 'AppArmor', context.appArmorProfile));
   if (allowPrivilegeEscalation === false) {
     const refuse = (what: string) =>

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secrets } from '../../../src/kinds/core/secret.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
+import { showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
 import { KubeletLab } from './kubelet-lab.js';
 
@@ -114,7 +115,8 @@ describe('pull policies', () => {
     expect(main(after)?.imageID).not.toBe(main(before)?.imageID);
   });
 
-  it('Never takes what is there, and says so where nothing is', async () => {
+  it('Never takes what is there, and says so where nothing is', async (context) => {
+    showsFields(context, 'spec.containers[].imagePullPolicy');
     await lab.create('present', pull(BUSYBOX_IMAGE, { imagePullPolicy: 'Never' }));
     await lab.ready('present');
     publish('team/never:1');
@@ -200,7 +202,8 @@ describe('a private registry', () => {
     );
   });
 
-  it('gives to who has one of the right Secrets; what is here then is not everybody’s', async () => {
+  it('gives to who has one of the right Secrets; what is here then is not everybody’s', async (context) => {
+    showsFields(context, 'spec.imagePullSecrets[].name');
     await lab.create('keyholder', pull(image, {}, withSecret('wrong', 'right')));
     await lab.ready('keyholder');
     // IfNotPresent, and it is present: but it was pulled with a password that these do not have.

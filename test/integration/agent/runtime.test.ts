@@ -100,7 +100,6 @@ function container(script: string, extra: Partial<ContainerConfig> = {}): Contai
       capDrop: [],
       readOnlyRootFilesystem: false,
       noNewPrivileges: false,
-      unmaskedProc: false,
       seLinuxLabels: [],
       seccomp: 'unconfined',
     },

@@ -205,6 +205,12 @@ describe('files from the API', () => {
     await until('the new labels are there', async () => (await lab.sh('files', 'cat /self/labels')) === 'app="newer"');
     expect(await watcher).toBe('');
     expect(await lab.sh('files', 'cat /conf/a /conf/b')).toBe('22');
+    // What is gone from the API stays where it is, and is told of.
+    await client.delete(secrets, metadata('login'));
+    await client.patch(pods, metadata('files'), 'application/merge-patch+json', { metadata: { labels: { app: 'last' } } });
+    expect(await lab.event('files', /FailedMount/)).toMatch(/for volume "(login|user)" : secret "login" not found$/);
+    expect(await lab.sh('files', 'cat /login/password')).toBe('secret');
+    await client.create(secrets, { metadata: metadata('login'), data: { user: 'bWU=', password: 'c2VjcmV0' } });
   });
 
   it('say what is missing', async () => {

@@ -5,6 +5,7 @@ import { leases } from '../../../src/kinds/coordination/lease.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Node } from '../../../src/kinds/types/core_v1.js';
+import { showsFields } from '../../suites/pod-spec.js';
 import { one, useControlPlane, web } from './control-plane.js';
 import { controlledBy, node, pod, template } from './objects.js';
 
@@ -53,7 +54,8 @@ describe('nodes', () => {
     expect(plane.api.objects(nodes).at(-1)!.spec.podCIDR).toBe('10.244.1.0/24');
   });
 
-  test('silent past the grace period: unknown and tainted; its pods are unready, and after their toleration replaced; then it comes back', async () => {
+  test('silent past the grace period: unknown and tainted; its pods are unready, and after their toleration replaced; then it comes back', async (context) => {
+    showsFields(context, 'spec.tolerations[].tolerationSeconds');
     await join('node-1');
     await join('node-2');
     await plane.api.create(deployments, web(1, { template: { ...template(), spec: { ...template().spec, tolerations } } }));

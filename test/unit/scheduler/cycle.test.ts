@@ -7,6 +7,7 @@ import { schedule } from '../../../src/scheduler/cycle.js';
 import type { Snapshot } from '../../../src/scheduler/define.js';
 import { plugins } from '../../../src/scheduler/plugins/index.js';
 import { nodeInfo } from '../../../src/scheduler/resources.js';
+import { showsFields } from '../../suites/pod-spec.js';
 import { controlledBy, node, pod, replicaSet, service } from '../controllers/objects.js';
 
 const first: Random = { next: () => 0, bytes: (length) => new Uint8Array(length) };
@@ -119,7 +120,23 @@ describe('where to', () => {
     expect([draw(0), draw(0.5), draw(0.99)]).toEqual(['n1', 'n2', 'n3']);
   });
 
-  test('a tolerated taint, and a node that is only less liked', () => {
+  test('only nodes with the labels that the pod selects', (context) => {
+    showsFields(context, 'spec.nodeSelector');
+    const fast = node('n2', { metadata: { labels: { disk: 'ssd' } } });
+    expect(place(pod('p', { spec: { nodeSelector: { disk: 'ssd' } } }), [node('n1'), fast]).node).toBe('n2');
+  });
+
+  test('with room for what the pod takes besides its containers', (context) => {
+    showsFields(context, 'spec.overhead');
+    const nodes = [node('n1', { status: { allocatable: { cpu: '1', memory: '8Gi', pods: '9' } } })];
+    expect(place(pod('p', { spec: { containers: requesting('900m'), overhead: { cpu: '100m' } } }), nodes).node).toBe('n1');
+    expect(place(pod('p', { spec: { containers: requesting('900m'), overhead: { cpu: '101m' } } }), nodes).message).toContain(
+      'Insufficient cpu',
+    );
+  });
+
+  test('a tolerated taint, and a node that is only less liked', (context) => {
+    showsFields(context, 'spec.tolerations[].{key,operator,value,effect}');
     const tolerations = [{ key: 'dedicated', operator: 'Equal', value: 'db', effect: 'NoSchedule' }];
     expect(place(pod('p', { spec: { tolerations } }), [tainted('n1', 'NoSchedule')]).node).toBe('n1');
     expect(place(pod('p'), [tainted('n1', 'PreferNoSchedule'), node('n2')]).node).toBe('n2');
@@ -139,7 +156,8 @@ describe('where to', () => {
     expect([...scores.keys()]).toEqual(fitting);
   });
 
-  test('preferred node affinity draws', () => {
+  test('preferred node affinity draws', (context) => {
+    showsFields(context, 'spec.affinity.nodeAffinity');
     const preference = { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['n2'] }] };
     const nodeAffinity = { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 50, preference }] };
     expect(place(pod('p', { spec: { affinity: { nodeAffinity } } }), [node('n1'), node('n2')]).node).toBe('n2');
@@ -174,7 +192,8 @@ describe('spreading', () => {
     expect(place(bare, [node('n1'), node('n2')], [big, peer], [service('web')]).node).toBe('n2');
   });
 
-  test('a constraint that must hold refuses what would make the zones uneven', () => {
+  test('a constraint that must hold refuses what would make the zones uneven', (context) => {
+    showsFields(context, 'spec.topologySpreadConstraints[].{maxSkew,topologyKey,whenUnsatisfiable,labelSelector}');
     const constraint = {
       maxSkew: 1,
       topologyKey: 'topology.kubernetes.io/zone',
@@ -189,6 +208,48 @@ describe('spreading', () => {
   });
 });
 
+describe('a spread constraint', () => {
+  const labels = { app: 'web', release: '2' };
+  const constraint = (more: object) => ({
+    maxSkew: 1,
+    topologyKey: 'topology.kubernetes.io/zone',
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { app: 'web' } },
+    ...more,
+  });
+  const web = (more: object, spec: object = {}) =>
+    pod('p', { metadata: { labels }, spec: { topologySpreadConstraints: [constraint(more)], ...spec } });
+  const there = (name: string, nodeName: string, release: string) =>
+    onNode(name, nodeName, { metadata: { labels: { app: 'web', release } } });
+  const nodes = [zoned('n1', 'a'), zoned('n2', 'b')];
+  const allowed = (what: Pod, on: readonly Node[], pods: readonly Pod[]) => [...place(what, on, pods).scores.keys()];
+
+  test('can want a number of zones', (context) => {
+    showsFields(context, 'spec.topologySpreadConstraints[].minDomains');
+    const each = [there('x', 'n1', '2'), there('y', 'n2', '2')];
+    expect(allowed(web({ minDomains: 2 }), nodes, each)).toEqual(['n1', 'n2']);
+    expect(allowed(web({ minDomains: 3 }), nodes, each)).toEqual([]);
+  });
+
+  test('can count only pods that are like this one in some labels', (context) => {
+    showsFields(context, 'spec.topologySpreadConstraints[].matchLabelKeys');
+    const old = [there('x', 'n1', '1'), there('y', 'n1', '1')];
+    expect(allowed(web({}), nodes, old)).toEqual(['n2']);
+    expect(allowed(web({ matchLabelKeys: ['release'] }), nodes, old)).toEqual(['n1', 'n2']);
+  });
+
+  test('leaves out the nodes that the pod cannot go to, or counts them too', (context) => {
+    showsFields(context, 'spec.topologySpreadConstraints[].{nodeAffinityPolicy,nodeTaintsPolicy}');
+    const one = [there('x', 'n1', '2')];
+    const nodeSelector = { 'kubernetes.io/hostname': 'n1' };
+    expect(allowed(web({}, { nodeSelector }), nodes, one)).toEqual(['n1']);
+    expect(allowed(web({ nodeAffinityPolicy: 'Ignore' }, { nodeSelector }), nodes, one)).toEqual([]);
+    const closed = { ...nodes[1]!, spec: { taints: [{ key: 'k', effect: 'NoSchedule' }] } };
+    expect(allowed(web({}), [nodes[0]!, closed], one)).toEqual([]);
+    expect(allowed(web({ nodeTaintsPolicy: 'Honor' }), [nodes[0]!, closed], one)).toEqual(['n1']);
+  });
+});
+
 describe('affinity between pods', () => {
   const hostname = 'kubernetes.io/hostname';
   const term = { topologyKey: hostname, labelSelector: { matchLabels: { app: 'db' } } };
@@ -197,7 +258,8 @@ describe('affinity between pods', () => {
   const required = (kind: string, labels = {}) =>
     pod('p', { metadata: { labels }, spec: { affinity: { [kind]: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } } });
 
-  test('with, and away from, the pods that are named', () => {
+  test('with, and away from, the pods that are named', (context) => {
+    showsFields(context, 'spec.affinity.{podAffinity,podAntiAffinity}');
     expect(place(required('podAffinity'), nodes, [db]).node).toBe('n2');
     expect(place(required('podAntiAffinity'), nodes, [db]).node).toBe('n1');
     expect(place(required('podAffinity'), nodes).message).toBe("0/2 nodes are available: 2 node(s) didn't match pod affinity rules.");

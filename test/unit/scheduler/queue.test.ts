@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { ClusterEvent } from '../../../src/scheduler/define.js';
 import { Heap } from '../../../src/scheduler/heap.js';
 import { BACKOFF_MAX_MS, SchedulingQueue } from '../../../src/scheduler/queue.js';
+import { showsFields } from '../../suites/pod-spec.js';
 import { ManualClock } from '../client/fakes.js';
 import { pod } from '../controllers/objects.js';
 
@@ -22,7 +23,8 @@ beforeEach(() => {
 const next = () => queue.pop()?.pod.metadata.name;
 
 describe('order', () => {
-  test('priority first, then first come', () => {
+  test('priority first, then first come', (context) => {
+    showsFields(context, 'spec.priority');
     for (const [name, priority] of [
       ['a', 0],
       ['b', 10],

@@ -10,6 +10,7 @@ import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Kind } from '../../../src/kinds/define.js';
 import { type RunningScheduler, startScheduler } from '../../../src/scheduler/scheduler.js';
+import { showsFields } from '../../suites/pod-spec.js';
 import { fixedRandom, ManualClock, settle } from '../client/fakes.js';
 import { node, pod } from '../controllers/objects.js';
 import { PatchingApi } from '../controllers/patching-api.js';
@@ -128,7 +129,8 @@ test('a binding that fails gives the room back and is tried again', async () => 
   expect(nodeOf('p')).toBe('n1');
 });
 
-test('pods of another scheduler, gated pods and pods that are going are left alone', async () => {
+test('pods of another scheduler, gated pods and pods that are going are left alone', async (context) => {
+  showsFields(context, 'spec.schedulerName', 'spec.schedulingGates[].name');
   await api.create(nodes, node('n1'));
   await start();
   await api.create(pods, pod('other', { spec: { schedulerName: 'mine' } }));

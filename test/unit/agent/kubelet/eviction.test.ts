@@ -7,6 +7,7 @@ import { evictionMessage, type PodUsage, rank } from '../../../../agent/kubelet/
 import { type Observations, PressureState, parseThresholds, type Signal } from '../../../../agent/kubelet/eviction/thresholds.js';
 import { byLastUse, statusImages } from '../../../../agent/kubelet/image-gc.js';
 import type { JsonObject } from '../../../../src/apimachinery/json.js';
+import { showsFields } from '../../../suites/pod-spec.js';
 import { container, pod } from './fixtures.js';
 
 const MI = 2 ** 20;
@@ -103,12 +104,15 @@ describe('a pod that takes more of the disk than it may', () => {
     containers: new Map([['main', main_mi * MI]]),
     total: total_mi * MI,
   });
-  it.each([
+  it.for([
     [usage(11, 0, 11), 'Usage of EmptyDir volume "data" exceeds the limit "10Mi". '],
     [usage(9, 12, 21), 'Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. '],
     [usage(9, 21, 20), 'Container main exceeded its local ephemeral storage limit "20Mi". '],
     [usage(10, 10, 20), undefined],
-  ])('%o: %s', (used, message) => expect(storageExcess(limited, used)).toBe(message));
+  ] as const)('%o: %s', ([used, message], context) => {
+    showsFields(context, 'spec.volumes[].emptyDir.sizeLimit');
+    expect(storageExcess(limited, used)).toBe(message);
+  });
 });
 
 describe('images', () => {

@@ -30,4 +30,14 @@ it.for(Object.keys(USES))('refuses %s by its name', (field, context) => {
   refusesFields(context, words!, field);
 });
 
+it('refuses devices to containers of all kinds', (context) => {
+  const devices = { volumeDevices: [{ name: 'd', devicePath: '/dev/d' }] };
+  const spec = inPod({ initContainers: [container('init', devices)], ephemeralContainers: [container('debug', devices)] });
+  for (const [list, [one]] of Object.entries({ initContainers: spec.initContainers!, ephemeralContainers: spec.ephemeralContainers! })) {
+    const words = refusal(spec, one as Container);
+    expect(words).toBe(`spec.${list}{${one!.name}}.volumeDevices is not supported by this node`);
+    refusesFields(context, words!, `spec.${list}[].volumeDevices[]`);
+  }
+});
+
 it('refuses nothing where there is nothing to refuse', () => expect(refusal(pod().spec, container('main'))).toBeUndefined());

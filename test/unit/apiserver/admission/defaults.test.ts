@@ -5,12 +5,14 @@ import { namespaces } from '../../../../src/kinds/core/namespace.js';
 import { persistentVolumeClaims } from '../../../../src/kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../../../src/kinds/core/pod.js';
 import { services } from '../../../../src/kinds/core/service.js';
+import { serviceAccounts } from '../../../../src/kinds/core/serviceaccount.js';
 import { ingresses } from '../../../../src/kinds/networking/ingress.js';
 import { ingressClasses } from '../../../../src/kinds/networking/ingressclass.js';
 import { runtimeClasses } from '../../../../src/kinds/node/runtimeclass.js';
 import { priorityClasses } from '../../../../src/kinds/scheduling/priorityclass.js';
 import { storageClasses } from '../../../../src/kinds/storage/storageclass.js';
 import { startTestServer, type TestServer } from '../../../suites/apiserver.js';
+import { showsFields } from '../../../suites/pod-spec.js';
 
 let api: TestServer;
 beforeAll(async () => {
@@ -31,7 +33,8 @@ const refusal = (request: Promise<unknown>): Promise<string> =>
   );
 
 describe('Priority', () => {
-  test('a pod has the priority of its class, of the default class, or none', async () => {
+  test('a pod has the priority of its class, of the default class, or none', async (context) => {
+    showsFields(context, 'spec.priorityClassName');
     expect((await createPod()).spec).toMatchObject({ priority: 0, preemptionPolicy: 'PreemptLowerPriority' });
     expect((await createPod({ priorityClassName: 'system-node-critical' })).spec).toMatchObject({ priority: 2_000_001_000 });
     const name = 'calm';
@@ -145,4 +148,29 @@ describe('plugins that have to be asked for, or that need a controller', () => {
       '--enable-admission-plugins: there is no plugin Nonsense',
     );
   });
+});
+
+test('ServiceAccount: a token is mounted into every container, unless the pod or its account does without', async (context) => {
+  showsFields(context, 'spec.automountServiceAccountToken');
+  const server = await startTestServer({ disableAdmissionPlugins: [] });
+  try {
+    for (const [name, automountServiceAccountToken] of [
+      ['default', true],
+      ['shy', false],
+    ] as const)
+      await server.client.create(serviceAccounts, { metadata: { name, namespace: 'default' }, automountServiceAccountToken });
+    const mountsToken = async (spec: object) => {
+      const pod = await createPod(spec, server);
+      const mounts = pod.spec.containers[0]!.volumeMounts ?? [];
+      return (
+        mounts.some(({ mountPath }) => mountPath === '/var/run/secrets/kubernetes.io/serviceaccount') && pod.spec.volumes?.length === 1
+      );
+    };
+    expect(await mountsToken({})).toBe(true);
+    expect(await mountsToken({ automountServiceAccountToken: false })).toBe(false);
+    expect(await mountsToken({ serviceAccountName: 'shy' })).toBe(false);
+    expect(await mountsToken({ serviceAccountName: 'shy', automountServiceAccountToken: true })).toBe(true);
+  } finally {
+    await server.stop();
+  }
 });
