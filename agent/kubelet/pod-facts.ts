@@ -38,3 +38,9 @@ export function podIp(observed: RuntimePod, { node }: PodServices): string {
   const sandbox = observed.sandboxes.find(({ ready }) => ready);
   return sandbox?.ips[0] ?? node.ips[0] ?? '';
 }
+
+/** Infinite where the pod has no deadline; its time begins with its first status. */
+export function deadlineLeft_ms({ spec, status }: Pod, now_ms: number): number {
+  if (spec.activeDeadlineSeconds === undefined || !status.startTime) return Number.POSITIVE_INFINITY;
+  return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 - now_ms;
+}

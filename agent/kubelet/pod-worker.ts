@@ -1,16 +1,15 @@
 // One pod's life on this node, one step at a time: bring it to what its spec says, or to its end.
 import type { Timer } from '../../src/apimachinery/clock.js';
 import { isBeingDeleted } from '../../src/apimachinery/object.js';
-import { StatusError } from '../../src/apimachinery/status.js';
-import { pods } from '../../src/kinds/core/pod.js';
 import { isPodTerminal, isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimePod } from '../runtime/runtime.js';
 import { isManaged, setUpVolumes } from '../volumes/index.js';
+import { deletePod } from './delete-pod.js';
 import { PodEnding } from './end-pod.js';
 import type { Failure } from './failure.js';
 import { deletionGrace_s, restartKill } from './kill.js';
-import { concernsUs, isDefect, isIdle, podIp } from './pod-facts.js';
+import { concernsUs, deadlineLeft_ms, isDefect, isIdle, podIp } from './pod-facts.js';
 import { PodReporter } from './pod-reporter.js';
 import { PodResize } from './pod-resize.js';
 import type { PodServices } from './services.js';
@@ -161,26 +160,20 @@ export class PodWorker {
 
   /** When to look again even if nothing changes; undefined: not needed. */
   private async sync(): Promise<number | undefined> {
-    const pod = this.services.statuses.newest(this.pod);
+    const { statuses, clock, events } = this.services;
+    const pod = statuses.newest(this.pod);
     if (this.gone || isBeingDeleted(pod)) return this.end(pod, undefined);
     if (isPodTerminal(pod)) return this.bringDown(pod, undefined).then(() => undefined);
     if (this.failure) return this.bringDown(pod, this.failure).then(() => undefined);
-    if (this.deadlineLeft_ms() <= 0) {
-      this.services.events.event(pod, 'Normal', DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message);
+    if (deadlineLeft_ms(pod, clock.now()) <= 0) {
+      events.event(pod, 'Normal', DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message);
       await this.bringDown(pod, DEADLINE_EXCEEDED);
       return undefined;
     }
     const retry_ms = await this.bringUp(this.resize.allocate(pod));
     // Asked again: the pod's time began with its first status.
-    const next_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, this.deadlineLeft_ms());
+    const next_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, deadlineLeft_ms(statuses.newest(this.pod), clock.now()));
     return Number.isFinite(next_ms) ? next_ms : undefined;
-  }
-
-  /** Infinite where the pod has no deadline. */
-  private deadlineLeft_ms(): number {
-    const { spec, status } = this.services.statuses.newest(this.pod);
-    if (spec.activeDeadlineSeconds === undefined || !status.startTime) return Number.POSITIVE_INFINITY;
-    return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 - this.services.clock.now();
   }
 
   private async bringUp(pod: Pod): Promise<number | undefined> {
@@ -263,22 +256,14 @@ export class PodWorker {
 
   /** Ends what runs of it and its sandboxes; what has exited stays, for its logs. */
   private async killAll(pod: Pod, observed: RuntimePod): Promise<void> {
-    const { runtime } = this.services;
-    const running = observed.containers.filter(({ state }) => state === 'running');
     // Of the newest object: a shorter grace may have come since this round began.
     const grace_s = Math.min(deletionGrace_s(this.pod), this.failure?.grace_s ?? Number.POSITIVE_INFINITY);
-    this.ending = new PodEnding(pod, running, grace_s, podIp(observed, this.services), this.services);
+    this.ending = new PodEnding(pod, observed, grace_s, this.services);
     try {
       await this.ending.run();
     } finally {
       this.ending = undefined;
     }
-    await Promise.all(
-      observed.sandboxes.map(async ({ id }) => {
-        await runtime.stopPodSandbox(id);
-        await runtime.removePodSandbox(id);
-      }),
-    );
   }
 
   /** The pod is over, but stays in the API. */
@@ -307,21 +292,12 @@ export class PodWorker {
     await Promise.all([...left.containers, ...left.sandboxes].map(({ id }) => runtime.removeContainer(id)));
     await this.services.cgroups.remove(uid);
     await dirs.remove(uid);
-    if (!this.gone) await this.deleteObject(pod);
+    if (!this.gone) await deletePod(this.services.client, pod);
     restarts.reset(`${uid}/`);
     images.forgetPod(uid);
     if (!this.gone) return;
     statuses.forget(uid);
     this.over = true;
     this.done();
-  }
-
-  private async deleteObject({ metadata: { namespace, name, uid } }: Pod): Promise<void> {
-    try {
-      await this.services.client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } });
-    } catch (error) {
-      // Gone already, or another pod has its name.
-      if (!(error instanceof StatusError) || (error.code !== 404 && error.code !== 409)) throw error;
-    }
   }
 }

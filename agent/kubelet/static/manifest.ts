@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { decodeYaml } from '../../../src/apimachinery/codec/yaml.js';
 import { isJsonObject } from '../../../src/apimachinery/json.js';
+import { isDns1123Subdomain } from '../../../src/apimachinery/names.js';
 import { normalize } from '../../../src/apimachinery/normalize.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Mutable } from '../../../src/kinds/define.js';
@@ -43,7 +44,7 @@ export function staticPod(text: Uint8Array, { path, nodeName, seenAt }: Manifest
   };
   pod.status = { phase: 'Pending' };
   const problems = [
-    ...(pods.validateName?.(pod.metadata.name) ?? []),
+    ...isDns1123Subdomain(pod.metadata.name),
     ...(pods.validate?.(pod as Pod, undefined) ?? []).map(({ field, message }) => `${field}: ${message}`),
   ];
   if (problems.length > 0) throw new Error(problems.join(', '));
