@@ -48,12 +48,14 @@ async function hugepages(directory: string): Promise<MachineFacts['hugepages_byt
 }
 
 export async function systemInfo(runtime: RuntimeVersion | undefined): Promise<NodeSystemInfo> {
-  const [machineID, systemUUID, bootID, osRelease] = await Promise.all([
+  const [machineID, systemUUID, bootID, osRelease, memory] = await Promise.all([
     read('/etc/machine-id'),
     read('/sys/class/dmi/id/product_uuid'),
     read('/proc/sys/kernel/random/boot_id'),
     read('/etc/os-release'),
+    read('/proc/meminfo'),
   ]);
+  const swap_bytes = Number(/^SwapTotal:\s+(\d+) kB/m.exec(memory)?.[1] ?? 0) * 1024;
   return {
     machineID,
     systemUUID: systemUUID || machineID,
@@ -65,6 +67,7 @@ export async function systemInfo(runtime: RuntimeVersion | undefined): Promise<N
     kubeProxyVersion: GIT_VERSION,
     operatingSystem: 'linux',
     architecture: architecture(),
+    ...(swap_bytes > 0 ? { swap: { capacity: swap_bytes } } : {}),
   };
 }
 

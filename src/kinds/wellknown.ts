@@ -21,6 +21,7 @@ export const ANNOTATION_LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-confi
 export const ANNOTATION_REVISION = 'deployment.kubernetes.io/revision';
 /** On the API's image of a static pod. */
 export const ANNOTATION_MIRROR_POD = 'kubernetes.io/config.mirror';
+export const ANNOTATION_CONFIG_SOURCE = 'kubernetes.io/config.source';
 export const ANNOTATION_CHANGE_CAUSE = 'kubernetes.io/change-cause';
 
 /** Of anybody's client certificates; nobody is approved by a controller. */

@@ -8,8 +8,8 @@ import { pods } from '../../../src/kinds/core/pod.js';
 import type { Mutable } from '../../../src/kinds/define.js';
 import { schemas } from '../../../src/kinds/index.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
-import { NAMESPACE_DEFAULT } from '../../../src/kinds/wellknown.js';
-import { ANNOTATION_CONFIG_HASH, ANNOTATION_CONFIG_SEEN, ANNOTATION_CONFIG_SOURCE } from './mirror.js';
+import { ANNOTATION_CONFIG_SOURCE, NAMESPACE_DEFAULT } from '../../../src/kinds/wellknown.js';
+import { ANNOTATION_CONFIG_HASH, ANNOTATION_CONFIG_SEEN } from './mirror.js';
 
 export interface ManifestContext {
   readonly path: string;

@@ -1,12 +1,11 @@
 // Mirror pods: what the API is shown of static ones. Pure.
 import type { Informer } from '../../../src/client/informer.js';
 import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
-import { ANNOTATION_MIRROR_POD } from '../../../src/kinds/wellknown.js';
+import { ANNOTATION_CONFIG_SOURCE, ANNOTATION_MIRROR_POD } from '../../../src/kinds/wellknown.js';
 import type { PodLookup } from '../../server/find-container.js';
 
 export const ANNOTATION_CONFIG_HASH = 'kubernetes.io/config.hash';
 export const ANNOTATION_CONFIG_SEEN = 'kubernetes.io/config.seen';
-export const ANNOTATION_CONFIG_SOURCE = 'kubernetes.io/config.source';
 
 /** The uid of the static pod that it stands for. */
 export const mirroredUid = ({ metadata }: Pod) => metadata.annotations?.[ANNOTATION_MIRROR_POD];

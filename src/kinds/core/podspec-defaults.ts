@@ -1,6 +1,8 @@
 // Upstream's defaults of a pod's spec: those that every pod template gets, and those that only a pod itself gets.
+import { formatQuantity } from '../../apimachinery/quantity.js';
 import type { Mutable } from '../define.js';
 import type { Container, EnvVar, EphemeralContainer, Lifecycle, Pod, PodSpec, Probe, Volume } from '../types/core_v1.js';
+import { podRequests } from './podutil.js';
 
 /** 0644: configuration is for everybody in the pod to read. */
 const DEFAULT_MODE = 0o644;
@@ -32,6 +34,7 @@ export function defaultPod(pod: Mutable<Pod>): void {
     defaultRequests(container);
     if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
   }
+  if (spec.resources?.limits || spec.resources?.requests) defaultPodRequests(spec);
 }
 
 function containersOf(spec: Mutable<PodSpec>): AnyContainer[] {
@@ -89,6 +92,21 @@ function defaultRequests(container: Mutable<Container>): void {
   if (!limits) return;
   const requests = (container.resources.requests ??= {});
   for (const [resource, quantity] of Object.entries(limits)) requests[resource] ??= quantity;
+}
+
+/** What a pod as a whole does not say: as much as its containers ask for, or else as much as it may have. */
+function defaultPodRequests(spec: Mutable<PodSpec>): void {
+  const { limits = {} } = spec.resources!;
+  const requests = (spec.resources!.requests ??= {});
+  const sums = podRequests({ spec });
+  for (const [resource, format] of [
+    ['cpu', 'DecimalSI'],
+    ['memory', 'BinarySI'],
+  ] as const) {
+    const sum = (sums.get(resource) ?? 0) / (resource === 'cpu' ? 1000 : 1);
+    const wanted = sum > 0 ? formatQuantity(sum, format) : limits[resource];
+    if (wanted !== undefined) requests[resource] ??= wanted;
+  }
 }
 
 function defaultVolume(volume: Mutable<Volume>): void {

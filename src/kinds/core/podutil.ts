@@ -1,7 +1,7 @@
 // Questions asked of any pod by more than one component: is it ready, over, still counted; what does it request.
 import { milliValue, parseQuantity } from '../../apimachinery/quantity.js';
 import type { Container, Pod, PodCondition, PodSpec } from '../types/core_v1.js';
-import { ANNOTATION_MIRROR_POD } from '../wellknown.js';
+import { ANNOTATION_CONFIG_SOURCE, ANNOTATION_MIRROR_POD } from '../wellknown.js';
 
 type ResourceList = { readonly [resource: string]: string | number };
 
@@ -39,7 +39,8 @@ const PRIORITY_CRITICAL = 2_000_000_000;
 
 /** The node itself does without it only for a moment: never evicted, and ended last. Static pods are, too. */
 export function isCriticalPod({ metadata, spec }: Pod): boolean {
-  return metadata.annotations?.[ANNOTATION_MIRROR_POD] !== undefined || (spec.priority ?? 0) >= PRIORITY_CRITICAL;
+  const { [ANNOTATION_MIRROR_POD]: mirror, [ANNOTATION_CONFIG_SOURCE]: source = 'api' } = metadata.annotations ?? {};
+  return mirror !== undefined || source !== 'api' || (spec.priority ?? 0) >= PRIORITY_CRITICAL;
 }
 
 export const isNodeCritical = ({ priorityClassName }: PodSpec) => priorityClassName === 'system-node-critical';

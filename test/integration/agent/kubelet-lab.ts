@@ -16,14 +16,16 @@ import { type KubeletServer, startKubeletServer } from '../../../agent/server.js
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
 import type { Draft, Json } from '../../../src/apimachinery/json.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
-import { StatusError } from '../../../src/apimachinery/status.js';
+import { StatusError, serviceUnavailable } from '../../../src/apimachinery/status.js';
+import { ApiClient } from '../../../src/client/api-client.js';
+import type { Transport } from '../../../src/client/client.js';
 import { createEventRecorder } from '../../../src/client/event-recorder.js';
 import { createInformers } from '../../../src/client/informers.js';
 import { events } from '../../../src/kinds/core/event.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Container, Pod, PodSpec } from '../../../src/kinds/types/core_v1.js';
-import { startTestServer, type TestServer } from '../../suites/apiserver.js';
+import { ADMIN, startTestServer, type TestServer } from '../../suites/apiserver.js';
 import { BUSYBOX_IMAGE, EngineLab, type EngineOptions, PAUSE_IMAGE, until } from './engine-lab.js';
 
 const run = promisify(execFile);
@@ -37,11 +39,34 @@ const [clock, random, log] = [systemClock, systemRandom, silentLogger];
 export interface LabNode extends EngineOptions {
   /** The size of the disk that pods' files are on. */
   readonly disk?: string;
+  /** A way to the API that can be cut: what is asked meanwhile fails. */
+  readonly isCut?: () => boolean;
   readonly logind?: Logind;
   readonly signals?: (rootDirectory: string) => ReadSignals;
 }
 
 type Configuration = { [field: string]: Json };
+
+function cuttable(transport: Transport, isCut: () => boolean): Transport {
+  const check = () => {
+    if (isCut()) throw serviceUnavailable('dial tcp: connection refused');
+  };
+  return {
+    async request(request) {
+      check();
+      const answer = await transport.request(request);
+      check();
+      return answer;
+    },
+    async *watch(request, signal) {
+      check();
+      for await (const event of transport.watch(request, signal)) {
+        check();
+        yield event;
+      }
+    },
+  };
+}
 
 export class KubeletLab {
   kubelet: Kubelet | undefined;
@@ -78,7 +103,8 @@ export class KubeletLab {
   }
 
   async startKubelet(): Promise<void> {
-    const { client, pki } = this.api;
+    const { pki } = this.api;
+    const client = this.node.isCut ? new ApiClient(cuttable(this.api.server.transport(ADMIN), this.node.isCut)) : this.api.client;
     const settings = {
       ...readSettings({
         healthzPort: 0,

@@ -58,6 +58,43 @@ describe('an engine that hangs', () => {
   });
 });
 
+describe('a control plane that is away', () => {
+  let isCut = false;
+  beforeAll(async () => {
+    lab = await KubeletLab.start({}, { isCut: () => isCut });
+  }, 120_000);
+  afterAll(async () => {
+    await lab.stop();
+  }, 60_000);
+
+  it('does not keep containers from being started again; what has changed meanwhile is told and done once it is back', async () => {
+    await lab.create('stays', { containers: main() });
+    await lab.create('goes', { containers: main() });
+    const [stays, goes] = await Promise.all([lab.ready('stays'), lab.ready('goes')]);
+    isCut = true;
+    lab.engine.docker('kill', container(stays).containerID!.slice('docker://'.length));
+    await until(
+      'it runs again',
+      () => lab.containersOf(stays, '--filter', 'label=io.kubernetes.docker.type=container').length === 2,
+      60_000,
+    );
+    await lab.api.client.delete(pods, { namespace: 'default', name: 'goes' }, { gracePeriodSeconds: 1 });
+    await lab.create('comes', { containers: main() });
+    expect(container(await lab.get('stays')).restartCount).toBe(0);
+    isCut = false;
+    await lab.ready('comes');
+    await lab.pod('stays', 'its restart is told', (pod) => container(pod).restartCount === 1 && container(pod).ready, 60_000);
+    const isGone = () =>
+      lab.get('goes').then(
+        () => undefined,
+        () => true as const,
+      );
+    await until('the deleted one is gone', isGone, 60_000);
+    await until('and its containers', () => lab.containersOf(goes).length === 0, 60_000);
+    await readyAgain();
+  });
+});
+
 describe('an engine that is killed', () => {
   it.each([true, false])('with live-restore %s: pods run on or are started again, with one restart more', async (liveRestore) => {
     lab = await KubeletLab.start({}, { liveRestore });

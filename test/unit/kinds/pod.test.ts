@@ -30,6 +30,16 @@ describe('creating a pod', () => {
   });
 
   it.each([
+    ['what its containers ask for', { limits: { cpu: '2' } }, { cpu: '500m' }, { cpu: '500m' }],
+    ['as much as it may have', { limits: { memory: '1Gi' } }, {}, { memory: '1Gi' }],
+    ['what it says itself', { requests: { cpu: '1' }, limits: { cpu: '2' } }, { cpu: '500m' }, { cpu: '1' }],
+  ])('as a whole asks for %s', (_what, resources, requests, expected) => {
+    const pod = created(pods, podWith({ resources, containers: [container({ resources: { requests } })] }));
+    expect(pod.spec.resources?.requests).toEqual(expected);
+    expect(pod.status.qosClass).toBe('Burstable');
+  });
+
+  it.each([
     ['no containers', podWith({ containers: [] }), 'spec.containers: Required value'],
     ['a container without a name', withContainer({ name: '' }), 'spec.containers[0].name: Required value'],
     ['no image', withContainer({ image: '' }), 'spec.containers[0].image: Required value'],

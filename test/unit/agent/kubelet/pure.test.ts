@@ -247,6 +247,12 @@ describe('the node’s status', () => {
     });
   });
 
+  it('is reported at once where the clock was set back by hours', () => {
+    const old = of([], T0_MS);
+    const back_ms = T0_MS - 7_200_000;
+    expect(needsReport(old, of([], back_ms, old), back_ms, 300_000)).toBe(true);
+  });
+
   it('is reported on change, and else every five minutes', () => {
     const old = of([], T0_MS);
     expect(needsReport(undefined, old, T0_MS, 300_000)).toBe(true);
