@@ -119,7 +119,9 @@ export class Components {
   }
 
   #typeFields(schema = this.typeSchema(ANY_KIND)) {
-    const field = (name: string) => ({ ...described(this.descriptions.ofField(schema, name)), type: 'string' });
+    const anyKind = this.typeSchema(ANY_KIND);
+    const text = (name: string) => this.descriptions.ofField(schema, name) ?? this.descriptions.ofField(anyKind, name);
+    const field = (name: string) => ({ ...described(text(name)), type: 'string' });
     return { apiVersion: field('apiVersion'), kind: field('kind') };
   }
 
