@@ -1,13 +1,18 @@
 // From a pod's first container to its last, on a real engine: sidecars, ephemeral containers, restarts by rule, hooks, and how it all ends.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { pods } from '../../../src/kinds/core/pod.js';
-import type { Pod } from '../../../src/kinds/types/core_v1.js';
+import type { ContainerStatus, Pod } from '../../../src/kinds/types/core_v1.js';
+import { ALL_KUBECTL_VERSIONS, Kubectl } from '../../suites/kubectl.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
 import { KubeletLab } from './kubelet-lab.js';
 import { askKubelet, condition, execIn, sh, status } from './kubelet-requests.js';
+
+// Real containers take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 let lab: KubeletLab;
 
@@ -19,7 +24,8 @@ afterAll(async () => {
   await lab.stop();
 }, 60_000);
 
-const ready = (file: string) => ({ exec: { command: ['cat', file] }, periodSeconds: 1 });
+/** A command takes its time on a busy machine. */
+const ready = (file: string) => ({ exec: { command: ['cat', file] }, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 100 });
 const logOf = async (pod: string, container: string) => (await askKubelet(lab, `/containerLogs/default/${pod}/${container}`)).body;
 
 /** Containers write here in the order of what happens to them. */
@@ -35,12 +41,11 @@ const untilTerm = (name: string, file: string) =>
 describe('sidecars', () => {
   it('start in order, each when the one before has, and the pod after them', async (context) => {
     const { volumes, mount, file } = keepsDiary('order');
-    const probe = { exec: { command: ['cat', '/open'] }, periodSeconds: 1, failureThreshold: 100 };
     await lab.create('flank', {
       volumes,
       initContainers: [
         { name: 'first', command: sh('echo first >> /d/order'), volumeMounts: mount },
-        { name: 'gate', restartPolicy: 'Always', command: untilTerm('gate', 'order'), volumeMounts: mount, startupProbe: probe },
+        { name: 'gate', restartPolicy: 'Always', command: untilTerm('gate', 'order'), volumeMounts: mount, startupProbe: ready('/open') },
         {
           name: 'proxy',
           restartPolicy: 'Always',
@@ -105,6 +110,41 @@ describe('sidecars', () => {
   });
 });
 
+describe('an init container', () => {
+  it('that stays has hooks and a liveness probe like any other; one that fails is tried again where its rules say so', async () => {
+    const restartPolicyRules = [{ action: 'Restart', exitCodes: { operator: 'In' as const, values: [42] } }];
+    await lab.create('inits', {
+      restartPolicy: 'Never',
+      volumes: [{ name: 'kept', emptyDir: {} }],
+      initContainers: [
+        {
+          name: 'twice',
+          command: sh('if [ -e /kept/once ]; then exit 0; fi; touch /kept/once; exit 42'),
+          restartPolicy: 'Never',
+          restartPolicyRules,
+          volumeMounts: [{ name: 'kept', mountPath: '/kept' }],
+        },
+        {
+          name: 'proxy',
+          restartPolicy: 'Always',
+          command: sh('sleep 1000'),
+          lifecycle: { postStart: { exec: { command: sh('touch /alive') } } },
+          livenessProbe: { ...ready('/alive'), failureThreshold: 2 },
+        },
+      ],
+      containers: [{ name: 'main', command: sh('sleep 1000') }],
+    });
+    const running = await lab.ready('inits');
+    expect(status(running, 'twice')).toMatchObject({ ready: true, restartCount: 1, lastState: { terminated: { exitCode: 42 } } });
+    await execIn(lab, 'inits', 'proxy', ['rm', '/alive']);
+    const again = await lab.pod('inits', 'it runs again', (p) => status(p, 'proxy').restartCount === 1 && status(p, 'proxy').ready);
+    expect(status(again, 'main').restartCount).toBe(0);
+    await until('its events say why', async () =>
+      (await lab.eventsOf('inits')).includes('Killing: Init container proxy failed liveness probe'),
+    );
+  });
+});
+
 describe('an ephemeral container', () => {
   it('joins a running pod and sees the processes of the container that it targets', async (context) => {
     const created = await lab.create('subject', { containers: [{ name: 'main', command: sh('sleep 4242') }] });
@@ -126,6 +166,97 @@ describe('an ephemeral container', () => {
     expect(condition(after, 'Ready')).toBe('True');
     expect(created.metadata.uid).toBe(after.metadata.uid);
     showsFields(context, 'spec.ephemeralContainers[].{name,image,command,targetContainerName,terminationMessagePolicy}');
+  });
+});
+
+it.skipIf(!ALL_KUBECTL_VERSIONS.includes('1.35'))('kubectl debug adds an ephemeral container and talks to it', async () => {
+  await lab.create('debugged', { containers: [{ name: 'main', command: sh('sleep 4343') }] });
+  await lab.ready('debugged');
+  const kubectl = new Kubectl('1.35', lab.api.kubeconfig, join(lab.api.dir, 'home'));
+  const args = ['debug', 'debugged', '-i', '--quiet', `--image=${BUSYBOX_IMAGE}`, '--target=main', '--profile=general'];
+  await kubectl.run([...args, '--', 'sh', '-c', 'read word; ps; echo "got $word"'], 'it\n');
+  const [{ name }] = (await lab.get('debugged')).status.ephemeralContainerStatuses! as [ContainerStatus];
+  await until('it has looked, and was told', async () => /sleep 4343[\s\S]*got it/.test(await logOf('debugged', name)));
+});
+
+describe('what an ephemeral container may have', () => {
+  const where = { namespace: 'default', name: 'patient' };
+  const add = (container: object) => {
+    const patch = { spec: { ephemeralContainers: [{ image: BUSYBOX_IMAGE, ...container }] } };
+    return lab.api.client.patch<Pod>(pods, where, 'application/strategic-merge-patch+json', patch, 'ephemeralcontainers');
+  };
+  const probe = { exec: { command: ['true'] } };
+
+  it('is what it needs to look around', async () => {
+    await lab.api.client.create(configMaps, { metadata: { name: 'colours', namespace: 'default' }, data: { COLOUR: 'blue' } });
+    await lab.create('patient', { volumes: [{ name: 'v', emptyDir: {} }], containers: [{ name: 'main', command: sh('sleep 1000') }] });
+    await lab.ready('patient');
+    await add({
+      name: 'doctor',
+      imagePullPolicy: 'Never',
+      command: ['/bin/sh', '-c'],
+      args: ['echo $NAME $COLOUR $(id -u) > /v/seen; cat /v/seen > /last; pwd; tty; read line; echo $line'],
+      workingDir: '/tmp',
+      env: [{ name: 'NAME', value: 'me' }],
+      envFrom: [{ configMapRef: { name: 'colours' } }],
+      volumeMounts: [{ name: 'v', mountPath: '/v' }],
+      securityContext: { runAsUser: 0 },
+      terminationMessagePath: '/last',
+      stdin: true,
+      stdinOnce: true,
+      tty: true,
+    });
+    const pod = await lab.pod('patient', 'it runs', (p) => status(p, 'doctor')?.state.running !== undefined);
+    expect(pod.status.ephemeralContainerStatuses).toHaveLength(1);
+    const id = status(pod, 'doctor').containerID!.slice('docker://'.length);
+    const { Config: config } = JSON.parse(lab.engine.docker('inspect', '--format', '{{json .}}', id));
+    expect(config).toMatchObject({ OpenStdin: true, StdinOnce: true, Tty: true });
+    await until('it has looked', async () => (await logOf('patient', 'doctor')).includes('/tmp'));
+    lab.engine.docker('kill', id);
+    const after = await lab.pod('patient', 'it has ended', (p) => status(p, 'doctor').state.terminated !== undefined);
+    expect(status(after, 'doctor').state.terminated).toMatchObject({ message: 'me blue 0\n', reason: 'Error', exitCode: 137 });
+  });
+
+  it.for([
+    ['ports[]', { ports: [{ containerPort: 80 }] }],
+    ['livenessProbe', { livenessProbe: probe }],
+    ['readinessProbe', { readinessProbe: probe }],
+    ['startupProbe', { startupProbe: ready('/open') }],
+    ['lifecycle', { lifecycle: { preStop: { exec: { command: ['true'] } } } }],
+    ['resources', { resources: { limits: { cpu: '1' } } }],
+    ['resizePolicy[]', { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }] }],
+    ['restartPolicy', { restartPolicy: 'Always' }],
+    ['restartPolicyRules[]', { restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [1] } }] }],
+  ] as const)('is not %s', async ([field, fields]) => {
+    const refused = await add({ name: 'other', ...fields }).then(
+      () => 'it was taken',
+      ({ message }: Error) => message,
+    );
+    expect(refused).toMatch(new RegExp(`spec\\.ephemeralContainers\\[\\d\\]\\.${field.replace('[]', '')}`));
+  });
+});
+
+describe("the agent's restart", () => {
+  it('restarts nothing, neither sidecar nor ephemeral container, and forgets nothing that its probes have found', async () => {
+    const probes = { startupProbe: ready('/started'), readinessProbe: ready('/ready') };
+    const command = sh('touch /started /ready; sleep 1000');
+    await lab.create('survivor', {
+      initContainers: [
+        { name: 'first', command: ['true'] },
+        { name: 'proxy', restartPolicy: 'Always', command, ...probes },
+      ],
+      containers: [{ name: 'main', command, ...probes, livenessProbe: ready('/started') }],
+    });
+    await lab.ready('survivor');
+    const where = { namespace: 'default', name: 'survivor' };
+    const patch = { spec: { ephemeralContainers: [{ name: 'debugger', image: BUSYBOX_IMAGE, command: ['sleep', '1000'] }] } };
+    await lab.api.client.patch<Pod>(pods, where, 'application/strategic-merge-patch+json', patch, 'ephemeralcontainers');
+    const before = await lab.pod('survivor', 'all run', (p) => status(p, 'debugger')?.state.running !== undefined);
+    await lab.stopKubelet();
+    await lab.startKubelet();
+    await lab.create('witness', { containers: [{ name: 'main', command: sh('sleep 1000') }] });
+    await lab.ready('witness');
+    expect((await lab.get('survivor')).status).toEqual(before.status);
   });
 });
 
