@@ -241,7 +241,9 @@ function readAll(from: Readable, declared: string | undefined, onTooLarge: () =>
       refuse();
     };
     from.on('data', onData);
-    from.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    from.once('close', () => reject(badRequest('the body of the request broke off')));
+    const brokeOff = () => reject(badRequest('the body of the request broke off'));
+    // A stream of HTTP/2 that the client resets ends, too: what has come until then must not be taken for all.
+    from.once('end', () => (from.closed ? brokeOff() : resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))));
+    from.once('close', brokeOff);
   });
 }

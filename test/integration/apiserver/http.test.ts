@@ -199,6 +199,46 @@ describe('HTTP/2', () => {
   });
 });
 
+describe('HTTP/2 by hand', () => {
+  const path = '/api/v1/namespaces/default/configmaps';
+  const tooBig = Buffer.alloc(3 * 1024 * 1024 + 1, 0x20);
+
+  it('refuses a body that is too large, whether it says so or not, and goes on with the connection', async () => {
+    const { ca, admin } = api.pki;
+    const session = connectHttp2(api.url, { ca: ca.cert, ...admin });
+    const post = (headers: object, body: Buffer | string) =>
+      endOfHttp2(session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/json', ...headers }), body);
+    expect(await post({ 'content-length': tooBig.length }, tooBig)).toMatchObject({ status: 413 });
+    expect(await post({}, tooBig)).toMatchObject({ status: 413 });
+    expect(await post({}, '{"metadata":{"name":"after-large"}}')).toEqual({ status: 201, clean: true });
+    expect(await endOfHttp2(session.request({ ':method': 'HEAD', ':path': `${path}/after-large` }))).toEqual({ status: 200, clean: true });
+    expect(await endOfHttp2(session.request({ ':method': 'OPTIONS', ':path': path }))).toMatchObject({ status: 405 });
+    session.destroy();
+  });
+
+  it('has a client go on that waits to be told so', async () => {
+    const { ca, admin } = api.pki;
+    const session = connectHttp2(api.url, { ca: ca.cert, ...admin });
+    const stream = session.request({ ':method': 'POST', ':path': path, expect: '100-continue' });
+    await new Promise<void>((resolve) => stream.once('continue', resolve));
+    expect(await endOfHttp2(stream, '{"metadata":{"name":"was-waiting"}}')).toEqual({ status: 201, clean: true });
+    session.destroy();
+  });
+
+  it('stores nothing of a body that breaks off', async () => {
+    const { ca, admin } = api.pki;
+    const session = connectHttp2(api.url, { ca: ca.cert, ...admin });
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/json' });
+    stream.on('error', () => {});
+    await new Promise<void>((resolve) => stream.write('{"metadata":{"name":"half"}}', () => resolve()));
+    session.destroy();
+    await new Promise<void>((resolve) => stream.once('close', resolve));
+    const other = connectHttp2(api.url, { ca: ca.cert, ...admin });
+    expect(await endOfHttp2(other.request({ ':path': `${path}/half` }))).toMatchObject({ status: 404 });
+    other.destroy();
+  });
+});
+
 describe('a kubelet', () => {
   let kubelet: ReturnType<typeof createServer>;
   const asked: { url: string; user: string; headers: object }[] = [];
@@ -412,7 +452,7 @@ function endOfHttp1(outgoing: ReturnType<typeof request>, onResponse?: () => voi
   });
 }
 
-function endOfHttp2(stream: ClientHttp2Stream, body?: string): Promise<End> {
+function endOfHttp2(stream: ClientHttp2Stream, body?: string | Buffer): Promise<End> {
   return new Promise((resolve) => {
     let [status, ended] = [0, false];
     stream.on('response', (headers) => {
