@@ -6,7 +6,7 @@ import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { ContainerStatus, Pod } from '../../../src/kinds/types/core_v1.js';
 import { ALL_KUBECTL_VERSIONS, Kubectl } from '../../suites/kubectl.js';
-import { showsFields } from '../../suites/pod-spec.js';
+import { refusesFields, showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
 import { KubeletLab } from './kubelet-lab.js';
 import { askKubelet, condition, execIn, sh, status } from './kubelet-requests.js';
@@ -111,7 +111,7 @@ describe('sidecars', () => {
 });
 
 describe('an init container', () => {
-  it('that stays has hooks and a liveness probe like any other; one that fails is tried again where its rules say so', async () => {
+  it('that stays has hooks and a liveness probe like any other; one that fails is tried again where its rules say so', async (context) => {
     const restartPolicyRules = [{ action: 'Restart', exitCodes: { operator: 'In' as const, values: [42] } }];
     await lab.create('inits', {
       restartPolicy: 'Never',
@@ -142,6 +142,7 @@ describe('an init container', () => {
     await until('its events say why', async () =>
       (await lab.eventsOf('inits')).includes('Killing: Init container proxy failed liveness probe'),
     );
+    showsFields(context, 'spec.initContainers[].{lifecycle,livenessProbe,restartPolicyRules[]}');
   });
 });
 
@@ -187,7 +188,7 @@ describe('what an ephemeral container may have', () => {
   };
   const probe = { exec: { command: ['true'] } };
 
-  it('is what it needs to look around', async () => {
+  it('is what it needs to look around', async (context) => {
     await lab.api.client.create(configMaps, { metadata: { name: 'colours', namespace: 'default' }, data: { COLOUR: 'blue' } });
     await lab.create('patient', { volumes: [{ name: 'v', emptyDir: {} }], containers: [{ name: 'main', command: sh('sleep 1000') }] });
     await lab.ready('patient');
@@ -215,6 +216,11 @@ describe('what an ephemeral container may have', () => {
     lab.engine.docker('kill', id);
     const after = await lab.pod('patient', 'it has ended', (p) => status(p, 'doctor').state.terminated !== undefined);
     expect(status(after, 'doctor').state.terminated).toMatchObject({ message: 'me blue 0\n', reason: 'Error', exitCode: 137 });
+    showsFields(
+      context,
+      'spec.ephemeralContainers[].{args,workingDir,env[],envFrom[],volumeMounts[],securityContext,terminationMessagePath,imagePullPolicy}',
+      'spec.ephemeralContainers[].{stdin,stdinOnce,tty}',
+    );
   });
 
   it.for([
@@ -227,12 +233,13 @@ describe('what an ephemeral container may have', () => {
     ['resizePolicy[]', { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }] }],
     ['restartPolicy', { restartPolicy: 'Always' }],
     ['restartPolicyRules[]', { restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [1] } }] }],
-  ] as const)('is not %s', async ([field, fields]) => {
+  ] as const)('is not %s', async ([field, fields], context) => {
     const refused = await add({ name: 'other', ...fields }).then(
       () => 'it was taken',
       ({ message }: Error) => message,
     );
     expect(refused).toMatch(new RegExp(`spec\\.ephemeralContainers\\[\\d\\]\\.${field.replace('[]', '')}`));
+    refusesFields(context, refused.replace(/^Pod "patient" is invalid: /, ''), `spec.ephemeralContainers[].${field}`);
   });
 });
 
