@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PAGE = 'docs/compatibility.md';
 const CLIENTS = 'test/integration/clients';
 /** Verbs that need a node. */
-const ON_NODES = ['streams', 'top'].map((name) => `test/integration/agent/${name}.test.ts`);
+const ON_NODES = ['logs', 'streams', 'top'].map((name) => `test/integration/agent/${name}.test.ts`);
 
 const INTRODUCTION = `# Compatibility
 

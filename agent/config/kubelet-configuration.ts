@@ -107,7 +107,7 @@ const imagesAndLogs = {
   containerLogMaxFiles: int(5, { min: 2, zeroIsUnset: true, about: "how many files a container's log has at most" }),
   containerLogMaxWorkers: { ...fixed(1), flag: null },
   containerLogMonitorInterval: { ...fixed('10s'), flag: null },
-  podLogsDir: fixed('/var/log/pods'),
+  podLogsDir: text('/var/log/pods', { about: "where links to containers' logs are made" }),
 };
 
 /** Upstream's. Setting any replaces them all. */

@@ -4,6 +4,7 @@ import type { Logger } from '../../src/apimachinery/logger.js';
 import type { ContainerRuntime, RuntimePodName } from '../runtime/runtime.js';
 import type { CgroupManager } from './cgroups/manager.js';
 import type { PodDirs } from './pod-dirs.js';
+import type { PodLogs } from './pod-logs.js';
 
 /** Upstream's housekeeping looks every 2 s; what is left behind here costs nothing meanwhile. */
 const INTERVAL_MS = 60_000;
@@ -11,6 +12,7 @@ const INTERVAL_MS = 60_000;
 export interface CleanupOptions {
   readonly runtime: ContainerRuntime;
   readonly dirs: PodDirs;
+  readonly logs: PodLogs;
   readonly cgroups: CgroupManager;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,11 +38,13 @@ export async function runCleanup(options: CleanupOptions): Promise<void> {
   }
 }
 
-export async function cleanUpOnce({ runtime, dirs, cgroups, log, isKnown }: CleanupOptions): Promise<void> {
+export async function cleanUpOnce({ runtime, dirs, logs, cgroups, log, isKnown }: CleanupOptions): Promise<void> {
   const orphans = (await runtime.listPods()).filter(({ uid }) => !isKnown(uid));
   await Promise.all(orphans.map((pod) => removePod(pod, runtime, log)));
   for (const uid of await dirs.list()) if (!isKnown(uid)) await dirs.remove(uid);
   for (const uid of await cgroups.list()) if (!isKnown(uid)) await cgroups.remove(uid);
+  await Promise.all(orphans.map((pod) => logs.remove(pod)));
+  await logs.sweep(isKnown);
   await runtime.collectNetworkGarbage();
   await runtime.endOrphanedCommands();
 }

@@ -5,6 +5,7 @@ import type { EventRecorder } from '../../src/client/events.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
 import type { ContainerRuntime, Image } from '../runtime/runtime.js';
 import { Backoff } from './backoff.js';
+import { containerPath } from './container-path.js';
 import { withTag } from './container-status.js';
 import { credentialsFor, type PullCredential, type PullSecrets } from './pull-secrets.js';
 import { type PullLimits, PullTurns } from './pull-turns.js';
@@ -27,6 +28,8 @@ export interface ImageManagerOptions {
   readonly log: Logger;
 }
 
+type Tell = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+
 export class ImageManager {
   private readonly backoff: Backoff;
   private readonly turns: PullTurns;
@@ -41,32 +44,33 @@ export class ImageManager {
 
   /** Rejects with a WaitingError of upstream's reasons. */
   async ensure(pod: Pod, container: Container, secrets: PullSecrets, signal: AbortSignal): Promise<Image> {
-    const { events, pulled } = this.options;
+    const { pulled } = this.options;
+    const tell = this.teller(pod, container);
     const reference = container.image ?? '';
     if (!REFERENCE.test(reference)) {
       const problem = `couldn't parse image name "${reference}": invalid reference format`;
-      throw this.failed(
-        pod,
+      throw failed(
+        tell,
         'InspectFailed',
         new WaitingError('InvalidImageName', `Failed to apply default image tag "${reference}": ${problem}`),
       );
     }
     if (secrets.missing.length > 0) {
       const message = `Unable to retrieve some image pull secrets (${secrets.missing.join(', ')}); attempting to pull the image may not succeed.`;
-      events.event(pod, 'Warning', 'FailedToRetrieveImagePullSecret', message);
+      tell('Warning', 'FailedToRetrieveImagePullSecret', message);
     }
     const credentials = credentialsFor(reference, secrets.credentials);
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.inspect(reference);
     if (present && (await pulled.mayUse(present.id, reference, credentials))) {
-      events.event(pod, 'Normal', 'Pulled', `Container image "${reference}" already present on machine and can be accessed by the pod`);
+      tell('Normal', 'Pulled', `Container image "${reference}" already present on machine and can be accessed by the pod`);
       return present;
     }
     if (policy === 'Never') {
       const message = `Container image "${reference}" is not present with pull policy of Never`;
-      throw this.failed(pod, 'ErrImageNeverPull', new WaitingError('ErrImageNeverPull', message));
+      throw failed(tell, 'ErrImageNeverPull', new WaitingError('ErrImageNeverPull', message));
     }
-    return this.pull(pod, reference, credentials, signal);
+    return this.pull(pod, tell, reference, credentials, signal);
   }
 
   /** As a container status has it, once the image was ensured or looked up. */
@@ -93,11 +97,11 @@ export class ImageManager {
     return image;
   }
 
-  private async pull(pod: Pod, reference: string, credentials: readonly PullCredential[], signal: AbortSignal): Promise<Image> {
-    const { events, clock } = this.options;
+  private async pull(pod: Pod, tell: Tell, reference: string, credentials: readonly PullCredential[], signal: AbortSignal): Promise<Image> {
+    const { clock } = this.options;
     const key = `${pod.metadata.uid}/${reference}`;
-    this.throwWhileBackingOff(pod, reference, key);
-    events.event(pod, 'Normal', 'Pulling', `Pulling image "${reference}"`);
+    this.throwWhileBackingOff(tell, reference, key);
+    tell('Normal', 'Pulling', `Pulling image "${reference}"`);
     const asked_ms = clock.monotonic();
     try {
       const { image, took_ms } = await this.turns.run(signal, () => this.pullNow(reference, credentials, signal));
@@ -105,7 +109,7 @@ export class ImageManager {
       this.backoff.reset(key);
       const [took, all] = [took_ms, clock.monotonic() - asked_ms].map(formatSpan);
       const message = `Successfully pulled image "${reference}" in ${took} (${all} including waiting). Image size: ${image.size_bytes} bytes.`;
-      events.event(pod, 'Normal', 'Pulled', message);
+      tell('Normal', 'Pulled', message);
       return image;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -114,19 +118,18 @@ export class ImageManager {
       // Looked at before it is over, so that its status says what it waits for.
       const waiting = new WaitingError(reason, message, this.backoff.remaining_ms(key, clock.now()) / 2);
       this.errors.set(key, { error: waiting, at_ms: clock.now() });
-      events.event(pod, 'Warning', 'Failed', `Failed to pull image "${reference}": ${(error as Error).message}`);
-      events.event(pod, 'Warning', 'Failed', `Error: ${reason}`);
+      tell('Warning', 'Failed', `Failed to pull image "${reference}": ${(error as Error).message}`);
+      tell('Warning', 'Failed', `Error: ${reason}`);
       throw waiting;
     }
   }
 
-  private throwWhileBackingOff(pod: Pod, reference: string, key: string): void {
+  private throwWhileBackingOff(tell: Tell, reference: string, key: string): void {
     const last = this.errors.get(key);
     const wait_ms = last ? this.backoff.remaining_ms(key, last.at_ms) : 0;
     if (!last || wait_ms <= 0) return;
-    const { events } = this.options;
-    events.event(pod, 'Normal', 'BackOff', `Back-off pulling image "${reference}"`);
-    events.event(pod, 'Warning', 'Failed', 'Error: ImagePullBackOff');
+    tell('Normal', 'BackOff', `Back-off pulling image "${reference}"`);
+    tell('Warning', 'Failed', 'Error: ImagePullBackOff');
     const { reason, message } = last.error;
     throw new WaitingError('ImagePullBackOff', `Back-off pulling image "${reference}": ${reason}: ${message}`, wait_ms);
   }
@@ -177,11 +180,17 @@ export class ImageManager {
     throw new Error(different.length === 1 ? different[0] : `[${different.join(', ')}]`);
   }
 
-  private failed(pod: Pod, reason: string, error: WaitingError): WaitingError {
-    this.options.events.event(pod, 'Warning', reason, error.message);
-    this.options.events.event(pod, 'Warning', 'Failed', `Error: ${error.reason}`);
-    return error;
+  /** Events of this container. */
+  private teller(pod: Pod, { name }: Container): Tell {
+    const path = containerPath(pod.spec, name);
+    return (type, reason, message) => this.options.events.event(pod, type, reason, message, path);
   }
+}
+
+function failed(tell: Tell, reason: string, error: WaitingError): WaitingError {
+  tell('Warning', reason, error.message);
+  tell('Warning', 'Failed', `Error: ${error.reason}`);
+  return error;
 }
 
 /** A registry that has trouble of its own is told apart from one that refuses. */

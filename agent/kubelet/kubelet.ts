@@ -26,6 +26,7 @@ import type { KubeletMetrics } from './metrics.js';
 import { NodeReporter } from './node.js';
 import { NodeCare, type NodeCareSeams } from './node-care.js';
 import { PodDirs } from './pod-dirs.js';
+import { PodLogs } from './pod-logs.js';
 import { PodWorkers } from './pod-workers.js';
 import { PulledImages } from './pulled-images.js';
 import { infeasible } from './resize.js';
@@ -77,6 +78,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   // Each loop, worker and wait listens to it: that there are many is no leak.
   setMaxListeners(0, signal);
   const dirs = new PodDirs(options.rootDirectory);
+  const logs = new PodLogs(settings.podLogsDir, log);
   const machine = await machineFacts(options.rootDirectory);
   const oomFloor = await oomScoreFloor();
   const cgroups = new CgroupManager({
@@ -130,6 +132,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     images: new ImageManager({ runtime, events, settings, pulled, clock, log }),
     restarts: new Backoff(clock),
     dirs,
+    logs,
     sources: apiSources({ client, informers, clock, log }),
     node: {
       name: nodeName,
@@ -180,7 +183,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   }
 
   workers.start();
-  const cleanup = { runtime, dirs, cgroups, clock, log, stopping: signal, isKnown: (uid: string) => workers.has(uid) };
+  const cleanup = { runtime, dirs, logs, cgroups, clock, log, stopping: signal, isKnown: (uid: string) => workers.has(uid) };
   informer.whenSynced(signal).then(
     () => {
       void runCleanup(cleanup);

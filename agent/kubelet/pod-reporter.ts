@@ -25,8 +25,9 @@ export class PodReporter {
 
   /** `isStill`: asked last, whether it is still to be told. */
   async report(pod: Pod, observed: RuntimePod, outlook: Outlook = {}, isStill = () => true): Promise<void> {
-    const { statuses, images, probes, node, clock } = this.services;
-    const { uid } = pod.metadata;
+    const { statuses, images, probes, node, clock, logs } = this.services;
+    const { uid, name, namespace = '' } = pod.metadata;
+    await logs.sync({ uid, name, namespace }, observed.containers);
     await this.messages.learn(observed.containers);
     await Promise.all([...new Set(observed.containers.map(({ image }) => image))].map((image) => images.learn(image)));
     if (!isStill()) return;

@@ -284,14 +284,15 @@ export class PodWorker {
 
   /** The pod is deleted: all of it goes, and then its object. */
   private async end(pod: Pod, failure: Failure | undefined): Promise<undefined> {
-    const { runtime, statuses, dirs, restarts, images } = this.services;
-    const { uid } = pod.metadata;
+    const { runtime, statuses, dirs, logs, restarts, images } = this.services;
+    const { uid, name, namespace = '' } = pod.metadata;
     await this.bringDown(pod, failure);
     if (!this.gone) await statuses.flush(uid);
     const left = await runtime.podStatus(uid);
     await Promise.all([...left.containers, ...left.sandboxes].map(({ id }) => runtime.removeContainer(id)));
     await this.services.cgroups.remove(uid);
     await dirs.remove(uid);
+    await logs.remove({ uid, name, namespace });
     if (!this.gone) await deletePod(this.services.client, pod);
     restarts.reset(`${uid}/`);
     images.forgetPod(uid);

@@ -16,6 +16,7 @@ import type { NodeFacts } from './field-path.js';
 import type { ImageManager } from './image-manager.js';
 import type { KubeletMetrics } from './metrics.js';
 import type { PodDirs } from './pod-dirs.js';
+import type { PodLogs } from './pod-logs.js';
 import type { ResizePending } from './resize.js';
 import type { ClusterDns } from './resolv-conf.js';
 import type { StatusManager } from './status-manager.js';
@@ -42,6 +43,7 @@ export interface PodServices {
   /** Of containers that end: CrashLoopBackOff. */
   readonly restarts: Backoff;
   readonly dirs: PodDirs;
+  readonly logs: PodLogs;
   readonly sources: PodSources;
   readonly node: NodeFacts;
   readonly settings: KubeletSettings;

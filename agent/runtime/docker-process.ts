@@ -6,6 +6,7 @@ import { type CommandLedger, endCommand } from './docker-commands.js';
 import { dial } from './docker-dial.js';
 import { call } from './docker-errors.js';
 import { mergeOutput, splitOutput } from './docker-streams.js';
+import { jsonFileLog } from './json-log.js';
 import { type ExecOptions, type LogOptions, type ProcessStreams, RuntimeError, type TerminalSize } from './runtime.js';
 
 /** The engine closes an exec's streams a moment before it knows the exit code. Doubling from the first, some 5 s in all. */
@@ -82,13 +83,20 @@ export async function dockerAttach(docker: Docker, containerId: string): Promise
   };
 }
 
-/** Always streamed, also without `follow`, so that a long log is never held in memory. */
-export async function dockerLogs(docker: Docker, containerId: string, options: LogOptions): Promise<Readable> {
-  const { Config: config } = await call(docker.getContainer(containerId).inspect());
+/** From its files where they are on this machine, otherwise from the engine. Always streamed, also without `follow`, so that a long log is never held in memory. `patient` waits for ever. */
+export async function dockerLogs(docker: Docker, patient: Docker, containerId: string, options: LogOptions): Promise<Readable> {
+  const container = docker.getContainer(containerId);
+  const { Config: config, HostConfig: host, LogPath: path } = await call(container.inspect());
+  if (path && host.LogConfig?.Type === 'json-file') {
+    const ended = (abortSignal: AbortSignal) =>
+      call(patient.getContainer(containerId).wait({ condition: 'not-running', abortSignal }), 404);
+    const log = await jsonFileLog(path, options, ended);
+    if (log) return log;
+  }
   const query = {
     follow: options.follow,
-    stdout: true,
-    stderr: true,
+    stdout: options.stream !== 'stderr',
+    stderr: options.stream !== 'stdout',
     timestamps: options.timestamps,
     tail: options.tail === undefined ? 'all' : String(options.tail),
     ...(options.since_ms === undefined ? {} : { since: (options.since_ms / 1000).toFixed(9) }),

@@ -37,6 +37,7 @@ export function containerFrom(info: ContainerInspectInfo): RuntimeContainer {
     finishedAt_ms,
     exitCode: state.ExitCode,
     oomKilled: state.OOMKilled,
+    ...(info.LogPath ? { logPath: info.LogPath } : {}),
     tty: config.Tty,
     stdin: config.OpenStdin,
     stdinOnce: config.StdinOnce,

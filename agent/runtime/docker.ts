@@ -259,7 +259,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   logs(containerId: string, options: LogOptions): Promise<Readable> {
-    return dockerLogs(this.docker, containerId, options);
+    return dockerLogs(this.docker, this.patient, containerId, options);
   }
 
   exec(containerId: string, options: ExecOptions) {

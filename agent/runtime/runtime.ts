@@ -124,6 +124,8 @@ export interface RuntimeContainer {
   readonly oomKilled: boolean;
   /** Why it could not be started; absent where it ran. */
   readonly startError?: string;
+  /** The file that its output goes to; absent where there is none. */
+  readonly logPath?: string;
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
@@ -208,6 +210,8 @@ export interface LogOptions {
   readonly follow: boolean;
   /** Lines from the end; absent: all. */
   readonly tail?: number;
+  /** Only one of the outputs; absent: both. */
+  readonly stream?: 'stdout' | 'stderr';
   /** Lines from this wall time on. */
   readonly since_ms?: number;
   readonly timestamps: boolean;

@@ -24,12 +24,22 @@ export function parseLogQuery(query: URLSearchParams, now_ms: number): LogQuery 
     options: {
       follow: flag(query, 'follow'),
       timestamps: flag(query, 'timestamps'),
+      ...streamOf(query, tail),
       ...(tail === undefined ? {} : { tail }),
       ...(since_ms === undefined ? {} : { since_ms }),
     },
     previous: flag(query, 'previous'),
     limit_bytes,
   };
+}
+
+/** As upstream: the lines of one output cannot be counted from the end. */
+function streamOf(query: URLSearchParams, tail: number | undefined): Pick<LogOptions, 'stream'> {
+  const stream = query.get('stream') ?? '';
+  if (stream === '' || stream === 'All') return {};
+  if (stream !== 'Stdout' && stream !== 'Stderr') throw badRequest(`stream must be All, Stdout or Stderr, not "${stream}"`);
+  if (tail !== undefined) throw badRequest('`tailLines` and specific `stream` are mutually exclusive for now');
+  return { stream: stream === 'Stdout' ? 'stdout' : 'stderr' };
 }
 
 function wholeNumber(query: URLSearchParams, name: string): number | undefined {

@@ -36,6 +36,7 @@ export async function startAgent(layout: ClusterLayout, node: NodeLayout, option
     `--node-ip=${node.address}`,
     `--root-dir=${join(node.dataDir, 'kubelet')}`,
     `--cert-dir=${certDir(node)}`,
+    `--pod-logs-dir=${join(node.dataDir, 'log/pods')}`,
     `--cgroup-root=${node.cgroup}`,
     `--cni-conf-dir=${join(node.dataDir, 'cni/net.d')}`,
     `--cni-bin-dir=${CNI_BIN_DIRS.join(',')}`,

@@ -108,6 +108,7 @@ export class KubeletLab {
     const settings = {
       ...readSettings({
         healthzPort: 0,
+        podLogsDir: join(this.engine.directory, 'log/pods'),
         address: '127.0.0.1',
         nodeStatusUpdateFrequency: '1s',
         cgroupRoot: `/${this.engine.netns}`,
