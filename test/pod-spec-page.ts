@@ -30,7 +30,7 @@ export function updatePodSpecPage(modules: readonly TestModule[]): string | unde
   const ran = modules.filter((module) => module.ok() && [...module.children.allTests()].every((test) => test.result().state === 'passed'));
   const entries = ran.flatMap((module) =>
     [...module.children.allTests()].flatMap((test) =>
-      (test.meta().fields ?? []).map((field) => ({ ...field, test: inLine(test.fullName), file: module.relativeModuleId })),
+      (test.meta().fields ?? []).map((field) => ({ ...field, test: inLink(test.fullName), file: module.relativeModuleId })),
     ),
   );
   const path = join(ROOT, POD_SPEC_PAGE);
@@ -45,15 +45,15 @@ export function updatePodSpecPage(modules: readonly TestModule[]): string | unde
   return `${POD_SPEC_PAGE} was not what this run gave. It has been written anew: look at what changed, and commit it`;
 }
 
-/** What a table's cell and a link's text can hold. */
-const inLine = (text: string) =>
+/** What a table's cell can hold. */
+const inCell = (text: string) =>
   text
     .replaceAll(' > ', ': ')
-    .replaceAll('[', '(')
-    .replaceAll(']', ')')
     .replaceAll('|', '/')
     .replaceAll('`', "'")
     .replaceAll(/[<>\n]+/g, ' ');
+/** What a link's text can. */
+const inLink = (text: string) => inCell(text).replaceAll('[', '(').replaceAll(']', ')');
 
 export function renderPodSpecPage(entries: readonly Entry[]): string {
   const shown = (field: string) => entries.filter((entry) => entry.field === field);
@@ -76,7 +76,7 @@ function section(prefix: string, fields: readonly string[], shown: (field: strin
 }
 
 const cell = (shown: readonly Entry[]) => [...new Set(shown.map(each))].sort().join('<br>');
-const each = ({ refused, test, file }: Entry) => `${refused ? `refused: \`${inLine(refused)}\` ` : ''}[${test}](../${file})`;
+const each = ({ refused, test, file }: Entry) => `${refused ? `refused: \`${inCell(refused)}\` ` : ''}[${test}](../${file})`;
 
 export function parsePodSpecPage(page: string): readonly Entry[] {
   const entries: Entry[] = [];
