@@ -1,21 +1,6 @@
 // Kernel settings that a pod may ask for: those that concern only itself, and what the node's flags allow besides.
+import { SAFE_SYSCTLS } from '../../src/kinds/core/safe-sysctls.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
-
-/** Upstream's safe set: namespaced, and harmless to the node and to other pods. */
-const SAFE = new Set([
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.tcp_wmem',
-]);
 
 /** The kernel's name for it: with a slash as the first separator, dots are part of a device's name, and slashes separate. */
 export function sysctlName(name: string): string {
@@ -29,7 +14,7 @@ export function sysctlName(name: string): string {
 export function forbiddenSysctl({ spec }: Pod, allowed: readonly string[]): string | undefined {
   for (const { name } of spec.securityContext?.sysctls ?? []) {
     const plain = sysctlName(name);
-    const isAllowed = SAFE.has(plain) || allowed.map(sysctlName).some((pattern) => matches(plain, pattern));
+    const isAllowed = SAFE_SYSCTLS.has(plain) || allowed.map(sysctlName).some((pattern) => matches(plain, pattern));
     if (!isAllowed) return `forbidden sysctl: "${name}" not allowlisted`;
     if (spec.hostNetwork && plain.startsWith('net.')) return `forbidden sysctl: "${name}" not allowed with host net enabled`;
     if (spec.hostIPC && /^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/.test(plain)) {

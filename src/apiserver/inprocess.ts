@@ -8,8 +8,8 @@ import { authenticated } from './authentication/authenticator.js';
 import { Exchange, type RequestBody, type Result } from './exchange.js';
 import type { Serve } from './filters/filter.js';
 import { openWatch } from './handlers/watch.js';
-import { listMeta } from './http/encode.js';
 import type { UserInfo } from './options.js';
+import { plainResult } from './plain-result.js';
 import type { EventView } from './storage/cache-event.js';
 import type { WatchSink } from './storage/watch-cache.js';
 
@@ -61,20 +61,10 @@ function bodyOf({ body, contentType = 'application/json' }: ApiRequest): Request
 }
 
 function resultValue(result: Result): unknown {
-  switch (result.type) {
-    case 'object':
-      return result.object.object;
-    case 'value':
-      return result.value;
-    case 'list': {
-      const { listKind, apiVersion } = result.resource.kind;
-      return { kind: listKind, apiVersion, metadata: listMeta(result), items: result.objects.map(({ object }) => object) };
-    }
-    case 'bytes':
-      return JSON.parse(Buffer.from(result.bytes).toString());
-    default:
-      throw new StatusError(400, 'BadRequest', `a ${result.type} cannot be asked for in process`);
-  }
+  if (result.type === 'bytes') return JSON.parse(Buffer.from(result.bytes).toString());
+  const value = plainResult(result);
+  if (value === undefined) throw new StatusError(400, 'BadRequest', `a ${result.type} cannot be asked for in process`);
+  return value;
 }
 
 class WatchQueue implements WatchSink {

@@ -8,8 +8,8 @@ import type { StatusError } from '../../apimachinery/status.js';
 import { readBody } from '../body.js';
 import type { ApiContext } from '../context.js';
 import type { Exchange, Result } from '../exchange.js';
-import { listMeta } from '../http/encode.js';
 import type { UserInfo } from '../options.js';
+import { plainResult } from '../plain-result.js';
 import type { ResourceRequestInfo } from '../request.js';
 import type { AuditConfig, Stage } from './policy.js';
 
@@ -60,7 +60,7 @@ export class AuditRecord {
   }
 
   answered(result: Result): void {
-    const value = answerOf(result);
+    const value = plainResult(result);
     this.#status = isJsonObject(value) && value['kind'] === 'Status' ? statusOf(value) : { metadata: {}, code: codeOf(result) };
     if (this.config.level === 'RequestResponse' && value) this.#response = value;
     const { name } = (value as { metadata?: { name?: string } } | undefined)?.metadata ?? {};
@@ -155,21 +155,6 @@ function objectRefOf({ resource, namespace, name, group, version, subresource }:
 
 function codeOf(result: Result): number {
   return 'code' in result ? result.code : 200;
-}
-
-function answerOf(result: Result): object | undefined {
-  switch (result.type) {
-    case 'object':
-      return result.object.object;
-    case 'value':
-      return result.value;
-    case 'list': {
-      const { listKind, apiVersion } = result.resource.kind;
-      return { kind: listKind, apiVersion, metadata: listMeta(result), items: result.objects.map(({ object }) => object) };
-    }
-    default:
-      return undefined;
-  }
 }
 
 /** Of a Status what says how it went. */

@@ -1,4 +1,6 @@
 // The checks of the level baseline: nothing that is known to lead out of a container.
+
+import { SAFE_SYSCTLS } from '../../kinds/core/safe-sysctls.js';
 import type { Container, ContainerPort, Lifecycle, Probe, SELinuxOptions } from '../../kinds/types/core_v1.js';
 import { type Check, containersOf, containersText, namesOf, plural, quoted, settersText, unique } from './check.js';
 
@@ -161,21 +163,6 @@ const seccompProfile: Check = {
     return { reason: 'seccompProfile', detail: `${setters} must not set securityContext.seccompProfile.type to ${quoted(unique(types))}` };
   },
 };
-
-const SAFE_SYSCTLS: ReadonlySet<string> = new Set([
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.tcp_wmem',
-]);
 
 const sysctls: Check = {
   id: 'sysctls',

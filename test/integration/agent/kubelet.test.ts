@@ -5,6 +5,7 @@ import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { secrets } from '../../../src/kinds/core/secret.js';
+import { showsFields } from '../../suites/pod-spec.js';
 import { until } from './engine-lab.js';
 import { KubeletLab, NODE } from './kubelet-lab.js';
 import { askKubelet, condition, execIn, sh, status } from './kubelet-requests.js';
@@ -179,7 +180,8 @@ describe('a pod', () => {
     expect(lab.containersOf(good)).toHaveLength(1);
   });
 
-  it('is Failed when its deadline has passed', async () => {
+  it('is Failed when its deadline has passed', async (context) => {
+    showsFields(context, 'spec.activeDeadlineSeconds');
     await lab.create('late', { activeDeadlineSeconds: 1, containers: [{ name: 'main', command: sh('sleep 1000') }] });
     const pod = await lab.pod('late', 'it fails', ({ status: { phase } }) => phase === 'Failed');
     expect(pod.status).toMatchObject({ reason: 'DeadlineExceeded' });
@@ -313,7 +315,8 @@ describe('a deleted pod', () => {
     expect(lab.hasDirectory(pod)).toBe(false);
   });
 
-  it('is killed when its grace period is over, or sooner when asked again', async () => {
+  it('is killed when its grace period is over, or sooner when asked again', async (context) => {
+    showsFields(context, 'spec.terminationGracePeriodSeconds');
     await lab.create('stubborn', {
       terminationGracePeriodSeconds: 100,
       containers: [{ name: 'main', command: sh('trap "" TERM; while true; do sleep 1; done') }],

@@ -18,6 +18,7 @@ const SCALARS: { readonly [type: string]: fc.Arbitrary<Json> } = {
   IntOrString: fc.oneof(fc.integer(), fc.string({ maxLength: 4 })),
   Time: instant.map((t) => `${t}Z`),
   MicroTime: instant.map((t) => `${t}.123456Z`),
+  Duration: fc.integer({ min: 0, max: 100_000 }).map((ms) => `${ms / 1000}s`),
   Raw: fc.record({ kind: fc.string(), list: fc.array(fc.integer()) }),
   JSON: fc.oneof(fc.integer(), fc.string({ maxLength: 4 }), fc.boolean(), fc.record({ list: fc.array(fc.integer(), { maxLength: 2 }) })),
   FieldsV1: jsonMap(fc.constant({})),
