@@ -42,6 +42,8 @@ export class CgroupManager {
   private setup: Promise<Setup> | undefined;
   private readonly applied = new Map<string, Applied>();
   private burstableShares = 0;
+  /** Settles when the last sharing out has; its error is told to whoever asked for it. */
+  private sharing: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: CgroupOptions) {}
 
@@ -131,12 +133,19 @@ export class CgroupManager {
   }
 
   /** Burstable pods have the weight of all that they asked for, beside the Guaranteed ones; the others only what is left. */
-  private async shareOut(): Promise<void> {
+  private shareOut(): Promise<void> {
+    // In turn, each with the sum of its own moment: a write that overtakes another would leave an old sum for good.
+    const turn = this.sharing.then(() => this.writeShares());
+    this.sharing = turn.catch(() => {});
+    return turn;
+  }
+
+  private async writeShares(): Promise<void> {
     let cpu_milli = 0;
     for (const { qos, cpu_milli: own } of this.applied.values()) if (qos === 'Burstable') cpu_milli += own;
     const shares = cpuShares(cpu_milli);
     if (shares === this.burstableShares) return;
-    this.burstableShares = shares;
     await this.set(qosCgroup(this.options.settings.cgroupRoot, 'Burstable'), { cpuShares: shares });
+    this.burstableShares = shares;
   }
 }
