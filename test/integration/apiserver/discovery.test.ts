@@ -58,7 +58,7 @@ describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s', (version) => {
     'explains every kind without a field that has no text',
     { timeout: 180_000 },
     async () => {
-      const left = [...kinds];
+      const left = kinds.filter((kind) => version !== '1.20' || !isShadowed(kind));
       const explain = async () => {
         for (let kind = left.pop(); kind; kind = left.pop()) {
           const text = await kubectl.ok(['explain', kind.plural, `--api-version=${kind.apiVersion}`]);
@@ -70,6 +70,9 @@ describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s', (version) => {
     },
   );
 });
+
+/** An old kubectl looks for the kind that the first resource of this name has, whatever the version that it is asked for. */
+const isShadowed = ({ kind, plural }: AnyKind) => kinds.find((other) => other.plural === plural)?.kind !== kind;
 
 /** What `api-resources` lists: of a resource the version that its group prefers. */
 const isPreferred = ({ group, plural, version }: AnyKind) =>
