@@ -1,13 +1,10 @@
 // What a node does for itself: evicts pods where it runs short, collects images, and ends its pods before the machine goes down.
-import type { Clock } from '../../src/apimachinery/clock.js';
-import type { Logger } from '../../src/apimachinery/logger.js';
-import type { EventRecorder } from '../../src/client/events.js';
-import type { ContainerImage, Node } from '../../src/kinds/types/core_v1.js';
+import type { ContainerImage } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { systemExec } from '../proxy/exec.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
 import type { CgroupManager } from './cgroups/manager.js';
-import { EvictionManager } from './eviction/manager.js';
+import { EvictionManager, type EvictionOptions } from './eviction/manager.js';
 import { nodeSignals, type ReadSignals } from './eviction/signals.js';
 import { PressureState, parseThresholds } from './eviction/thresholds.js';
 import { ImageGc } from './image-gc.js';
@@ -31,18 +28,13 @@ export interface NodeCareSeams {
   readonly logind?: Logind;
 }
 
-export interface NodeCareOptions extends NodeCareSeams {
+export interface NodeCareOptions
+  extends NodeCareSeams,
+    Pick<EvictionOptions, 'events' | 'clock' | 'log' | 'stopping' | 'node' | 'changed'> {
   readonly settings: KubeletSettings;
   readonly rootDirectory: string;
   readonly runtime: ContainerRuntime;
   readonly pulled: PulledImages;
-  readonly events: EventRecorder;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly stopping: AbortSignal;
-  readonly node: () => Node | undefined;
-  /** The node's conditions are others now. */
-  readonly changed: () => void;
 }
 
 export class NodeCare {

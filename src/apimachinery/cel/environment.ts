@@ -43,7 +43,7 @@ const MAX_LENGTH = 16 * 1024;
 
 export class CelEnvironment {
   private constructor(
-    private readonly library: typeof Library,
+    private readonly cel: typeof Library,
     readonly native: Library.Environment,
   ) {}
 
@@ -57,7 +57,7 @@ export class CelEnvironment {
 
   /** One of its own that knows all that this one does; this one can then not be added to any more. */
   extend(): CelEnvironment {
-    return new CelEnvironment(this.library, this.native.clone());
+    return new CelEnvironment(this.cel, this.native.clone());
   }
 
   /** `type` is CEL's: `dyn`, `int`, `list<string>`, or the name of a type that was declared. */
@@ -78,7 +78,7 @@ export class CelEnvironment {
   }
 
   optional(value: unknown): unknown {
-    return value === undefined ? this.library.Optional.none() : this.library.Optional.of(value);
+    return value === undefined ? this.cel.Optional.none() : this.cel.Optional.of(value);
   }
 
   /** Of a text such as `1h30m`. */

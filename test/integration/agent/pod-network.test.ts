@@ -1,10 +1,10 @@
 // A pod's names, hosts, name servers and host ports, as its processes and those who reach it see them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Draft } from '../../../src/apimachinery/json.js';
-import type { Container, Pod, PodSpec } from '../../../src/kinds/types/core_v1.js';
+import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { until } from './engine-lab.js';
 import { KubeletLab } from './kubelet-lab.js';
+import { sleeping, type Wish } from './sleeping-pod.js';
 
 let lab: KubeletLab;
 
@@ -16,13 +16,7 @@ afterAll(async () => {
   await lab.stop();
 }, 60_000);
 
-interface Wish extends Omit<Draft<PodSpec>, 'containers'> {
-  /** More of its one container. */
-  readonly container?: Draft<Container>;
-}
-
-const create = (name: string, { container = {}, ...spec }: Wish) =>
-  lab.create(name, { ...spec, containers: [{ name: 'main', command: ['sleep', '1000'], ...container }] });
+const create = (name: string, wish: Wish) => lab.create(name, sleeping(wish));
 
 async function running(name: string, wish: Wish): Promise<Pod> {
   await create(name, wish);

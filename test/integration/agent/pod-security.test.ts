@@ -2,11 +2,11 @@
 import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Draft } from '../../../src/apimachinery/json.js';
 import { runtimeClasses } from '../../../src/kinds/node/runtimeclass.js';
-import type { Container, Pod, PodSpec } from '../../../src/kinds/types/core_v1.js';
+import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { refusesFields, showsFields } from '../../suites/pod-spec.js';
 import { KubeletLab } from './kubelet-lab.js';
+import { sleeping, type Wish } from './sleeping-pod.js';
 
 let lab: KubeletLab;
 
@@ -18,13 +18,7 @@ afterAll(async () => {
   await lab.stop();
 }, 60_000);
 
-interface Wish extends Omit<Draft<PodSpec>, 'containers'> {
-  /** More of its one container. */
-  readonly container?: Draft<Container>;
-}
-
-const create = (name: string, { container = {}, ...spec }: Wish) =>
-  lab.create(name, { ...spec, containers: [{ name: 'main', command: ['sleep', '1000'], ...container }] });
+const create = (name: string, wish: Wish) => lab.create(name, sleeping(wish));
 
 async function running(name: string, wish: Wish): Promise<Pod> {
   await create(name, wish);
