@@ -23,6 +23,8 @@ interface LogFile {
   readonly handle: FileHandle;
   readonly inode: number;
   offset: number;
+  /** Exclusive. */
+  end: number;
 }
 
 /** undefined where its files cannot be read: the engine is elsewhere. `ended` resolves when nothing more will be written. */
@@ -57,7 +59,7 @@ async function filesSince(path: string, inode: number | undefined): Promise<LogF
       break;
     }
     if (found.some((file) => file.inode === ino)) await handle.close();
-    else found.push({ handle, inode: ino, offset: 0 });
+    else found.push({ handle, inode: ino, offset: 0, end: Number.POSITIVE_INFINITY });
   }
   return found.reverse();
 }
@@ -130,7 +132,8 @@ class JsonLogReader {
   async *#rest(file: LogFile): AsyncGenerator<Buffer> {
     let rest = Buffer.alloc(0);
     for (;;) {
-      const { bytesRead } = await file.handle.read(this.#buffer, 0, CHUNK_BYTES, file.offset + rest.length);
+      const from = file.offset + rest.length;
+      const { bytesRead } = await file.handle.read(this.#buffer, 0, Math.min(CHUNK_BYTES, file.end - from), from);
       if (bytesRead === 0) return;
       const data = Buffer.concat([rest, this.#buffer.subarray(0, bytesRead)]);
       const end = data.lastIndexOf(NEWLINE) + 1;
@@ -158,7 +161,7 @@ class JsonLogReader {
     return begins ? `${fixedTime(time)} ${log}` : log;
   }
 
-  /** Sets the offsets so that only the last records are read. */
+  /** Sets the offsets so that only the last records are read, and none that is written from now on unless that is followed. */
   async #skipToTail(): Promise<void> {
     let { tail: wanted } = this.options;
     if (wanted === undefined) return;
@@ -166,6 +169,7 @@ class JsonLogReader {
       const { size } = await file.handle.stat();
       const { offset, found } = await tailOf(file.handle, size, wanted);
       file.offset = offset;
+      if (!this.options.follow) file.end = size;
       wanted -= found;
     }
   }

@@ -50,6 +50,21 @@ describe('what is there', () => {
     expect(await read({ since_ms: T0_MS + 1000 })).toBe('b\nc\n');
   });
 
+  it('counts the lines asked for from the end as it was then, whatever is written while they are read', async () => {
+    const long = (letter: string) => `${letter.repeat(100_000)}\n`;
+    for (const letter of 'abcd') say(long(letter));
+    const stream = (await jsonFileLog(path, { follow: false, timestamps: false, tail: 3 }, never))!;
+    const lines = await text(
+      (async function* () {
+        for await (const chunk of stream) {
+          say('later\n');
+          yield chunk as Buffer;
+        }
+      })(),
+    );
+    expect(lines).toBe(long('b') + long('c') + long('d'));
+  });
+
   it('is of one output or both, and a record that is only half there is left out', async () => {
     say('out\n');
     say('err\n', 0, 'stderr');
