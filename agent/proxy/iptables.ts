@@ -2,7 +2,7 @@
 import type { Logger } from '../../src/apimachinery/logger.js';
 import { type Exec, ExecError } from './exec.js';
 
-export type Table = 'nat' | 'filter';
+export type Table = 'nat' | 'filter' | 'mangle';
 export type Backend = 'nft' | 'legacy';
 
 /** The packet filter of one network namespace. All methods reject with an ExecError. */

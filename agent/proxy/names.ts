@@ -1,5 +1,6 @@
 // The names of kube-proxy's chains: upstream's, so that they read the same in iptables-save, and the test for "is it ours".
 import { createHash } from 'node:crypto';
+import type { Table } from './iptables.js';
 
 export const SERVICES = 'KUBE-SERVICES';
 export const NODEPORTS = 'KUBE-NODEPORTS';
@@ -14,8 +15,23 @@ export const POD_MASQ = 'KUBE-POD-MASQ';
 const FIXED = new Set([SERVICES, NODEPORTS, EXTERNAL_SERVICES, MARK_MASQ, POSTROUTING, FORWARD, FIREWALL, POD_MASQ]);
 const HASHED = /^KUBE-(?:SVC|SVL|EXT|SEP)-[A-Z2-7]{16}$/;
 
-/** Whether kube-proxy may rewrite and delete this chain. */
-export const isOurChain = (name: string): boolean => FIXED.has(name) || HASHED.test(name);
+/** Who keeps rules on this node: which chains are whose to rewrite and delete, so that several can, each with its own. */
+export interface RuleOwner {
+  readonly tables: readonly Table[];
+  isOurChain(name: string): boolean;
+  /** Chains that are never empty unless somebody flushed them. */
+  readonly neverEmpty: readonly (readonly [Table, string])[];
+}
+
+/** kube-proxy. */
+export const PROXY: RuleOwner = {
+  tables: ['nat', 'filter'],
+  isOurChain: (name) => FIXED.has(name) || HASHED.test(name),
+  neverEmpty: [
+    ['nat', MARK_MASQ],
+    ['filter', FORWARD],
+  ],
+};
 
 /** `namespace/name:port`, or `namespace/name` for a port without a name. */
 export function servicePortName(namespace: string, name: string, port: string | undefined): string {
@@ -26,9 +42,11 @@ type Kind = 'SVC' | 'SVL' | 'EXT' | 'SEP';
 
 /** SVC: all endpoints; SVL: those on this node; EXT: what comes from outside; SEP: one endpoint (`ip:port`). */
 export function chainName(kind: Kind, servicePort: string, protocol: string, endpoint = ''): string {
-  const digest = createHash('sha256').update(`${servicePort}${protocol}${endpoint}`).digest();
-  return `KUBE-${kind}-${base32(digest, 16)}`;
+  return `KUBE-${kind}-${chainHash(`${servicePort}${protocol}${endpoint}`)}`;
 }
+
+/** 16 letters and digits that stand for a text: upstream's. */
+export const chainHash = (text: string): string => base32(createHash('sha256').update(text).digest(), 16);
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 

@@ -1,5 +1,5 @@
 // From rule sets to iptables-restore input: only what changed, and from iptables-save output back to what is there. Pure.
-import { isOurChain } from './names.js';
+import { PROXY, type RuleOwner } from './names.js';
 import type { Chain, Jump, Table } from './rules.js';
 
 /** One table as found: our chains in it, and every rule of the built-in chains. */
@@ -12,7 +12,7 @@ export interface TableState {
 }
 
 /** Reads `iptables-save -t TABLE`. */
-export function parseSave(saved: string): TableState {
+export function parseSave(saved: string, { isOurChain }: RuleOwner = PROXY): TableState {
   const ourChains = new Set<string>();
   const foreignLines: string[] = [];
   const udpEndpoints: { ip: string; port: number }[] = [];
@@ -72,7 +72,7 @@ export function jumpLines(table: Table, jumps: readonly Jump[], present: readonl
 }
 
 /** Lines that take every jump into a chain of ours out of the chains that are not. */
-export function unjumpLines(present: readonly string[]): readonly string[] {
+export function unjumpLines(present: readonly string[], { isOurChain }: RuleOwner = PROXY): readonly string[] {
   return present
     .filter((line) => {
       const target = / -[jg] (\S+)$/.exec(line)?.[1];

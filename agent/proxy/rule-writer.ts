@@ -3,12 +3,11 @@ import type { Logger } from '../../src/apimachinery/logger.js';
 import { deleteFlows, type StaleFlow, staleFlows } from './conntrack.js';
 import { type Exec, ExecError } from './exec.js';
 import type { Iptables } from './iptables.js';
-import * as names from './names.js';
+import { PROXY, type RuleOwner } from './names.js';
 import { deleteInput, jumpLines, parseSave, restoreInput, type TableState, unjumpLines } from './restore.js';
 import type { Chain, RuleSet, Table } from './rules.js';
 import type { UdpPort } from './service-rules.js';
 
-const TABLES: readonly Table[] = ['nat', 'filter'];
 /**
  * Chains in one iptables-restore: about 200 Services of 2 endpoints. nft's time grows with the square of it (26 s at 5,000 Services
  * in one go, 1.4 s in batches); legacy reads and writes the whole table each time, so there one go is best.
@@ -32,6 +31,7 @@ export class RuleWriter {
     private readonly iptables: Iptables,
     private readonly exec: Exec,
     private readonly log: Logger,
+    private readonly owner: RuleOwner = PROXY,
   ) {}
 
   /** Makes the kernel's rules those of `ruleSet`. After a rejection the next call reads and writes everything. */
@@ -43,13 +43,13 @@ export class RuleWriter {
     const changed = ruleSet.chains.filter(({ table, name, text }) => known.chains.get(id(table, name)) !== text);
     for (const batch of this.batches(changed)) {
       await this.iptables.restore(
-        restoreInput(TABLES.map((table) => ({ table, chains: batch.filter((c) => c.table === table), lines: [] }))),
+        restoreInput(this.owner.tables.map((table) => ({ table, chains: batch.filter((c) => c.table === table), lines: [] }))),
       );
     }
     for (const { table, name, text } of changed) known.chains.set(id(table, name), text);
     if (found) await this.writeJumps(ruleSet, found);
     this.ruleSet = ruleSet;
-    await this.clearFlows([...staleFlows(known.udp, udp), ...(found ? flowsOfLostEndpoints(found.get('nat')!, udp) : [])]);
+    await this.clearFlows([...staleFlows(known.udp, udp), ...flowsOfLostEndpoints(found?.get('nat'), udp)]);
     known.udp = udp;
     await this.deleteStale(ruleSet, known);
     this.known = known;
@@ -68,10 +68,7 @@ export class RuleWriter {
       const wanted = this.ruleSet.jumps.filter((jump) => jump.table === table && jump.from === from);
       if (!wanted.every((jump) => lines?.includes(jump.line))) return false;
     }
-    for (const [table, chain] of [
-      ['nat', names.MARK_MASQ],
-      ['filter', names.FORWARD],
-    ] as const) {
+    for (const [table, chain] of this.owner.neverEmpty) {
       if (!(await this.iptables.list(table, chain))?.length) return false;
     }
     return true;
@@ -79,7 +76,7 @@ export class RuleWriter {
 
   private async read(): Promise<ReadonlyMap<Table, TableState>> {
     const found = new Map<Table, TableState>();
-    for (const table of TABLES) found.set(table, parseSave(await this.iptables.save(table)));
+    for (const table of this.owner.tables) found.set(table, parseSave(await this.iptables.save(table), this.owner));
     return found;
   }
 
@@ -91,7 +88,7 @@ export class RuleWriter {
 
   /** Last, so that no packet meets half a rule set at the first start. */
   private async writeJumps(ruleSet: RuleSet, found: ReadonlyMap<Table, TableState>): Promise<void> {
-    const changes = TABLES.map((table) => ({
+    const changes = this.owner.tables.map((table) => ({
       table,
       chains: [],
       lines: jumpLines(table, ruleSet.jumps, found.get(table)!.foreignLines),
@@ -105,7 +102,7 @@ export class RuleWriter {
     const stale = [...known.chains.keys()].filter((key) => !wanted.has(key));
     if (stale.length === 0) return;
     const byTable = (table: Table) => stale.filter((key) => key.startsWith(`${table} `)).map((key) => key.slice(table.length + 1));
-    const input = TABLES.map((table) => (byTable(table).length ? deleteInput(table, byTable(table)) : '')).join('');
+    const input = this.owner.tables.map((table) => (byTable(table).length ? deleteInput(table, byTable(table)) : '')).join('');
     for (const key of stale) known.chains.delete(key);
     try {
       await this.iptables.restore(input);
@@ -130,7 +127,7 @@ export class RuleWriter {
 }
 
 function chainsOf(found: ReadonlyMap<Table, TableState>): Map<string, string | undefined> {
-  return new Map(TABLES.flatMap((table) => [...found.get(table)!.ourChains].map((name) => [id(table, name), undefined] as const)));
+  return new Map([...found].flatMap(([table, { ourChains }]) => [...ourChains].map((name) => [id(table, name), undefined] as const)));
 }
 
 function uniqueJumps({ jumps }: RuleSet): readonly { table: Table; from: string }[] {
@@ -138,16 +135,17 @@ function uniqueJumps({ jumps }: RuleSet): readonly { table: Table; from: string 
 }
 
 /** Endpoints that an earlier run of the agent wrote and that nobody has any more. */
-function flowsOfLostEndpoints(nat: TableState, udp: readonly UdpPort[]): readonly StaleFlow[] {
+function flowsOfLostEndpoints(nat: TableState | undefined, udp: readonly UdpPort[]): readonly StaleFlow[] {
+  if (!nat) return [];
   const current = new Set(udp.flatMap(({ endpoints }) => endpoints.map(({ ip }) => ip)));
   return [...new Set(nat.udpEndpoints.map(({ ip }) => ip))].filter((ip) => !current.has(ip)).map((ip) => ['--dst-nat', ip]);
 }
 
 /** Removes every rule and chain of ours from the namespace, whoever wrote them. */
-export async function cleanupRules(iptables: Iptables): Promise<void> {
-  for (const table of TABLES) {
-    const { ourChains, foreignLines } = parseSave(await iptables.save(table));
-    const lines = unjumpLines(foreignLines);
+export async function cleanupRules(iptables: Iptables, owner: RuleOwner = PROXY): Promise<void> {
+  for (const table of owner.tables) {
+    const { ourChains, foreignLines } = parseSave(await iptables.save(table), owner);
+    const lines = unjumpLines(foreignLines, owner);
     if (lines.length > 0) await iptables.restore(restoreInput([{ table, chains: [], lines }]));
     if (ourChains.size > 0) await iptables.restore(deleteInput(table, ourChains));
   }

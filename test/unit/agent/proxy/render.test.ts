@@ -1,7 +1,7 @@
 // What rules Services become: the tables say what a user expects, the properties what must hold whatever is in an object.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isOurChain } from '../../../../agent/proxy/names.js';
+import { PROXY } from '../../../../agent/proxy/names.js';
 import { render } from '../../../../agent/proxy/render.js';
 import { restoreInput } from '../../../../agent/proxy/restore.js';
 import type { RuleSet } from '../../../../agent/proxy/rules.js';
@@ -247,7 +247,7 @@ describe('whatever is in the objects', () => {
       fc.property(scenario, (rules) => {
         const seen = new Set<string>();
         for (const chain of rules.chains) {
-          expect(isOurChain(chain.name)).toBe(true);
+          expect(PROXY.isOurChain(chain.name)).toBe(true);
           for (const { target } of chain.rules) if (target[1]!.startsWith('KUBE-')) expect(seen).toContain(`${chain.table} ${target[1]}`);
           seen.add(`${chain.table} ${chain.name}`);
         }

@@ -12,7 +12,7 @@ class FakeIptables implements Iptables {
   readonly backend = 'nft';
   readonly inputs: string[] = [];
   failNext = false;
-  private readonly tables = { nat: new Map<string, string[]>(), filter: new Map<string, string[]>() };
+  private readonly tables = { nat: new Map<string, string[]>(), filter: new Map<string, string[]>(), mangle: new Map<string, string[]>() };
 
   constructor() {
     for (const name of ['PREROUTING', 'OUTPUT', 'POSTROUTING']) this.tables.nat.set(name, []);
