@@ -4,6 +4,7 @@ import { benchApi } from './api.js';
 import { clean } from './cluster.js';
 import { benchEtcd } from './etcd.js';
 import { benchPod } from './pod.js';
+import { benchProxy } from './proxy.js';
 import { type Row, rowsTable } from './report.js';
 import { benchStart } from './start.js';
 
@@ -12,6 +13,7 @@ const AREAS: { readonly [area: string]: () => Promise<readonly Row[]> } = {
   pod: benchPod,
   etcd: benchEtcd,
   api: benchApi,
+  proxy: benchProxy,
 };
 /** A shell's for a command ended by Ctrl-C. */
 const INTERRUPTED_STATUS = 130;

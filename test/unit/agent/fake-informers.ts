@@ -1,26 +1,26 @@
 // Informers in memory for tests: the same contract, fed by hand with `set` and `remove`.
-import { type KubeObject, keyOf, objectKey } from '../../../src/apimachinery/object.js';
+import { type KubeObject, objectKey } from '../../../src/apimachinery/object.js';
+import { ObjectCache } from '../../../src/client/cache.js';
 import type { Change, Informer, Informers } from '../../../src/client/informer.js';
 import type { AnyKind, Kind } from '../../../src/kinds/define.js';
 
 class FakeInformer<T extends KubeObject> implements Informer<T> {
-  readonly objects = new Map<string, T>();
+  private readonly cache = new ObjectCache<T>();
   private readonly handlers = new Set<(change: Change<T>) => void>();
-  private readonly indexes = new Map<string, (object: T) => readonly string[]>();
   private waiting: (() => void)[] = [];
   synced = true;
   readonly resourceVersion = 1;
 
   constructor(readonly kind: Kind<T>) {}
 
-  get: Informer<T>['get'] = (name) => this.objects.get(keyOf(name));
-  list: Informer<T>['list'] = (namespace) => [...this.objects.values()].filter((o) => !namespace || o.metadata.namespace === namespace);
-  byIndex: Informer<T>['byIndex'] = (index, value) => this.list().filter((object) => this.indexes.get(index)!(object).includes(value));
-  addIndex: Informer<T>['addIndex'] = (index, values) => void this.indexes.set(index, values);
+  get: Informer<T>['get'] = (name) => this.cache.get(name);
+  list: Informer<T>['list'] = (namespace) => this.cache.list(namespace);
+  byIndex: Informer<T>['byIndex'] = (index, value) => this.cache.byIndex(index, value);
+  addIndex: Informer<T>['addIndex'] = (index, values) => this.cache.addIndex(index, values);
 
   onChange(handler: (change: Change<T>) => void): () => void {
     this.handlers.add(handler);
-    for (const [key, object] of this.objects) handler({ key, new: object });
+    for (const object of this.cache.list()) handler({ key: objectKey(object), new: object });
     return () => this.handlers.delete(handler);
   }
 
@@ -31,9 +31,9 @@ class FakeInformer<T extends KubeObject> implements Informer<T> {
   async whenSeen(): Promise<void> {}
 
   apply(key: string, now: T | undefined): void {
-    const old = this.objects.get(key);
-    if (now) this.objects.set(key, now);
-    else this.objects.delete(key);
+    const old = this.cache.getByKey(key);
+    if (now) this.cache.set(now);
+    else this.cache.delete(key);
     const change = { key, ...(old ? { old } : {}), ...(now ? { new: now } : {}) };
     for (const handler of this.handlers) handler(change);
   }

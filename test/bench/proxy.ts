@@ -1,0 +1,12 @@
+// Area proxy: what carries Services on a node, a part of the area in a file each: rules, traffic, names.
+import { benchProxyRules } from './proxy-rules.js';
+import type { Row } from './report.js';
+
+/** In the order in which they are shown. Each brings up what it needs and removes it. */
+const PARTS: readonly (() => Promise<readonly Row[]>)[] = [benchProxyRules];
+
+export async function benchProxy(): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const part of PARTS) rows.push(...(await part()));
+  return rows;
+}
