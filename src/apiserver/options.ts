@@ -1,5 +1,6 @@
 // What an API server is given and what it offers: the types that the rest of the project wires it up by.
 import type { Clock, Random } from '../apimachinery/clock.js';
+import type { Exposition } from '../apimachinery/exposition.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Transport } from '../client/client.js';
 import type { Backend } from '../etcd/backend.js';
@@ -25,6 +26,8 @@ export interface Component {
   readonly name: string;
   /** Rejects with what is wrong. */
   check(): Promise<void>;
+  /** What it tells Prometheus beside the server's own. */
+  writeMetrics?(out: Exposition): void;
 }
 
 /** What is told of requests, and where. */

@@ -1,45 +1,28 @@
 // `porthole server`: the control plane in one process, until SIGTERM or SIGINT.
-import { Command, InvalidArgumentError } from 'commander';
-import { cidrHasCidr, requireCidr } from '../apimachinery/cidr.js';
+import { Command } from 'commander';
 import type { ControlPlaneOptions, EtcdListenOptions } from '../cluster/control-plane.js';
 import { UserError } from '../cluster/local/user-error.js';
 import { startFailure } from '../cluster/start-failure.js';
 import type { ListenUrl } from '../etcd/grpc/server.js';
-import { POD_CIDR, PORT_ETCD } from '../kinds/wellknown.js';
+import { PORT_ETCD } from '../kinds/wellknown.js';
 import { type ApiServerFlags, apiServerSetup, etcdServersOf, withApiServerFlags } from './apiserver-flags.js';
-import { cidr, listenUrls, maskSize, positiveDuration_ms } from './flags.js';
+import { type ControllerFlags, controllerNames, controllerSettings, withControllerFlags } from './controller-flags.js';
+import { listenUrls } from './flags.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
-interface Flags extends ApiServerFlags {
-  readonly clusterCidr: string;
-  readonly nodeCidrMaskSize: number;
+interface Flags extends ApiServerFlags, ControllerFlags {
   readonly etcdListenClientUrls?: readonly ListenUrl[];
-  readonly nodeMonitorPeriod: number;
-  readonly nodeMonitorGracePeriod: number;
 }
 
-export const serverCommand = withApiServerFlags(
-  new Command('server').description('Run the control plane: etcd, API server, controllers and scheduler'),
+export const serverCommand = withControllerFlags(
+  withApiServerFlags(new Command('server').description('Run the control plane: etcd, API server, controllers and scheduler')),
 )
-  .option('--cluster-cidr <cidr>', 'addresses of pods', podRange, POD_CIDR)
-  .option('--node-cidr-mask-size <bits>', "length of each node's part of them", maskSize, 24)
   .option(
     '--etcd-listen-client-urls <urls>',
     `where etcd's own clients are served, with certificates from pki/etcd; empty: nowhere (default: port ${PORT_ETCD} of 127.0.0.1 and --advertise-address)`,
     listenUrls,
   )
-  .option('--node-monitor-period <duration>', 'how often the health of nodes is looked at', positiveDuration_ms, 5_000)
-  .option('--node-monitor-grace-period <duration>', 'silence after which a node is not ready', positiveDuration_ms, 40_000)
   .action(run);
-
-/** Agents make routes and rules for the usual range only, so a cluster's must lie in it. */
-function podRange(text: string): string {
-  const [range, usual] = [requireCidr(cidr(text)), requireCidr(POD_CIDR)];
-  if (!cidrHasCidr(usual, range)) {
-    throw new InvalidArgumentError(`it must lie in ${POD_CIDR}: nodes make routes and rules for no other pods.`);
-  }
-  return text;
-}
 
 async function run(flags: Flags): Promise<void> {
   const [{ startControlPlane }, { createLogger }, { chooseAdvertiseAddress }] = await Promise.all([
@@ -72,12 +55,8 @@ function planeOptions(flags: Flags): Omit<ControlPlaneOptions, 'advertiseAddress
   return {
     ...apiServerSetup(flags),
     ...(etcdServers && { etcdServers }),
-    controllers: {
-      nodeMonitorPeriod_ms: flags.nodeMonitorPeriod,
-      nodeMonitorGracePeriod_ms: flags.nodeMonitorGracePeriod,
-      clusterCidr: flags.clusterCidr,
-      nodeCidrMaskSize: flags.nodeCidrMaskSize,
-    },
+    enabled: controllerNames(flags),
+    controllers: controllerSettings(flags),
   };
 }
 

@@ -1,5 +1,6 @@
 // WorkQueue: keys to be worked on. A key is in it once, is never worked on twice at a time, and waits longer after each failure.
 import type { Clock, Timer } from '../apimachinery/clock.js';
+import type { WorkQueueMetrics } from './workqueue-metrics.js';
 
 /** Upstream's ItemExponentialFailureRateLimiter: the first retry comes at once for a human, the longest wait is under 17 minutes. */
 const RETRY_MIN_ms = 5;
@@ -21,7 +22,10 @@ export class WorkQueue {
   readonly #takers: ((key: string | undefined) => void)[] = [];
   #stopped = false;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly metrics?: WorkQueueMetrics,
+  ) {}
 
   /** Keys that wait to be worked on now; those whose time has not come are not counted. */
   get length(): number {
@@ -30,6 +34,7 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#stopped) return;
+    this.metrics?.added(key);
     if (this.#processing.has(key)) {
       this.#again.add(key);
       return;
@@ -39,7 +44,7 @@ export class WorkQueue {
       this.#ready.add(key);
       return;
     }
-    this.#processing.add(key);
+    this.#take(key);
     taker(key);
   }
 
@@ -63,6 +68,7 @@ export class WorkQueue {
 
   /** Adds the key after its back-off, and makes the next one longer until `forget`. */
   addRateLimited(key: string): void {
+    if (this.metrics) this.metrics.retries++;
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.addAfter(key, Math.min(RETRY_MAX_ms, RETRY_MIN_ms * 2 ** failures));
@@ -83,13 +89,14 @@ export class WorkQueue {
     if (this.#stopped) return Promise.resolve(undefined);
     for (const key of this.#ready) {
       this.#ready.delete(key);
-      this.#processing.add(key);
+      this.#take(key);
       return Promise.resolve(key);
     }
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
   done(key: string): void {
+    this.metrics?.done(key);
     this.#processing.delete(key);
     if (this.#again.delete(key)) this.add(key);
   }
@@ -102,5 +109,9 @@ export class WorkQueue {
     this.#ready.clear();
     this.#again.clear();
     for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+  #take(key: string): void {
+    this.#processing.add(key);
+    this.metrics?.taken(key);
   }
 }

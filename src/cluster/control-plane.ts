@@ -1,12 +1,14 @@
 // startControlPlane: etcd store, API server, controllers and scheduler in one process, each an API client under its own user name.
 
+import type { Exposition } from '../apimachinery/exposition.js';
 import type { ApiServer, UserInfo } from '../apiserver/index.js';
 import { createEventRecorder } from '../client/event-recorder.js';
 import type { Informers } from '../client/informer.js';
 import { createInformers } from '../client/informers.js';
-import type { ControllerOptions } from '../controllers/define.js';
+import type { ControllerDefinition, ControllerOptions } from '../controllers/define.js';
 import { controllers } from '../controllers/index.js';
 import { startControllers } from '../controllers/manager.js';
+import { enabledControllers } from '../controllers/switches.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { EmbeddedBackend } from '../etcd/embedded.js';
 import { type EtcdServer, ListenError, type ListenUrl, serveEtcd, urlText } from '../etcd/grpc/server.js';
@@ -38,6 +40,8 @@ export interface ControlPlaneOptions extends ApiServerSetup {
   readonly etcdListen: EtcdListenOptions;
   /** A real etcd cluster to keep the state in; the embedded store is then neither opened nor served. */
   readonly etcdServers?: EtcdServers;
+  /** `--controllers`: which of them run; all if absent. */
+  readonly enabled?: readonly string[];
   readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey' | 'rootCa' | 'serviceAccountPrivateKey'>;
 }
 
@@ -50,6 +54,7 @@ export interface ControlPlane {
 
 /** Resolves once requests are served. Rejects with what stood in the way, with nothing left open. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const enabled = enabledControllers(controllers, options.enabled ?? ['*']);
   const { clock, log } = options;
   const embedded = options.etcdServers ? undefined : await openStore(dataPaths(options.dataDir).etcd, options);
   const backend = embedded ?? (await connectEtcd(options.etcdServers!, clock, log.child({ part: 'etcd' })));
@@ -59,11 +64,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const pki = await ensureClusterPki(options);
     if (embedded) opened.push(await serveStore(options, embedded, pki));
     const loops = new Map<string, Loop>();
-    const components = COMPONENTS.map((name) => ({ name, check: async () => checkLoop(loops.get(name)) }));
+    const components = COMPONENTS.map((name) => ({
+      name,
+      check: async () => checkLoop(loops.get(name)),
+      writeMetrics: (out: Exposition) => loops.get(name)?.writeMetrics?.(out),
+    }));
     const api = await makeApiServer({ ...options, components }, backend, identityOf(pki));
     opened.push(api);
     await api.listen();
-    loops.set('controller-manager', runControllers(options, api, pki)).set('scheduler', runScheduler(options, api));
+    loops.set('controller-manager', runControllers(enabled, options, api, pki)).set('scheduler', runScheduler(options, api));
     return running(adminUrl(options), opened, [...loops.values()]);
   } catch (error) {
     for (const part of opened.reverse()) await part.close();
@@ -113,6 +122,7 @@ async function openStore(dir: string, { clock, random, log }: ControlPlaneOption
 interface Loop {
   /** Absent: from its start to its end. */
   readonly ready?: boolean;
+  writeMetrics?(out: Exposition): void;
   stop(): Promise<void>;
 }
 
@@ -133,7 +143,7 @@ function component(api: ApiServer, user: UserInfo, part: string, { clock, random
   return { client, informers, clock, random, log, events };
 }
 
-function runControllers(options: ControlPlaneOptions, api: ApiServer, pki: Pki): Loop {
+function runControllers(enabled: readonly ControllerDefinition[], options: ControlPlaneOptions, api: ApiServer, pki: Pki): Loop {
   const parts = component(api, CONTROLLER_MANAGER, 'controllers', options);
   const flags = {
     ...options.controllers,
@@ -142,7 +152,7 @@ function runControllers(options: ControlPlaneOptions, api: ApiServer, pki: Pki):
     rootCa: pki.ca.cert,
     serviceAccountPrivateKey: pki.serviceAccounts.privateKey,
   };
-  return withInformers(parts.informers, startControllers(controllers, { ...parts, client: controllerClients(api), options: flags }));
+  return withInformers(parts.informers, startControllers(enabled, { ...parts, client: controllerClients(api), options: flags }));
 }
 
 function runScheduler(options: ControlPlaneOptions, api: ApiServer): Loop {
@@ -155,6 +165,7 @@ function withInformers(informers: Informers, loop: Loop): Loop {
     get ready() {
       return loop.ready ?? true;
     },
+    writeMetrics: (out) => loop.writeMetrics?.(out),
     async stop() {
       await loop.stop();
       informers.stop();

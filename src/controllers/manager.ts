@@ -1,6 +1,7 @@
 // startControllers: runs controller definitions. Changes of inputs become keys in a work queue, and workers reconcile them.
 import { setMaxListeners } from 'node:events';
 import type { Clock, Random } from '../apimachinery/clock.js';
+import { type Exposition, labelText } from '../apimachinery/exposition.js';
 import type { Logger } from '../apimachinery/logger.js';
 import { type KubeObject, objectKey } from '../apimachinery/object.js';
 import { isStatus, StatusError } from '../apimachinery/status.js';
@@ -8,9 +9,11 @@ import type { Client } from '../client/client.js';
 import type { EventRecorder } from '../client/events.js';
 import type { Change, Informer, Informers } from '../client/informer.js';
 import { WorkQueue } from '../client/workqueue.js';
+import { WorkQueueMetrics } from '../client/workqueue-metrics.js';
 import type { AnyKind, Input, Kind, Lister, MappedInput } from '../kinds/define.js';
 import { CustomKinds } from './custom-kinds.js';
 import type { ControllerDefinition, ControllerOptions, ReconcileContext } from './define.js';
+import { onlyDeclared } from './outputs.js';
 import { OwnWrites } from './own-writes.js';
 
 /** Upstream's number of workers of most controllers. */
@@ -30,8 +33,14 @@ export interface ControllersOptions {
   readonly events: EventRecorder | ((component: string) => EventRecorder);
 }
 
-/** Starts all of them. `stop` resolves once no reconcile runs any more. */
-export function startControllers(definitions: readonly ControllerDefinition[], options: ControllersOptions): { stop(): Promise<void> } {
+export interface RunningControllers {
+  /** Resolves once no reconcile runs any more. */
+  stop(): Promise<void>;
+  writeMetrics(out: Exposition): void;
+}
+
+/** Starts all of them. */
+export function startControllers(definitions: readonly ControllerDefinition[], options: ControllersOptions): RunningControllers {
   const customKinds = definitions.some(({ customInputs }) => customInputs) ? new CustomKinds(options.informers) : undefined;
   const controllers = definitions.map((definition) => new Controller(definition, options, customKinds));
   return {
@@ -39,10 +48,25 @@ export function startControllers(definitions: readonly ControllerDefinition[], o
       customKinds?.stop();
       await Promise.all(controllers.map((controller) => controller.stop()));
     },
+    writeMetrics(out) {
+      WorkQueueMetrics.write(
+        out,
+        controllers.map(({ metrics }) => metrics),
+      );
+      out.metric('running_managed_controllers', 'gauge', 'Controllers that run.');
+      for (const { name } of definitions)
+        out.sample('running_managed_controllers', labelText({ manager: 'kube-controller-manager', name: `${name}-controller` }), 1);
+      out.metric('porthole_controller_reconciles_total', 'counter', 'Reconciles by how they ended.');
+      for (const { name, outcomes } of controllers)
+        for (const [result, count] of Object.entries(outcomes))
+          out.sample('porthole_controller_reconciles_total', labelText({ name, result }), count);
+    },
   };
 }
 
 class Controller {
+  readonly metrics: WorkQueueMetrics;
+  readonly outcomes = { success: 0, error: 0 };
   readonly #queue: WorkQueue;
   readonly #informers = new Map<AnyKind, Informer<KubeObject>>();
   readonly #lister: Lister;
@@ -61,7 +85,8 @@ class Controller {
   ) {
     // Each worker that waits and each input that is not synced yet listens to it.
     setMaxListeners(0, this.#stopping.signal);
-    this.#queue = new WorkQueue(options.clock);
+    this.metrics = new WorkQueueMetrics(definition.name, options.clock);
+    this.#queue = new WorkQueue(options.clock, this.metrics);
     this.#log = options.log.child({ controller: definition.name });
     for (const input of definition.inputs) {
       const kind = sourceOf(input);
@@ -71,11 +96,16 @@ class Controller {
     this.#writes = new OwnWrites(this.#informers);
     const { client } = options;
     const { serviceAccount = `${definition.name}-controller` } = definition;
-    this.#client = typeof client === 'function' ? client(serviceAccount ?? undefined) : client;
+    const own = typeof client === 'function' ? client(serviceAccount ?? undefined) : client;
+    this.#client = onlyDeclared(own, definition);
     this.#events = typeof options.events === 'function' ? options.events(`${definition.name}-controller`) : options.events;
     for (const [kind, informer] of this.#informers) this.#unsubscribe.push(this.#subscribe(kind, informer, this.definition.inputs));
     this.#subscribeToCustomKinds();
     this.#workers = this.#run();
+  }
+
+  get name(): string {
+    return this.definition.name;
   }
 
   async stop(): Promise<void> {
@@ -167,10 +197,12 @@ class Controller {
     try {
       await this.#whenOwnWritesSeen(key);
       const result = await this.definition.reconcile(key, this.#context(key));
+      this.outcomes.success++;
       this.#queue.forget(key);
       if (result?.requeueAfter_ms !== undefined) this.#queue.addAfter(key, result.requeueAfter_ms);
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
+      this.outcomes.error++;
       this.#report(key, error);
       this.#queue.addRateLimited(key);
     }

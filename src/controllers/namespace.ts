@@ -25,7 +25,7 @@ export const namespace = defineController({
   name: 'namespace',
   inputs: [namespaces, ...content.map((kind) => kind.mapped(terminatingNamespace))],
   customInputs: (kind) => kind.mapped((object, lister) => (kind.namespaced ? terminatingNamespace(object, lister) : [])),
-  outputs: [...content, namespaces, namespaces.status],
+  outputs: [...content, { of: namespaces, subresource: 'finalize' }, namespaces.status],
   async reconcile(key, context) {
     const object = context.get(namespaces, parseKey(key));
     if (!object || !isBeingDeleted(object) || !object.spec.finalizers?.includes(FINALIZER)) return;

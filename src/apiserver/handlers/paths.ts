@@ -1,5 +1,7 @@
 // Paths that are no resources: discovery, OpenAPI, health, version, metrics.
+
 import { gunzipSync } from 'node:zlib';
+import { Exposition } from '../../apimachinery/exposition.js';
 import { noSuchPath } from '../../apimachinery/status.js';
 import { issuerDocument } from '../authentication/issuer.js';
 import type { ApiContext } from '../context.js';
@@ -44,8 +46,10 @@ export class PathHandler {
   }
 
   async #metrics(): Promise<string> {
-    const { resources, webhooks } = this.context;
-    return (await this.metrics.render(resources)) + webhooks.metrics.render();
+    const { resources, webhooks, options } = this.context;
+    const components = new Exposition();
+    for (const component of options.components ?? []) component.writeMetrics?.(components);
+    return (await this.metrics.render(resources)) + webhooks.metrics.render() + components.toString();
   }
 
   #allPaths(): readonly string[] {

@@ -44,7 +44,7 @@ export interface Cluster {
 function refusalLog(refused: string[]): Logger {
   const note = (fields: object, message: string) => {
     const text = `${JSON.stringify(fields)} ${message}`;
-    if (/is forbidden: User|forbidden: User/.test(text)) refused.push(text);
+    if (/forbidden: User|is not among its (in|out)puts/.test(text)) refused.push(text);
   };
   const log: Logger = { ...silentLogger, info: note, warn: note, error: note, child: () => log };
   return log;

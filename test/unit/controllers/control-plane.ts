@@ -1,6 +1,6 @@
 // All controllers on an API in memory and a clock moved by hand, for tests that act as users and kubelets.
 import { afterEach, beforeEach, expect } from 'vitest';
-import { silentLogger } from '../../../src/apimachinery/logger.js';
+import { type Logger, silentLogger } from '../../../src/apimachinery/logger.js';
 import { isBeingDeleted, type KubeObject } from '../../../src/apimachinery/object.js';
 import type { Informers } from '../../../src/client/informer.js';
 import { createInformers } from '../../../src/client/informers.js';
@@ -29,6 +29,8 @@ class ControlPlane {
   clock = new ManualClock();
   /** Events as lines: `Pod web-1 Normal Scheduled: ...`. */
   told: string[] = [];
+  /** What controllers did that they have not declared: a defect, whatever else comes of it. */
+  #undeclared: string[] = [];
   #informers: Informers | undefined;
   #running: { stop(): Promise<void> } | undefined;
 
@@ -36,7 +38,12 @@ class ControlPlane {
     this.api = new PatchingApi();
     this.clock = new ManualClock();
     this.told = [];
-    const deps = { client: this.api, clock: this.clock, random: fixedRandom, log: silentLogger };
+    this.#undeclared = [];
+    const error: Logger['error'] = (_fields, message) => {
+      if (/not among its (in|out)puts/.test(message)) this.#undeclared.push(message);
+    };
+    const log: Logger = { ...silentLogger, error, child: () => log };
+    const deps = { client: this.api, clock: this.clock, random: fixedRandom, log };
     const event = (about: KubeObject, type: string, reason: string, message: string) =>
       void this.told.push(`${about.kind} ${about.metadata.name} ${type} ${reason}: ${message}`);
     this.#informers = createInformers(deps);
@@ -47,6 +54,7 @@ class ControlPlane {
   async stop(): Promise<void> {
     await this.#running?.stop();
     this.#informers?.stop();
+    expect([...new Set(this.#undeclared)]).toEqual([]);
   }
 
   /** Until the controllers have nothing more to write, their short back-offs included. */

@@ -1,12 +1,13 @@
 // The manager: changes of inputs become reconciles, a key at a time, and never from a cache that has not seen the key's own writes.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { silentLogger } from '../../../src/apimachinery/logger.js';
+import { Exposition } from '../../../src/apimachinery/exposition.js';
+import { type Logger, silentLogger } from '../../../src/apimachinery/logger.js';
 import { type KubeObject, parseKey } from '../../../src/apimachinery/object.js';
 import { conflict } from '../../../src/apimachinery/status.js';
 import type { Informers } from '../../../src/client/informer.js';
 import { createInformers } from '../../../src/client/informers.js';
 import { type ControllerDefinition, type ControllerOptions, defineController } from '../../../src/controllers/define.js';
-import { startControllers } from '../../../src/controllers/manager.js';
+import { type RunningControllers, startControllers } from '../../../src/controllers/manager.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { secrets } from '../../../src/kinds/core/secret.js';
 import { serviceAccounts } from '../../../src/kinds/core/serviceaccount.js';
@@ -25,9 +26,11 @@ const OPTIONS: ControllerOptions = {
 let api: MemoryApi;
 let clock: ManualClock;
 let informers: Informers;
-let running: { stop(): Promise<void> } | undefined;
+let running: RunningControllers | undefined;
+let errors: string[];
 
 beforeEach(() => {
+  errors = [];
   api = new MemoryApi();
   clock = new ManualClock();
   informers = createInformers({ client: api, clock, random: fixedRandom, log: silentLogger });
@@ -38,10 +41,11 @@ afterEach(async () => {
   running = undefined;
 });
 
-function run(definition: Omit<ControllerDefinition, 'name' | 'outputs'>): void {
+function run(definition: Omit<ControllerDefinition, 'name' | 'outputs'> & Partial<Pick<ControllerDefinition, 'outputs'>>): void {
   const events = { event: () => {} };
-  const whole = defineController({ name: 'test', outputs: [], ...definition });
-  running = startControllers([whole], { client: api, informers, clock, random: fixedRandom, log: silentLogger, options: OPTIONS, events });
+  const log: Logger = { ...silentLogger, error: (_, message) => void errors.push(message), child: () => log };
+  const whole = defineController({ name: 'test', outputs: [configMaps, secrets], ...definition });
+  running = startControllers([whole], { client: api, informers, clock, random: fixedRandom, log, options: OPTIONS, events });
 }
 
 const named = (name: string, more: object = {}) => ({ metadata: { name, namespace: 'default', ...more } });
@@ -208,4 +212,55 @@ test('stop waits for the reconcile that runs, and starts no other', async () => 
   finish();
   await stopping;
   expect(seen).toEqual(['default/a']);
+});
+
+test.each([
+  ['another kind', [configMaps], 'writes secrets'],
+  ['the object where only its status is declared', [secrets.status], 'writes secrets'],
+])('what is not among its outputs it cannot write: %s', async (_, outputs, message) => {
+  run({
+    inputs: [configMaps],
+    outputs,
+    reconcile: async (_key, { client }) => void (await client.create(secrets, { metadata: { name: 's', namespace: 'default' } })),
+  });
+  await api.create(configMaps, named('a'));
+  await clock.advance(10);
+  expect(errors[0]).toBe(`reconcile failed: controller test ${message}, which is not among its outputs`);
+  expect(api.objects(secrets)).toEqual([]);
+});
+
+test('metrics tell how many keys wait, how often they came and failed, and how long they took', async () => {
+  let end = () => {};
+  run({
+    inputs: [configMaps],
+    concurrency: 1,
+    reconcile: async (key) => {
+      if (key === 'default/bad') throw conflict(configMaps.groupResource, 'bad', 'no');
+      await new Promise<void>((resolve) => (end = resolve));
+    },
+  });
+  await api.create(configMaps, named('bad'));
+  await api.create(configMaps, named('slow'));
+  await api.create(configMaps, named('waits'));
+  await clock.advance(3000);
+  const lines = () => {
+    const out = new Exposition();
+    running!.writeMetrics(out);
+    return out.toString().split('\n');
+  };
+  // The bad one, which is behind the slow one when it comes again, has failed once.
+  expect(lines()).toEqual(
+    expect.arrayContaining([
+      'workqueue_depth{name="test"} 2',
+      'workqueue_adds_total{name="test"} 4',
+      'workqueue_retries_total{name="test"} 1',
+      'workqueue_longest_running_processor_seconds{name="test"} 3',
+      'running_managed_controllers{manager="kube-controller-manager",name="test-controller"} 1',
+      'porthole_controller_reconciles_total{name="test",result="error"} 1',
+    ]),
+  );
+  end();
+  await clock.advance(0);
+  expect(lines()).toContain('workqueue_work_duration_seconds_sum{name="test"} 3');
+  end();
 });
