@@ -1,5 +1,5 @@
-// Exec, attach and logs: the byte streams of a container's processes.
-import { type Duplex, PassThrough, type Readable } from 'node:stream';
+// Exec and logs: the byte streams of commands in a container, and what its own process has said.
+import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { type Clock, sleep } from '../../src/apimachinery/clock.js';
 import { type CommandLedger, endCommand } from './docker-commands.js';
@@ -61,26 +61,6 @@ async function exitCodeOf(exec: Docker.Exec, clock: Clock): Promise<number> {
     await sleep(clock, EXIT_CODE_WAIT_MS * 2 ** tries);
   }
   throw new RuntimeError(500, 'the engine does not tell how the command ended');
-}
-
-export async function dockerAttach(docker: Docker, containerId: string): Promise<ProcessStreams> {
-  const container = docker.getContainer(containerId);
-  const { Config: config } = await call(container.inspect());
-  const options = { stream: true, hijack: true, stdin: config.OpenStdin, stdout: true, stderr: true };
-  const socket = (await call(container.attach(options))) as Duplex;
-  return {
-    // A container without an open input takes none.
-    stdin: config.OpenStdin ? socket : new PassThrough().resume(),
-    ...splitOutput(socket, config.Tty),
-    resize: async ({ width, height }: TerminalSize) => {
-      await call(container.resize({ w: width, h: height }));
-    },
-    exitCode: async () => undefined,
-    close: () => socket.destroy(),
-    abandon: async () => {
-      socket.destroy();
-    },
-  };
 }
 
 /** From its files where they are on this machine, otherwise from the engine. Always streamed, also without `follow`, so that a long log is never held in memory. `patient` waits for ever. */

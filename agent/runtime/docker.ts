@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { Clock } from '../../src/apimachinery/clock.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
+import { dockerAttach } from './docker-attach.js';
 import { CommandLedger } from './docker-commands.js';
 import { containerOptions, type LogSettings, resourceOptions, sandboxOptions } from './docker-create.js';
 import { dial } from './docker-dial.js';
@@ -12,7 +13,7 @@ import { call } from './docker-errors.js';
 import { dockerEvents } from './docker-events.js';
 import { inspectDockerImage, listDockerImages, pullDockerImage, removeDockerImage } from './docker-images.js';
 import { attemptOf, gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
-import { dockerAttach, dockerExec, dockerLogs } from './docker-process.js';
+import { dockerExec, dockerLogs } from './docker-process.js';
 import { DockerRuns } from './docker-runs.js';
 import { containerFrom } from './docker-status.js';
 import { openNetnsDialer } from './netns-dialer.js';
@@ -267,7 +268,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   attach(containerId: string) {
-    return dockerAttach(this.docker, containerId);
+    return dockerAttach(this.docker, this.options.clock, containerId);
   }
 
   async dialer(sandboxId: string): Promise<PodDialer> {

@@ -1,5 +1,5 @@
 // The container runtime's contract, by CRI's verbs: what the kubelet asks of whatever runs its pods.
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /** A port of the node that leads to one of the pod's. */
 export interface PortMapping {
@@ -230,7 +230,7 @@ export interface TerminalSize {
 
 /** A process's streams; with a terminal, everything comes out of `stdout`. */
 export interface ProcessStreams {
-  readonly stdin: Duplex;
+  readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
   resize(size: TerminalSize): Promise<void>;

@@ -47,7 +47,7 @@ export class Listener {
   ) {
     const { tls, kubeletClient, requestHeaderCa } = context.options;
     this.#credentials = new CredentialReader(context.clock, requestHeaderCa ? new FrontProxies(requestHeaderCa) : undefined);
-    this.#tunnels = new Tunnels(kubeletClient, metrics);
+    this.#tunnels = new Tunnels(kubeletClient, metrics, context.clock);
     const options = {
       cert: tls.cert,
       key: tls.key,

@@ -97,7 +97,7 @@ export class ReverseProxy {
   /** Rejects with the target's StatusError, nothing sent yet, where it cannot be reached. */
   async upgrade(client: IncomingMessage, socket: Duplex, head: Buffer, target: ProxyTarget): Promise<void> {
     const server = await this.#dial(target);
-    if (!bind(socket, server)) return;
+    if (!bind(socket, server, this.clock)) return;
     server.write(upgradeHead(client, target));
     if (head.length > 0) server.write(head);
     socket.pipe(server).pipe(socket);

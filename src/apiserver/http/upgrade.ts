@@ -1,6 +1,7 @@
 // Upgrades: connections that turn into WebSocket or SPDY, passed on to a kubelet byte by byte; only SPDY in a WebSocket is unwrapped.
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, finished } from 'node:stream';
+import type { Clock } from '../../apimachinery/clock.js';
 import { serviceUnavailable } from '../../apimachinery/status.js';
 import type { KubeletTarget } from '../kubelet-target.js';
 import type { Metrics } from '../metrics/index.js';
@@ -11,6 +12,8 @@ import { openTunnel, spdyUpgradeHeaders, tunneledProtocol } from './tunneled-spd
 
 /** Tunnels at once; each is two sockets. */
 const MAX_TUNNELS = 1000;
+/** How long a client may take to leave after the server has, once all is sent. */
+const LINGER_MS = 5_000;
 /** Not for the kubelet: it knows the API server, not the user, and is another host. */
 const WITHHELD: ReadonlySet<string> = new Set(['host', 'authorization', 'cookie']);
 
@@ -21,6 +24,7 @@ export class Tunnels {
   constructor(
     private readonly credentials: ApiServerOptions['kubeletClient'],
     private readonly metrics: Metrics,
+    private readonly clock: Clock,
   ) {}
 
   /** Rejects with a StatusError, nothing sent yet, if the kubelet cannot be reached. */
@@ -45,7 +49,7 @@ export class Tunnels {
 
   async #passOn(request: IncomingMessage, client: Duplex, head: Buffer, target: KubeletTarget): Promise<void> {
     const kubelet = await dialKubelet(target, this.credentials);
-    if (!bind(client, kubelet)) return;
+    if (!bind(client, kubelet, this.clock)) return;
     kubelet.write(requestHead(request, target));
     if (head.length > 0) kubelet.write(head);
     client.pipe(kubelet).pipe(client);
@@ -53,7 +57,7 @@ export class Tunnels {
 
   async #unwrap(request: IncomingMessage, client: Duplex, head: Buffer, target: KubeletTarget, protocol: string): Promise<void> {
     const { socket: kubelet, head: first } = await upgradeAtKubelet(target, this.credentials, spdyUpgradeHeaders(protocol));
-    if (!bind(client, kubelet)) return;
+    if (!bind(client, kubelet, this.clock)) return;
     const inside = await openTunnel(request, client, head, protocol);
     inside.on('error', () => kubelet.destroy());
     if (first.length > 0) kubelet.unshift(first);
@@ -65,13 +69,24 @@ export class Tunnels {
   }
 }
 
-/** Either end's failure or end is the other's, too. False where the client has left already. */
-export function bind(client: Duplex, kubelet: Duplex): boolean {
-  kubelet.on('error', () => client.destroy());
-  kubelet.once('close', () => client.destroy());
-  client.once('close', () => kubelet.destroy());
-  if (client.destroyed) kubelet.destroy();
+/** The server's end reaches the client behind all that came before it, its failure at once, and so does the client's leave. False where it has left already. */
+export function bind(client: Duplex, server: Duplex, clock: Clock): boolean {
+  // 'close' follows.
+  server.on('error', () => undefined);
+  server.once('close', () => (server.readableEnded ? takeLeave(client, clock) : client.destroy()));
+  client.once('close', () => server.destroy());
+  if (client.destroyed) server.destroy();
   return !client.destroyed;
+}
+
+/** What was written goes out first, however slowly it is read. */
+function takeLeave(client: Duplex, clock: Clock): void {
+  // Only to see its end.
+  client.resume();
+  finished(client, { readable: false }, () => {
+    const timer = clock.after(LINGER_MS, () => client.destroy());
+    client.once('close', () => timer.cancel());
+  });
 }
 
 function requestHead({ method, rawHeaders }: IncomingMessage, { host, port, path }: KubeletTarget): string {

@@ -326,6 +326,22 @@ describe('what goes in and out of a container', () => {
     streams.stdin.end();
     expect(await text(streams.stdout)).toBe('got a line\n');
   });
+
+  it('attaches to one whose input outlives its client, and tells what it answers to the last of that', async () => {
+    const { id } = await runPod('while read line; do sleep 0.3; echo got $line; done; sleep 1000', { stdin: true });
+    for (const line of ['one', 'two']) {
+      const streams = await runtime.attach(id);
+      streams.stdin.end(`${line}\n`);
+      expect(await text(streams.stdout)).toBe(`got ${line}\n`);
+      streams.close();
+    }
+  });
+
+  it('does not attach to one that has ended', async () => {
+    const { config, id } = await runPod('exit 0');
+    await exited(config.uid, id);
+    await expect(runtime.attach(id)).rejects.toThrow('is not running');
+  });
 });
 
 describe('images', () => {
