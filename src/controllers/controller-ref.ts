@@ -1,9 +1,9 @@
 // Adoption and release: which objects are an owner's, decided by selector and controller reference, and made so in the API.
 import type { Selector } from '../apimachinery/labels.js';
-import { controllerOf, isBeingDeleted, type KubeObject } from '../apimachinery/object.js';
+import { controllerOf, isBeingDeleted, type KubeObject, objectKey } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
 import type { OwnerReference } from '../apimachinery/types/meta_v1.js';
-import type { Kind } from '../kinds/define.js';
+import type { Kind, Lister } from '../kinds/define.js';
 import type { ReconcileContext } from './define.js';
 
 /** The reference that makes `owner` an object's controller. */
@@ -15,6 +15,15 @@ export function controllerRef<T extends KubeObject>(kind: Kind<T>, owner: T): Ow
     uid: owner.metadata.uid,
     controller: true,
     blockOwnerDeletion: true,
+  };
+}
+
+/** As a mapping of an input: an object that nobody controls concerns the owners that would adopt it. */
+export function adoptersOf<O extends KubeObject>(kind: Kind<O>, selectorFor: (owner: O) => Selector) {
+  return (object: KubeObject, lister: Lister): readonly string[] => {
+    if (controllerOf(object)) return [];
+    const owners = lister.list(kind, object.metadata.namespace);
+    return owners.filter((owner) => selectorFor(owner).matches(object.metadata.labels)).map(objectKey);
   };
 }
 

@@ -3,6 +3,7 @@ import type { KubeObject } from '../apimachinery/object.js';
 import type { Deployment, ReplicaSet } from '../kinds/types/apps_v1.js';
 import type { PodTemplateSpec } from '../kinds/types/core_v1.js';
 import { ANNOTATION_LAST_APPLIED, ANNOTATION_REVISION, LABEL_POD_TEMPLATE_HASH } from '../kinds/wellknown.js';
+import { canonicalJson, shortHash } from './template-hash.js';
 
 export const ANNOTATION_DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
 export const ANNOTATION_MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
@@ -18,30 +19,18 @@ const ANNOTATIONS_NOT_COPIED: ReadonlySet<string> = new Set([
   'deprecated.deployment.rollback.to',
 ]);
 
-/** Letters that make no words, as upstream's for generated names. */
-const HASH_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 /** Longest list of past revisions in the revision-history annotation, in bytes, as upstream's. */
 const REVISION_HISTORY_MAX_BYTES = 2000;
 
 /** JSON with sorted keys and without the hash label: equal for equal templates. */
 function canonicalTemplate(template: PodTemplateSpec): string {
   const { [LABEL_POD_TEMPLATE_HASH]: _, ...labels } = template.metadata.labels ?? {};
-  return JSON.stringify(sorted({ ...template, metadata: { ...template.metadata, labels } }));
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, field]) => [name, sorted(field)]));
+  return canonicalJson({ ...template, metadata: { ...template.metadata, labels } });
 }
 
 /** The pod-template-hash label and name suffix; another one for each collision counted. */
-export function templateHash(template: PodTemplateSpec, collisionCount = 0): string {
-  let hash = 0x811c9dc5; // FNV-1a, 32 bits
-  for (const byte of Buffer.from(canonicalTemplate(template) + (collisionCount || ''))) hash = Math.imul(hash ^ byte, 0x01000193);
-  return [...String(hash >>> 0)].map((digit) => HASH_ALPHABET[digit.charCodeAt(0) % HASH_ALPHABET.length]).join('');
-}
+export const templateHash = (template: PodTemplateSpec, collisionCount?: number): string =>
+  shortHash(canonicalTemplate(template), collisionCount);
 
 export const sameTemplate = (a: PodTemplateSpec, b: PodTemplateSpec): boolean => canonicalTemplate(a) === canonicalTemplate(b);
 

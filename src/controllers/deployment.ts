@@ -1,7 +1,7 @@
 // Watches Deployments, their replica sets and (for Recreate) pods; creates, scales and retires replica sets and keeps the
 // Deployments' status. What to do is decided by the pure deployment-*.ts files; this one carries it out.
 import { selectorOf } from '../apimachinery/labels.js';
-import { controllerOf, isBeingDeleted, type KubeObject, keyOf, objectKey, parseKey } from '../apimachinery/object.js';
+import { controllerOf, isBeingDeleted, type KubeObject, keyOf, parseKey } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
 import { deployments } from '../kinds/apps/deployment.js';
 import { replicaSets } from '../kinds/apps/replicaset.js';
@@ -11,7 +11,7 @@ import type { Lister } from '../kinds/define.js';
 import type { Deployment, ReplicaSet } from '../kinds/types/apps_v1.js';
 import type { Pod } from '../kinds/types/core_v1.js';
 import { ANNOTATION_REVISION, LABEL_POD_TEMPLATE_HASH } from '../kinds/wellknown.js';
-import { claim, controllerRef } from './controller-ref.js';
+import { adoptersOf, claim, controllerRef } from './controller-ref.js';
 import { defineController, type ReconcileContext, type ReconcileResult } from './define.js';
 import {
   currentAnnotations,
@@ -25,26 +25,26 @@ import {
 import { boundsOf, emptyOld, isScalingEvent, newSetSize, proportionalScale, type Resize, rollingStep } from './deployment-scale.js';
 import { deploymentStatus, isComplete, type ProgressNote } from './deployment-status.js';
 
+const selectorFor = ({ spec }: Deployment) => selectorOf(spec.selector);
+
 export const deployment = defineController({
   name: 'deployment',
-  inputs: [deployments, replicaSets.ownedBy(deployments), replicaSets.mapped(couldAdopt), pods.mapped(recreating)],
+  inputs: [
+    deployments,
+    replicaSets.ownedBy(deployments),
+    replicaSets.mapped(adoptersOf(deployments, selectorFor)),
+    pods.mapped(recreating),
+  ],
   outputs: [replicaSets, deployments, deployments.status],
   async reconcile(key, context) {
     const object = context.get(deployments, parseKey(key));
     if (!object) return;
-    const owner = { kind: deployments, object, selector: selectorOf(object.spec.selector) };
+    const owner = { kind: deployments, object, selector: selectorFor(object) };
     const sets = await claim(context, owner, replicaSets, context.list(replicaSets, object.metadata.namespace));
     const { current, old } = splitReplicaSets(object, sets);
     return new Rollout(context, object, current, old).step();
   },
 });
-
-/** Keys of the Deployments that would adopt a replica set that nobody controls. */
-function couldAdopt(set: ReplicaSet, lister: Lister): readonly string[] {
-  if (controllerOf(set)) return [];
-  const all = lister.list(deployments, set.metadata.namespace);
-  return all.filter((owner) => selectorOf(owner.spec.selector).matches(set.metadata.labels)).map(objectKey);
-}
 
 /** Recreate waits for the old pods to be gone, which replica sets do not tell: a pod concerns its Deployment then. */
 function recreating(pod: Pod, lister: Lister): readonly string[] {

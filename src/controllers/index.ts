@@ -22,6 +22,7 @@ import { rootCaPublisher } from './rootcacertpublisher.js';
 import { serviceAccount } from './serviceaccount.js';
 import { serviceAccountToken } from './serviceaccounttoken.js';
 import { serviceCidr } from './servicecidr.js';
+import { statefulSet } from './statefulset.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
 import { validatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus.js';
@@ -30,6 +31,7 @@ export const controllers: readonly ControllerDefinition[] = [
   deployment,
   replicaSet,
   replicationController,
+  statefulSet,
   disruption,
   pvcProtection,
   pvProtection,

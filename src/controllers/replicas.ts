@@ -1,13 +1,14 @@
 // The one control loop of ReplicaSets and ReplicationControllers: as many pods of the template as asked for, no more, no fewer.
 import { rfc3339 } from '../apimachinery/clock.js';
 import type { Selector } from '../apimachinery/labels.js';
-import { controllerOf, isBeingDeleted, type KubeObject, objectKey, parseKey } from '../apimachinery/object.js';
+import { isBeingDeleted, type KubeObject, parseKey } from '../apimachinery/object.js';
 import { StatusError } from '../apimachinery/status.js';
 import { pods } from '../kinds/core/pod.js';
-import { isPodActive, isPodReady, podCondition } from '../kinds/core/podutil.js';
-import type { Kind, Lister } from '../kinds/define.js';
+import { isPodActive, isPodReady } from '../kinds/core/podutil.js';
+import type { Kind } from '../kinds/define.js';
 import type { Pod, PodTemplateSpec } from '../kinds/types/core_v1.js';
-import { claim } from './controller-ref.js';
+import { isPodAvailable, untilAvailable_ms } from './availability.js';
+import { adoptersOf, claim } from './controller-ref.js';
 import { type ControllerDefinition, defineController, type ReconcileContext } from './define.js';
 import { createPod, deletePod, isNamespaceTerminating, slowStart } from './pod-control.js';
 import { rankForDeletion } from './pod-ranking.js';
@@ -50,7 +51,7 @@ export function replicaController<T extends ReplicaOwner>(options: ReplicaContro
   return defineController({
     name: options.name,
     ...(options.serviceAccount && { serviceAccount: options.serviceAccount }),
-    inputs: [kind, pods.ownedBy(kind), pods.mapped((pod, lister) => couldAdopt(options, pod, lister))],
+    inputs: [kind, pods.ownedBy(kind), pods.mapped(adoptersOf(kind, selector))],
     outputs: [pods, kind.status],
     async reconcile(key, context) {
       const owner = context.get(kind, parseKey(key));
@@ -69,13 +70,6 @@ export function replicaController<T extends ReplicaOwner>(options: ReplicaContro
       return requeueAfter_ms === undefined ? {} : { requeueAfter_ms };
     },
   });
-}
-
-/** Keys of the owners that would adopt a pod that nobody controls. */
-function couldAdopt<T extends ReplicaOwner>({ kind, selector }: ReplicaControllerOptions<T>, pod: Pod, lister: Lister): readonly string[] {
-  if (controllerOf(pod)) return [];
-  const matching = lister.list(kind, pod.metadata.namespace).filter((owner) => selector(owner).matches(pod.metadata.labels));
-  return matching.map(objectKey);
 }
 
 interface Failure {
@@ -107,14 +101,12 @@ async function manageReplicas<T extends ReplicaOwner>(
 /** The status that `own` (active pods) amounts to. Pure. */
 export function replicaStatus(owner: ReplicaOwner, own: readonly Pod[], failure: Failure | undefined, now_ms: number): ReplicaStatus {
   const labels = Object.entries(owner.spec.template?.metadata.labels ?? {});
-  const minReady_ms = (owner.spec.minReadySeconds ?? 0) * 1000;
-  const ready = own.filter(isPodReady);
+  const minReadySeconds = owner.spec.minReadySeconds ?? 0;
   return normalStatus({
     replicas: own.length,
     fullyLabeledReplicas: own.filter((pod) => labels.every(([name, value]) => pod.metadata.labels?.[name] === value)).length,
-    readyReplicas: ready.length,
-    // Without a minimum, ready is available: a node's clock that runs ahead must not delay it.
-    availableReplicas: ready.filter((pod) => minReady_ms === 0 || readyFor_ms(pod, now_ms) >= minReady_ms).length,
+    readyReplicas: own.filter(isPodReady).length,
+    availableReplicas: own.filter((pod) => isPodAvailable(pod, minReadySeconds, now_ms)).length,
     ...(owner.metadata.generation === undefined ? {} : { observedGeneration: owner.metadata.generation }),
     conditions: failureCondition(owner.status.conditions ?? [], failure, now_ms),
   });
@@ -146,17 +138,4 @@ function failureCondition(current: readonly ReplicaCondition[], failure: Failure
   if (known) return [...others, known];
   const { reason, error } = failure;
   return [...others, { type: 'ReplicaFailure', status: 'True', lastTransitionTime: rfc3339(now_ms), reason, message: error.message }];
-}
-
-function readyFor_ms(pod: Pod, now_ms: number): number {
-  const since = podCondition(pod, 'Ready')?.lastTransitionTime;
-  return since ? now_ms - Date.parse(since) : 0;
-}
-
-/** How long until the next ready pod has been so for minReadySeconds; undefined where none is waiting. */
-function untilAvailable_ms(own: readonly Pod[], minReadySeconds: number, now_ms: number): number | undefined {
-  if (minReadySeconds === 0) return undefined;
-  const waits = own.filter(isPodReady).map((pod) => minReadySeconds * 1000 - readyFor_ms(pod, now_ms));
-  const waiting = waits.filter((wait_ms) => wait_ms > 0);
-  return waiting.length > 0 ? Math.min(...waiting) : undefined;
 }

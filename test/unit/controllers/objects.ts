@@ -4,7 +4,7 @@ import type { KubeObject, ObjectName } from '../../../src/apimachinery/object.js
 import { keyOf } from '../../../src/apimachinery/object.js';
 import type { OwnerReference } from '../../../src/apimachinery/types/meta_v1.js';
 import type { AnyKind, Kind, Lister } from '../../../src/kinds/define.js';
-import type { Deployment, ReplicaSet } from '../../../src/kinds/types/apps_v1.js';
+import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../../../src/kinds/types/apps_v1.js';
 import type { Node, Pod, PodTemplateSpec, Service } from '../../../src/kinds/types/core_v1.js';
 
 export const NOW = Date.UTC(2026, 0, 1);
@@ -82,6 +82,42 @@ export const deployment = (name: string, extra: Extra = {}): Deployment =>
         progressDeadlineSeconds: 600,
       },
       status: {},
+    },
+    extra,
+  );
+
+export const statefulSet = (name: string, extra: Extra = {}): StatefulSet =>
+  object(
+    'apps/v1',
+    'StatefulSet',
+    name,
+    {
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: { app: 'web' } },
+        serviceName: name,
+        template: template(),
+        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+        revisionHistoryLimit: 10,
+      },
+      status: { replicas: 0, availableReplicas: 0 },
+    },
+    extra,
+  );
+
+export const daemonSet = (name: string, extra: Extra = {}): DaemonSet =>
+  object(
+    'apps/v1',
+    'DaemonSet',
+    name,
+    {
+      spec: {
+        selector: { matchLabels: { app: 'web' } },
+        template: template(),
+        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
+        revisionHistoryLimit: 10,
+      },
+      status: { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 },
     },
     extra,
   );
