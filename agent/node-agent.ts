@@ -20,6 +20,10 @@ import { parseResolvConf } from './kubelet/resolv-conf.js';
 import { podLookup } from './kubelet/static/mirror.js';
 import { createAgentLogger } from './logger.js';
 import { addressTowards, defaultResolvConf } from './node-addresses.js';
+import { policedNetwork } from './policy/network.js';
+import { type Policies, startPolicies } from './policy/policies.js';
+import { systemExec } from './proxy/exec.js';
+import { openIptables } from './proxy/iptables.js';
 import { startKubeProxy } from './proxy/kube-proxy.js';
 import { DockerRuntime } from './runtime/docker.js';
 import { measuredRuntime } from './runtime/measured.js';
@@ -94,10 +98,11 @@ async function startParts(
     log,
   });
   const metrics = new KubeletMetrics(clock);
+  let policies: Policies;
   const docker = new DockerRuntime({
     endpoint: flags.dockerEndpoint,
     pauseImage: flags.podInfraContainerImage,
-    network,
+    network: policedNetwork(network, () => policies),
     stateDirectory: flags.rootDir,
     settings,
     clock,
@@ -132,7 +137,9 @@ async function startParts(
     log,
     domain: settings.clusterDomain,
   });
-  const proxy = await startKubeProxy({ informers, nodeName, nodeIp, clock, log });
+  const iptables = await openIptables({ exec: systemExec, log });
+  const proxy = await startKubeProxy({ informers, nodeName, nodeIp, iptables, clock, log });
+  policies = startPolicies({ informers, nodeName, iptables, clock, log });
   const routes = startRoutes({ informers, nodeName, clock, log });
   const kubelet = await startKubelet({
     nodeName,
@@ -160,6 +167,7 @@ async function startParts(
     () => publishing.stop(),
     () => dns.stop(),
     () => proxy.stop(),
+    () => policies.stop(),
     () => routes.stop(),
     () => informers.stop(),
   ];

@@ -3,7 +3,7 @@ import type { Backend, Table } from './iptables.js';
 
 /** What a rule stands for: the answer to "why is this rule here". */
 export interface Subject {
-  readonly kind: 'Service' | 'Node';
+  readonly kind: 'Service' | 'Node' | 'NetworkPolicy' | 'Pod';
   readonly namespace?: string;
   readonly name: string;
   /** The Service port's name, or its number where it has none. */

@@ -14,6 +14,8 @@ export interface InformerScope {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** What of each object to keep in the cache: a named function, metadata staying. Informers that keep different parts are different. */
+  readonly keep?: (object: never) => unknown;
 }
 
 /** Objects are the cache's own and shared by all readers: they must not be changed. */

@@ -31,7 +31,7 @@ export function createInformers(options: InformersOptions): Informers {
   setMaxListeners(0, stopping.signal);
   return {
     of<T extends KubeObject>(kind: Kind<T>, scope: InformerScope = {}): Informer<T> {
-      const id = [kind.apiVersion, kind.plural, scope.namespace, scope.labelSelector, scope.fieldSelector].join('|');
+      const id = [kind.apiVersion, kind.plural, scope.namespace, scope.labelSelector, scope.fieldSelector, scope.keep?.name].join('|');
       const known = informers.get(id);
       if (known) return known.informer as unknown as Informer<T>;
       const own = new AbortController();
@@ -70,14 +70,18 @@ class WatchingInformer<T extends KubeObject> implements Informer<T> {
   readonly #waiters = new Set<Waiter>();
   readonly #backoff: Backoff;
   readonly #log: Logger;
+  readonly #scope: Omit<InformerScope, 'keep'>;
+  readonly #keep: ((object: T) => T) | undefined;
   #failing = false;
 
   constructor(
     readonly kind: Kind<T>,
-    private readonly scope: InformerScope,
+    { keep, ...scope }: InformerScope,
     private readonly options: InformersOptions,
     private readonly stopping: AbortSignal,
   ) {
+    this.#scope = scope;
+    this.#keep = keep as ((object: T) => T) | undefined;
     this.#backoff = new Backoff({ random: options.random, initial_ms: RETRY_MIN_ms, max_ms: RETRY_MAX_ms });
     this.#log = options.log.child({ informer: kind.plural });
   }
@@ -138,7 +142,7 @@ class WatchingInformer<T extends KubeObject> implements Informer<T> {
 
   async #relist(from: string): Promise<void> {
     const { items, resourceVersion } = await this.options.client.list(this.kind, {
-      ...this.scope,
+      ...this.#scope,
       ...(from && { resourceVersion: from }),
     });
     if (this.stopping.aborted) return;
@@ -157,7 +161,7 @@ class WatchingInformer<T extends KubeObject> implements Informer<T> {
     let events = 0;
     const watch = this.options.client.watch(
       this.kind,
-      { ...this.scope, resourceVersion: String(this.resourceVersion), allowWatchBookmarks: true },
+      { ...this.#scope, resourceVersion: String(this.resourceVersion), allowWatchBookmarks: true },
       this.stopping,
     );
     for await (const event of watch) {
@@ -182,8 +186,9 @@ class WatchingInformer<T extends KubeObject> implements Informer<T> {
     // Deleted and made again while we did not look: handlers must not take it for the same object.
     if (old && old.metadata.uid !== object.metadata.uid) this.#remove(key);
     const before = this.#cache.getByKey(key);
-    this.#cache.set(object);
-    this.#tell(before ? { key, old: before, new: object } : { key, new: object });
+    const kept = this.#keep ? this.#keep(object) : object;
+    this.#cache.set(kept);
+    this.#tell(before ? { key, old: before, new: kept } : { key, new: kept });
   }
 
   /** `last`: its state when it was deleted, where a watch event told. */

@@ -196,9 +196,10 @@ role kubeadm:get-nodes
 get core nodes
 
 role porthole:node-network
-list,watch core             namespaces,services
-READ       core             nodes
-list,watch discovery.k8s.io endpointslices
+list,watch core              namespaces,pods,services
+READ       core              nodes
+list,watch discovery.k8s.io  endpointslices
+list,watch networking.k8s.io networkpolicies
 
 role system:coredns
 list,watch core             endpoints,namespaces,pods,services

@@ -1,8 +1,9 @@
-// What runs in a test's node: kube-proxy, routes and DNS as the agent starts them, fed from standard input (one JSON object a
+// What runs in a test's node: kube-proxy, network policies, routes and DNS as the agent starts them, fed from standard input (one JSON object a
 // line) in the place of an API server. Ends with its input, as it would by kill -9: nothing is cleaned up.
 import { createInterface } from 'node:readline';
 import { startRoutes } from '../../../agent/cni/routes.js';
 import { startDns } from '../../../agent/dns/server.js';
+import { startPolicies } from '../../../agent/policy/policies.js';
 import { systemExec } from '../../../agent/proxy/exec.js';
 import { type Backend, openIptables } from '../../../agent/proxy/iptables.js';
 import { startKubeProxy } from '../../../agent/proxy/kube-proxy.js';
@@ -11,9 +12,11 @@ import type { Logger } from '../../../src/apimachinery/logger.js';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
 import { namespaces } from '../../../src/kinds/core/namespace.js';
 import { nodes } from '../../../src/kinds/core/node.js';
+import { pods } from '../../../src/kinds/core/pod.js';
 import { services } from '../../../src/kinds/core/service.js';
 import type { AnyKind } from '../../../src/kinds/define.js';
 import { endpointSlices } from '../../../src/kinds/discovery/endpointslice.js';
+import { networkPolicies } from '../../../src/kinds/networking/networkpolicy.js';
 import { FakeInformers } from '../../unit/agent/fake-informers.js';
 
 interface Message {
@@ -21,31 +24,38 @@ interface Message {
   readonly set?: readonly KubeObject[];
   readonly remove?: { readonly kind: string; readonly key: string };
   readonly synced?: boolean;
+  /** Answer when the rules are those of the policies told so far. */
+  readonly policies?: boolean;
 }
 
 const say = (fields: object, message: string) =>
   console.error(JSON.stringify({ message, ...fields }, (_key, v) => (v instanceof Error ? v.message : v)));
 const log: Logger = { debug() {}, info: say, warn: say, error: say, child: () => log };
-const kinds = new Map<string, AnyKind>([nodes, services, endpointSlices, namespaces].map((kind) => [kind.kind, kind]));
+const kinds = new Map<string, AnyKind>(
+  [nodes, services, endpointSlices, namespaces, pods, networkPolicies].map((kind) => [kind.kind, kind]),
+);
 
 const [nodeName = '', nodeIp = '', backend = ''] = process.argv.slice(2);
 const informers = new FakeInformers({ synced: false });
 const common = { informers, nodeName, nodeIp, clock: systemClock, random: systemRandom, log };
 const iptables = await openIptables({ exec: systemExec, log, backend: backend as Backend });
 const proxy = await startKubeProxy({ ...common, iptables, checkInterval_ms: 300 });
+const policies = startPolicies({ ...common, iptables, checkInterval_ms: 300 });
 startRoutes({ ...common, checkInterval_ms: 300 });
 await startDns({ ...common, address: nodeIp, port: 10053, upstreams: [] });
 console.log(JSON.stringify({ id: 0 }));
 
 const input = createInterface({ input: process.stdin });
 input.on('line', async (line) => {
-  const { id, set, remove, synced } = JSON.parse(line) as Message;
+  const { id, set, remove, synced, policies: settle } = JSON.parse(line) as Message;
   for (const object of set ?? []) informers.set(kinds.get(object.kind)!, object);
   if (remove) informers.remove(kinds.get(remove.kind)!, remove.key);
   if (synced) {
     informers.setSynced();
     await proxy.whenSynced();
+    await policies.whenSynced();
   }
+  if (settle) await policies.whenSettled();
   console.log(JSON.stringify({ id }));
 });
 input.on('close', () => process.exit(0));

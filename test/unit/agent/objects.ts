@@ -1,7 +1,8 @@
 // Objects for tests of the node's network: Services, their slices and Nodes, with what matters said and the rest filled in.
 import type { ObjectMeta } from '../../../src/apimachinery/types/meta_v1.js';
-import type { Namespace, Node, Service, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
+import type { Namespace, Node, Pod, PodSpec, Service, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
 import type { Endpoint, EndpointSlice } from '../../../src/kinds/types/discovery_v1.js';
+import type { NetworkPolicy, NetworkPolicySpec } from '../../../src/kinds/types/networking_v1.js';
 
 const meta = (name: string, namespace?: string): ObjectMeta => ({
   name,
@@ -67,6 +68,31 @@ export function node(name: string, ip: string, podCIDR?: string): Node {
   };
 }
 
-export function namespace(name: string): Namespace {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: meta(name), spec: {}, status: {} } as Namespace;
+export function namespace(name: string, labels: { readonly [key: string]: string } = {}): Namespace {
+  const metadata = { ...meta(name), labels: { 'kubernetes.io/metadata.name': name, ...labels } };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata, spec: {}, status: {} } as Namespace;
+}
+
+export interface TestPod {
+  ip?: string;
+  node?: string;
+  namespace?: string;
+  labels?: { readonly [key: string]: string };
+  spec?: Partial<PodSpec>;
+  phase?: string;
+}
+
+export function pod(name: string, { ip, node, namespace = 'default', labels, spec = {}, phase = 'Running' }: TestPod): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { ...meta(name, namespace), ...(labels ? { labels } : {}) },
+    spec: { containers: [], ...(node ? { nodeName: node } : {}), ...spec },
+    status: { phase, ...(ip ? { podIP: ip, podIPs: [{ ip }] } : {}) },
+  } as unknown as Pod;
+}
+
+export function networkPolicy(name: string, spec: Partial<NetworkPolicySpec>, namespace = 'default'): NetworkPolicy {
+  const metadata = meta(name, namespace);
+  return { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata, spec: { podSelector: {}, ...spec } };
 }
