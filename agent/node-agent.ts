@@ -28,6 +28,7 @@ import { startKubeProxy } from './proxy/kube-proxy.js';
 import { DockerRuntime } from './runtime/docker.js';
 import { measuredRuntime } from './runtime/measured.js';
 import { startKubeletServer } from './server.js';
+import { startLocalPaths } from './volumes/local-path.js';
 
 export interface AgentFlags {
   readonly server: string;
@@ -160,11 +161,13 @@ async function startParts(
     random,
     log,
   });
+  const localPaths = startLocalPaths({ client, informers, nodeName, rootDirectory: flags.rootDir, clock, log });
   const publishing = publishDnsEndpoints({ client, informers, nodeName, nodeIp, port: dns.port, clock, log });
   return [
     () => kubelet.stop(),
     () => server.close(),
     () => publishing.stop(),
+    () => localPaths.stop(),
     () => dns.stop(),
     () => proxy.stop(),
     () => policies.stop(),

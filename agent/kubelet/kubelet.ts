@@ -8,12 +8,14 @@ import type { EventRecorder } from '../../src/client/events.js';
 import type { Informer, Informers } from '../../src/client/informer.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import { pods } from '../../src/kinds/core/pod.js';
+import { ANNOTATION_LOCAL_PATH } from '../../src/kinds/storage/local-path.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { CniNetwork } from '../cni/cni.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { ProbeManager } from '../probes/manager.js';
 import { systemExec } from '../proxy/exec.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
+import { localPathRoot } from '../volumes/local-path.js';
 import { admit, insufficient } from './admission.js';
 import { forPods, nodeAllocatable, nodeCapacity } from './allocatable.js';
 import { Backoff } from './backoff.js';
@@ -102,6 +104,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     name: nodeName,
     ips: nodeIps,
     labels: options.nodeLabels,
+    annotations: { [ANNOTATION_LOCAL_PATH]: localPathRoot(options.rootDirectory) },
     settings,
     port: options.port,
     machine,

@@ -23,6 +23,7 @@ export interface NodeOptions {
   readonly name: string;
   readonly ips: readonly string[];
   readonly labels: { readonly [key: string]: string };
+  readonly annotations: { readonly [key: string]: string };
   readonly settings: KubeletSettings;
   readonly port: number;
   readonly machine: MachineFacts;
@@ -79,12 +80,12 @@ export class NodeReporter {
   }
 
   private async createOrAdopt(): Promise<Node> {
-    const { client, name, events } = this.options;
+    const { client, name, annotations, events } = this.options;
     const labels = { ...nodeLabels(name, architecture()), ...this.options.labels };
     try {
       const status = await this.wantedStatus(undefined);
       const node = await client.create<Node>(nodes, {
-        metadata: { name, labels, annotations: { [ANNOTATION_TTL]: '0' } },
+        metadata: { name, labels, annotations: { [ANNOTATION_TTL]: '0', ...annotations } },
         spec: {},
         status,
       });
@@ -93,7 +94,7 @@ export class NodeReporter {
     } catch (error) {
       if (!isStatus(error, 'AlreadyExists')) throw error;
     }
-    const node = await client.patch(nodes, { name }, 'application/merge-patch+json', { metadata: { labels } });
+    const node = await client.patch(nodes, { name }, 'application/merge-patch+json', { metadata: { labels, annotations } });
     events.event(node, 'Normal', 'Starting', 'Starting kubelet.');
     return node;
   }

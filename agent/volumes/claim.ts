@@ -1,7 +1,9 @@
 // What a pod claims: the PersistentVolume behind its persistentVolumeClaim or ephemeral volume.
 import { controllerOf } from '../../src/apimachinery/object.js';
 import { persistentVolumeSource } from '../../src/kinds/core/persistentvolume.js';
+import { ephemeralClaimName } from '../../src/kinds/core/pod-claims.js';
 import type { PersistentVolume, PersistentVolumeClaim, Volume } from '../../src/kinds/types/core_v1.js';
+import { makeLocalPath } from './local-path.js';
 import { type VolumeContext, VolumeError, type VolumeSpec } from './volume.js';
 
 export interface Claimed {
@@ -18,7 +20,7 @@ export async function claimedVolume(volume: Volume, context: Context): Promise<C
   if (!persistentVolumeClaim && !ephemeral) return undefined;
   const { pod, sources } = context;
   const namespace = pod.metadata.namespace ?? '';
-  const name = persistentVolumeClaim?.claimName ?? `${pod.metadata.name}-${volume.name}`;
+  const name = persistentVolumeClaim?.claimName ?? ephemeralClaimName(pod, volume.name);
   try {
     const claim = await sources.claim(namespace, name);
     if (!claim) throw new VolumeError(`failed to fetch PVC from API server: persistentvolumeclaims "${name}" not found`);
@@ -26,6 +28,7 @@ export async function claimedVolume(volume: Volume, context: Context): Promise<C
       throw new VolumeError(`PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
     }
     const persistent = await boundVolume(claim, sources);
+    await makeLocalPath(persistent);
     const spec = { ...persistentVolumeSource(persistent.spec), name: persistent.metadata.name };
     return {
       spec: spec as VolumeSpec,

@@ -3,9 +3,11 @@ import type { ApiServer, UserInfo } from '../apiserver/index.js';
 import { ApiClient } from '../client/api-client.js';
 import type { Client } from '../client/client.js';
 import { serviceAccountGroups, serviceAccountUser } from '../client/jwt.js';
-import { NAMESPACE_SYSTEM } from '../kinds/wellknown.js';
+import { GROUP_MASTERS, NAMESPACE_SYSTEM } from '../kinds/wellknown.js';
 
 export const CONTROLLER_MANAGER: UserInfo = { name: 'system:kube-controller-manager', groups: [] };
+/** Who sets the cluster up. */
+export const ADMINISTRATOR: UserInfo = { name: 'system:apiserver', groups: [GROUP_MASTERS] };
 export const SCHEDULER: UserInfo = { name: 'system:kube-scheduler', groups: [] };
 
 export const componentClient = (api: Pick<ApiServer, 'transport'>, user: UserInfo): Client => new ApiClient(api.transport(user));

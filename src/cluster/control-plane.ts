@@ -7,6 +7,7 @@ import type { Informers } from '../client/informer.js';
 import { createInformers } from '../client/informers.js';
 import type { ControllerDefinition, ControllerOptions } from '../controllers/define.js';
 import { controllers } from '../controllers/index.js';
+import { localPath } from '../controllers/localpath.js';
 import { startControllers } from '../controllers/manager.js';
 import { enabledControllers } from '../controllers/switches.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
@@ -23,8 +24,9 @@ import {
   identityOf,
   makeApiServer,
 } from './api-server.js';
-import { CONTROLLER_MANAGER, componentClient, controllerClients, SCHEDULER } from './component-clients.js';
+import { ADMINISTRATOR, CONTROLLER_MANAGER, componentClient, controllerClients, SCHEDULER } from './component-clients.js';
 import { dataPaths } from './data-paths.js';
+import { ensureLocalPathClass } from './default-storage-class.js';
 import { connectEtcd, type EtcdServers } from './etcd-servers.js';
 import { UserError } from './local/user-error.js';
 import type { Pki } from './pki.js';
@@ -72,6 +74,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const api = await makeApiServer({ ...options, components }, backend, identityOf(pki));
     opened.push(api);
     await api.listen();
+    // A class that nobody provisions for would leave claims waiting.
+    if (enabled.includes(localPath)) await ensureLocalPathClass(componentClient(api, ADMINISTRATOR));
     loops.set('controller-manager', runControllers(enabled, options, api, pki)).set('scheduler', runScheduler(options, api));
     return running(adminUrl(options), opened, [...loops.values()]);
   } catch (error) {

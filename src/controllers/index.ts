@@ -8,10 +8,14 @@ import { deployment } from './deployment.js';
 import { disruption } from './disruption.js';
 import { endpoints } from './endpoints.js';
 import { endpointSlice } from './endpointslice.js';
+import { ephemeralVolume } from './ephemeralvolume.js';
 import { garbageCollector } from './garbagecollector.js';
+import { localPath } from './localpath.js';
 import { namespace } from './namespace.js';
 import { nodeIpam } from './nodeipam.js';
 import { nodeLifecycle } from './nodelifecycle.js';
+import { persistentVolumeBinder } from './persistentvolumebinder.js';
+import { persistentVolumeExpander } from './persistentvolumeexpander.js';
 import { podGc } from './podgc.js';
 import { pvcProtection } from './pvcprotection.js';
 import { pvProtection } from './pvprotection.js';
@@ -33,6 +37,10 @@ export const controllers: readonly ControllerDefinition[] = [
   replicationController,
   statefulSet,
   disruption,
+  persistentVolumeBinder,
+  persistentVolumeExpander,
+  localPath,
+  ephemeralVolume,
   pvcProtection,
   pvProtection,
   endpoints,

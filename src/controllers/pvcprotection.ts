@@ -2,28 +2,24 @@
 import { isBeingDeleted, keyOf, parseKey } from '../apimachinery/object.js';
 import { persistentVolumeClaims } from '../kinds/core/persistentvolumeclaim.js';
 import { pods } from '../kinds/core/pod.js';
+import { claimNamesOf } from '../kinds/core/pod-claims.js';
 import { FINALIZER_PVC } from '../kinds/core/volume-protection.js';
-import type { Pod } from '../kinds/types/core_v1.js';
 import { defineController } from './define.js';
 
 export const pvcProtection = defineController({
   name: 'pvc-protection',
-  inputs: [persistentVolumeClaims, pods.mapped((pod) => claimsOf(pod).map((name) => keyOf({ namespace: pod.metadata.namespace, name })))],
+  inputs: [
+    persistentVolumeClaims,
+    pods.mapped((pod) => claimNamesOf(pod).map((name) => keyOf({ namespace: pod.metadata.namespace, name }))),
+  ],
   outputs: [persistentVolumeClaims],
   async reconcile(key, { get, list, client }) {
     const claim = get(persistentVolumeClaims, parseKey(key));
     if (!claim || !isBeingDeleted(claim) || !claim.metadata.finalizers?.includes(FINALIZER_PVC)) return;
     const { name, namespace } = claim.metadata;
     // A pod without a node is not started any more: kubelets refuse a claim that is being deleted.
-    if (list(pods, namespace).some((pod) => pod.spec.nodeName && claimsOf(pod).includes(name))) return;
+    if (list(pods, namespace).some((pod) => pod.spec.nodeName && claimNamesOf(pod).includes(name))) return;
     const finalizers = claim.metadata.finalizers.filter((each) => each !== FINALIZER_PVC);
     await client.update(persistentVolumeClaims, { ...claim, metadata: { ...claim.metadata, finalizers } });
   },
 });
-
-function claimsOf({ metadata, spec }: Pod): readonly string[] {
-  return (spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
-    return ephemeral ? [`${metadata.name}-${name}`] : [];
-  });
-}

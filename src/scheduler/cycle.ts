@@ -9,6 +9,8 @@ type Filtered = Decision['filtered'];
 export function schedule(pod: Pod, snapshot: Snapshot, plugins: readonly SchedulerPlugin[], random: Random): Decision {
   const filtered = new Map<string, { plugin: string; reasons: readonly string[] }>();
   const feasible = new Map<string, NodeInfo>();
+  const no = snapshot.nodes.size > 0 ? refusedEverywhere(pod, snapshot, plugins) : undefined;
+  if (no) return { node: undefined, ...no, scores: new Map() };
   for (const [name, node] of snapshot.nodes) {
     const no = firstRefusal(pod, node, snapshot, plugins);
     if (no) filtered.set(name, no);
@@ -17,6 +19,17 @@ export function schedule(pod: Pod, snapshot: Snapshot, plugins: readonly Schedul
   if (feasible.size === 0) return { node: undefined, filtered, scores: new Map(), message: failureMessage(snapshot, filtered) };
   const scores = scoreAll(pod, feasible, snapshot, plugins);
   return { node: best(scores, random), filtered, scores, message: '' };
+}
+
+/** Of a pod that would fit nowhere each node has the same to say, which is told once. */
+function refusedEverywhere(pod: Pod, snapshot: Snapshot, plugins: readonly SchedulerPlugin[]) {
+  for (const plugin of plugins) {
+    const reason = plugin.preFilter?.(pod, snapshot);
+    if (reason === undefined) continue;
+    const filtered = new Map([...snapshot.nodes.keys()].map((name) => [name, { plugin: plugin.name, reasons: [reason] }]));
+    return { filtered, message: `0/${snapshot.nodes.size} nodes are available: ${reason}.` };
+  }
+  return undefined;
 }
 
 function firstRefusal(pod: Pod, node: NodeInfo, snapshot: Snapshot, plugins: readonly SchedulerPlugin[]) {

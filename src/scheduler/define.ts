@@ -1,4 +1,6 @@
 // definePlugin: the shape of a scheduler plugin. One plugin, one file; plugins/index.ts lists them in their order.
+import type { Client } from '../client/client.js';
+import type { Lister } from '../kinds/define.js';
 import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
 
 /** What a node has, and what the pods on it (and those assumed to be) have taken. */
@@ -19,19 +21,31 @@ export interface Snapshot {
   readonly services: readonly Service[];
   /** For affinity terms that choose namespaces by their labels. */
   namespaceLabels(namespace: string): { readonly [name: string]: string };
+  /** Claims, volumes and storage classes. */
+  readonly storage: Pick<Lister, 'get' | 'list'>;
 }
 
 /** What can happen in the cluster that may let a pod fit which did not before. */
-export type ClusterEvent = 'NodeAdd' | 'NodeUpdate' | 'AssignedPodAdd' | 'AssignedPodDelete';
+export type ClusterEvent = 'NodeAdd' | 'NodeUpdate' | 'AssignedPodAdd' | 'AssignedPodDelete' | 'StorageChange';
 
 /** undefined: the node fits. Else why not, in upstream's words, each counted by itself (`Insufficient cpu`, `Too many pods`). */
 export type FilterResult =
   | { readonly reasons: readonly string[] /** No eviction of pods could ever help. */; readonly unresolvable?: boolean }
   | undefined;
 
+/** What a plugin's writes before the binding go through. */
+export interface BindContext {
+  readonly client: Client;
+  readonly snapshot: Snapshot;
+  /** Resolves once `storage` shows that `condition` holds; rejects where it throws, where it takes too long, and when the scheduler stops. */
+  until(condition: (storage: Snapshot['storage']) => boolean): Promise<void>;
+}
+
 export interface SchedulerPlugin {
   /** Upstream's name: `NodeResourcesFit`. */
   readonly name: string;
+  /** Why the pod fits no node at all, whatever they are like; undefined: go on. */
+  preFilter?(pod: Pod, snapshot: Snapshot): string | undefined;
   filter?(pod: Pod, node: NodeInfo, snapshot: Snapshot): FilterResult;
   /** Which events may turn this plugin's no into a yes; absent: those of nodes. */
   readonly helpedBy?: readonly ClusterEvent[];
@@ -41,6 +55,8 @@ export interface SchedulerPlugin {
   normalize?(scores: ReadonlyMap<string, number>): ReadonlyMap<string, number>;
   /** Weight of the score; 1 if absent. */
   readonly weight?: number;
+  /** What must be so before the pod is bound to the node; undefined where that is nothing. The pod is tried again where it rejects. */
+  preBind?(pod: Pod, node: NodeInfo, context: BindContext): Promise<void> | undefined;
 }
 
 export const definePlugin = (plugin: SchedulerPlugin): SchedulerPlugin => plugin;

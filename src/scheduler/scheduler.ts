@@ -1,4 +1,5 @@
 // The scheduler's run loop: informers feed the queue and the cache; each pod goes through one cycle and is bound.
+import { setMaxListeners } from 'node:events';
 import { type Clock, type Random, rfc3339 } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
 import { isBeingDeleted, objectKey } from '../apimachinery/object.js';
@@ -13,10 +14,11 @@ import { isPodTerminal, podCondition } from '../kinds/core/podutil.js';
 import { services } from '../kinds/core/service.js';
 import type { Namespace, Node, Pod, Service } from '../kinds/types/core_v1.js';
 import { schedule } from './cycle.js';
-import type { ClusterEvent, Decision, SchedulerPlugin } from './define.js';
+import type { ClusterEvent, Decision, SchedulerPlugin, Snapshot } from './define.js';
 import { plugins } from './plugins/index.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
 import { SchedulerCache } from './snapshot.js';
+import { StorageCache } from './storage.js';
 
 const SCHEDULER_NAME = 'default-scheduler';
 /** Bindings and status writes under way at once: enough to keep the store's group commit full, and a bound on memory. */
@@ -49,7 +51,10 @@ class Scheduler implements RunningScheduler {
   readonly #queue: SchedulingQueue;
   readonly #services: Informer<Service>;
   readonly #namespaces: Informer<Namespace>;
+  readonly #storage: StorageCache;
   readonly #writes = new Set<Promise<void>>();
+  /** Pods that have a node and wait for their volumes: they take no turn of the writes, of which there are few at once. */
+  readonly #waiting = new Set<Promise<void>>();
   readonly #unsubscribe: (() => void)[];
   readonly #stopping = new AbortController();
   readonly #byName = new Map<string, SchedulerPlugin>(plugins.map((plugin) => [plugin.name, plugin]));
@@ -63,13 +68,17 @@ class Scheduler implements RunningScheduler {
     this.#queue = new SchedulingQueue(clock, () => this.#wake());
     this.#services = informers.of(services);
     this.#namespaces = informers.of(namespaces);
+    this.#storage = new StorageCache(informers, clock);
     const podInformer = informers.of(pods);
     const nodeInformer = informers.of(nodes);
     this.#unsubscribe = [
       podInformer.onChange((change) => this.#podChanged(change)),
       nodeInformer.onChange((change) => this.#nodeChanged(change)),
+      this.#storage.onChange(() => this.#queue.happened('StorageChange')),
     ];
-    void this.#start([podInformer, nodeInformer, this.#services, this.#namespaces]);
+    // Each pod that waits for its volumes listens to it.
+    setMaxListeners(0, this.#stopping.signal);
+    void this.#start([podInformer, nodeInformer, this.#services, this.#namespaces, ...this.#storage.informers]);
   }
 
   async stop(): Promise<void> {
@@ -78,6 +87,7 @@ class Scheduler implements RunningScheduler {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#queue.close();
     await this.#loop;
+    await Promise.all(this.#waiting);
     await Promise.all(this.#writes);
   }
 
@@ -138,15 +148,38 @@ class Scheduler implements RunningScheduler {
 
   #cycle(queued: QueuedPod): void {
     const { random } = this.options;
-    const snapshot = this.#cache.snapshot(this.#services.list(), (name) => this.#namespaces.get({ name })?.metadata.labels ?? {});
+    const snapshot = this.#cache.snapshot({
+      services: this.#services.list(),
+      namespaceLabels: (name) => this.#namespaces.get({ name })?.metadata.labels ?? {},
+      storage: this.#storage,
+    });
     const decision = schedule(queued.pod, snapshot, plugins, random);
     if (decision.node === undefined) {
       this.#queue.unschedulable(queued, this.#whatCouldHelp(decision));
       this.#write(this.#tellUnschedulable(queued.pod, decision.message));
       return;
     }
+    const prepared = this.#preBind(queued.pod, snapshot, decision.node);
     this.#cache.assume(queued.pod, decision.node);
-    this.#write(this.#bind(queued, decision.node));
+    if (prepared.length === 0) this.#write(this.#bind(queued, decision.node));
+    else this.#track(this.#waiting, this.#bindOnce(prepared, queued, decision.node));
+  }
+
+  #preBind(pod: Pod, snapshot: Snapshot, node: string): readonly Promise<void>[] {
+    const until = (condition: (storage: Snapshot['storage']) => boolean) =>
+      this.#storage.until(() => condition(this.#storage), this.#stopping.signal);
+    const context = { client: this.options.client, snapshot, until };
+    return plugins.flatMap((plugin) => plugin.preBind?.(pod, snapshot.nodes.get(node)!, context) ?? []);
+  }
+
+  async #bindOnce(prepared: readonly Promise<void>[], queued: QueuedPod, node: string): Promise<void> {
+    try {
+      await Promise.all(prepared);
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) this.#giveBack(queued, error as Error);
+      return;
+    }
+    this.#write(this.#bind(queued, node));
   }
 
   #whatCouldHelp({ filtered }: Decision): ReadonlySet<ClusterEvent> {
@@ -155,8 +188,12 @@ class Scheduler implements RunningScheduler {
   }
 
   #write(write: Promise<void>): void {
-    const tracked = write.finally(() => this.#writes.delete(tracked));
-    this.#writes.add(tracked);
+    this.#track(this.#writes, write);
+  }
+
+  #track(all: Set<Promise<void>>, one: Promise<void>): void {
+    const tracked = one.finally(() => all.delete(tracked));
+    all.add(tracked);
   }
 
   async #bind(queued: QueuedPod, node: string): Promise<void> {
@@ -173,18 +210,25 @@ class Scheduler implements RunningScheduler {
       events.event(queued.pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`);
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
-      this.#bindFailed(queued, error);
+      if (error.reason === 'NotFound') this.#vanished(queued);
+      else this.#giveBack(queued, error);
     }
   }
 
-  #bindFailed(queued: QueuedPod, error: StatusError): void {
+  /** Takes the assumption back, so that others can have the place, and tries the pod again later. */
+  #giveBack(queued: QueuedPod, error: Error): void {
     const { log, events } = this.options;
     this.#cache.forget(queued.pod);
     this.#queue.happened('AssignedPodDelete');
-    if (error.reason === 'NotFound') return;
     this.#queue.backOff(queued);
-    log.warn({ pod: queued.key, reason: error.reason }, `binding failed, trying again: ${error.message}`);
+    log.warn({ pod: queued.key }, `binding failed, trying again: ${error.message}`);
     events.event(queued.pod, 'Warning', 'FailedScheduling', `binding rejected: ${error.message}`);
+  }
+
+  /** There is nothing left to place. */
+  #vanished({ pod }: QueuedPod): void {
+    this.#cache.forget(pod);
+    this.#queue.happened('AssignedPodDelete');
   }
 
   async #tellUnschedulable(pod: Pod, message: string): Promise<void> {

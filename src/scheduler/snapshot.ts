@@ -1,6 +1,6 @@
 // The scheduler's cache: nodes with the pods that are on them or assumed to be, from which each cycle's snapshot is taken.
 import { objectKey } from '../apimachinery/object.js';
-import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
+import type { Node, Pod } from '../kinds/types/core_v1.js';
 import type { NodeInfo, Snapshot } from './define.js';
 import { nodeInfo } from './resources.js';
 
@@ -65,14 +65,14 @@ export class SchedulerCache {
   }
 
   /** Good until the cache is next changed. Only nodes that changed since the last one are counted anew. */
-  snapshot(services: readonly Service[], namespaceLabels: Snapshot['namespaceLabels']): Snapshot {
+  snapshot(others: Omit<Snapshot, 'nodes'>): Snapshot {
     for (const name of this.#stale) {
       const entry = this.#entries.get(name);
       if (entry?.node) this.#infos.set(name, nodeInfo(entry.node, [...entry.pods.values()]));
       else this.#infos.delete(name);
     }
     this.#stale.clear();
-    return { nodes: this.#infos, services, namespaceLabels };
+    return { nodes: this.#infos, ...others };
   }
 
   #place(pod: Pod, name: string): void {

@@ -2,10 +2,11 @@
 import type { KubeObject } from '../../apimachinery/object.js';
 import { leases } from '../../kinds/coordination/lease.js';
 import { nodes } from '../../kinds/core/node.js';
+import { persistentVolumes } from '../../kinds/core/persistentvolume.js';
 import { pods } from '../../kinds/core/pod.js';
 import { serviceAccounts } from '../../kinds/core/serviceaccount.js';
 import type { TokenRequest } from '../../kinds/types/authentication_v1.js';
-import type { Node, Pod } from '../../kinds/types/core_v1.js';
+import type { Node, PersistentVolume, Pod } from '../../kinds/types/core_v1.js';
 import { NAMESPACE_NODE_LEASE } from '../../kinds/wellknown.js';
 import { apiAudiences } from '../authentication/authenticator.js';
 import { findObject } from '../authentication/service-account-tokens.js';
@@ -14,6 +15,7 @@ import type { ApiContext } from '../context.js';
 import { type AdmissionPlugin, type AdmissionRequest, refusal } from './admission.js';
 import { checkNodeWrite } from './node-restriction-node.js';
 import { checkMirrorPod } from './node-restriction-pod.js';
+import { checkVolumeWrite } from './node-restriction-volume.js';
 
 /** Throws the refusal. */
 export type Refuse = (why: string) => never;
@@ -46,6 +48,8 @@ export const nodeRestriction: AdmissionPlugin = {
         return request.subresource === 'token' ? checkToken(check) : undefined;
       case leases:
         return checkLease(check);
+      case persistentVolumes:
+        return checkVolumeWrite(request, object as PersistentVolume | undefined, node, refuse);
       default:
         return checkOther(check);
     }

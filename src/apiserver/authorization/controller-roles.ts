@@ -261,6 +261,9 @@ patch core replicationcontrollers/status
 role namespace-controller
 patch core namespaces/status
 
+role persistent-volume-binder
+get core nodes
+
 role certificate-controller
 approve certificates.k8s.io signers kubernetes.io/kubelet-serving
 `;

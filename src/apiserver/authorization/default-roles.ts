@@ -201,6 +201,9 @@ READ       core              nodes
 list,watch discovery.k8s.io  endpointslices
 list,watch networking.k8s.io networkpolicies
 
+role porthole:node-storage
+list,watch,update core persistentvolumes
+
 role system:coredns
 list,watch core             endpoints,namespaces,pods,services
 list,watch discovery.k8s.io endpointslices
@@ -262,6 +265,7 @@ kubeadm:node-autoapprove-bootstrap           system:certificates.k8s.io:certific
 kubeadm:node-autoapprove-certificate-rotation system:certificates.k8s.io:certificatesigningrequests:selfnodeclient group:system:nodes
 kubeadm:node-proxier                         system:node-proxier                          sa:kube-system/kube-proxy
 porthole:node-network                        porthole:node-network                        group:system:nodes
+porthole:node-storage                        porthole:node-storage                        group:system:nodes
 system:coredns                               system:coredns                               sa:kube-system/coredns
 `;
 

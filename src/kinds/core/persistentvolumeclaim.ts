@@ -109,8 +109,11 @@ function validateUpdate(spec: PersistentVolumeClaimSpec, { spec: old, status }: 
   const { resources: _resources, volumeAttributesClassName: _class, volumeName, ...rest } = spec;
   const { resources: _oldResources, volumeAttributesClassName: _oldClass, volumeName: oldName, ...oldRest } = old;
   const nameKept = volumeName === oldName || !oldName;
+  // One without a class may be given the default, once there is one.
+  const { storageClassName } = rest;
+  const withClass = storageClassName !== undefined && oldRest.storageClassName === undefined ? { ...oldRest, storageClassName } : oldRest;
   const sizeKept = sameJson(spec.resources, old.resources) || status.phase === 'Bound';
-  if (nameKept && sizeKept && sameJson(rest, oldRest)) return [];
+  if (nameKept && sizeKept && sameJson(rest, withClass)) return [];
   const why = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
   return [forbidden('spec', why)];
 }

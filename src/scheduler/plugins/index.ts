@@ -10,6 +10,7 @@ import { nodeResourcesFit } from './noderesourcesfit.js';
 import { nodeUnschedulable } from './nodeunschedulable.js';
 import { podTopologySpread } from './podtopologyspread.js';
 import { taintToleration } from './tainttoleration.js';
+import { volumeBinding } from './volumebinding.js';
 
 export const plugins: readonly SchedulerPlugin[] = [
   nodeUnschedulable,
@@ -18,6 +19,7 @@ export const plugins: readonly SchedulerPlugin[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeBinding,
   podTopologySpread,
   interPodAffinity,
   nodeResourcesBalancedAllocation,

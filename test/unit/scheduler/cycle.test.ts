@@ -8,7 +8,7 @@ import type { Snapshot } from '../../../src/scheduler/define.js';
 import { plugins } from '../../../src/scheduler/plugins/index.js';
 import { nodeInfo } from '../../../src/scheduler/resources.js';
 import { showsFields } from '../../suites/pod-spec.js';
-import { controlledBy, node, pod, replicaSet, service } from '../controllers/objects.js';
+import { controlledBy, listerOf, node, pod, replicaSet, service } from '../controllers/objects.js';
 
 const first: Random = { next: () => 0, bytes: (length) => new Uint8Array(length) };
 
@@ -23,7 +23,7 @@ function snapshotOf(nodes: readonly Node[], pods: readonly Pod[] = [], services:
         ),
       ] as const,
   );
-  return { nodes: new Map(infos), services, namespaceLabels: (name) => ({ 'kubernetes.io/metadata.name': name }) };
+  return { nodes: new Map(infos), services, namespaceLabels: (name) => ({ 'kubernetes.io/metadata.name': name }), storage: listerOf([]) };
 }
 
 const place = (what: Pod, nodes: readonly Node[], pods: readonly Pod[] = [], services: readonly Service[] = []) =>

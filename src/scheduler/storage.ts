@@ -1,0 +1,65 @@
+// What the scheduler knows of claims, volumes and storage classes, and the wait for them to become what a pod needs.
+import type { Clock } from '../apimachinery/clock.js';
+import type { KubeObject } from '../apimachinery/object.js';
+import type { Informer, Informers } from '../client/informer.js';
+import { persistentVolumes } from '../kinds/core/persistentvolume.js';
+import { persistentVolumeClaims } from '../kinds/core/persistentvolumeclaim.js';
+import type { AnyKind, Lister } from '../kinds/define.js';
+import { storageClasses } from '../kinds/storage/storageclass.js';
+
+/** Upstream's bindTimeoutSeconds: a pod holds what it was promised of its node for so long. */
+const BIND_TIMEOUT_MS = 600_000;
+
+export class StorageCache implements Pick<Lister, 'get' | 'list'> {
+  readonly informers: readonly Informer<KubeObject>[];
+  readonly #byKind: ReadonlyMap<AnyKind, Informer<KubeObject>>;
+
+  constructor(
+    informers: Informers,
+    private readonly clock: Clock,
+  ) {
+    const kinds: readonly AnyKind[] = [persistentVolumeClaims, persistentVolumes, storageClasses];
+    this.#byKind = new Map(kinds.map((kind) => [kind, informers.of<KubeObject>(kind)]));
+    this.informers = [...this.#byKind.values()];
+  }
+
+  get: Lister['get'] = (kind, name) => (this.#byKind.get(kind) as unknown as Informer<never> | undefined)?.get(name);
+  list: Lister['list'] = (kind, namespace) => (this.#byKind.get(kind) as unknown as Informer<never> | undefined)?.list(namespace) ?? [];
+
+  /** Returns how to stop. */
+  onChange(handler: () => void): () => void {
+    const unsubscribe = this.informers.map((informer) => informer.onChange(handler));
+    return () => {
+      for (const each of unsubscribe) each();
+    };
+  }
+
+  /** Resolves once `condition` holds; rejects with what it throws, after the time-out, and with the signal's reason. */
+  async until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+    let settle: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const look = () => {
+          try {
+            if (condition()) resolve();
+          } catch (error) {
+            reject(error);
+          }
+        };
+        const abort = () => reject(signal.reason);
+        const timer = this.clock.after(BIND_TIMEOUT_MS, () => reject(new Error('timed out waiting for the condition')));
+        const unsubscribe = this.onChange(look);
+        signal.addEventListener('abort', abort, { once: true });
+        settle = () => {
+          timer.cancel();
+          unsubscribe();
+          signal.removeEventListener('abort', abort);
+        };
+        if (signal.aborted) abort();
+        else look();
+      });
+    } finally {
+      settle?.();
+    }
+  }
+}
