@@ -26,6 +26,7 @@ import { rootCaPublisher } from './rootcacertpublisher.js';
 import { serviceAccount } from './serviceaccount.js';
 import { serviceAccountToken } from './serviceaccounttoken.js';
 import { serviceCidr } from './servicecidr.js';
+import { serviceLb } from './servicelb.js';
 import { statefulSet } from './statefulset.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
@@ -45,6 +46,7 @@ export const controllers: readonly ControllerDefinition[] = [
   pvProtection,
   endpoints,
   endpointSlice,
+  serviceLb,
   namespace,
   nodeIpam,
   serviceCidr,
