@@ -3,6 +3,7 @@ import { clusterRoleAggregation } from './clusterroleaggregation.js';
 import { csrApproving } from './csrapproving.js';
 import { csrCleaner } from './csrcleaner.js';
 import { csrSigning } from './csrsigning.js';
+import { daemonSet } from './daemonset.js';
 import type { ControllerDefinition } from './define.js';
 import { deployment } from './deployment.js';
 import { disruption } from './disruption.js';
@@ -37,6 +38,7 @@ export const controllers: readonly ControllerDefinition[] = [
   replicaSet,
   replicationController,
   statefulSet,
+  daemonSet,
   disruption,
   persistentVolumeBinder,
   persistentVolumeExpander,

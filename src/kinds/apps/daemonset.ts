@@ -1,7 +1,7 @@
 // The kind DaemonSet of apps/v1.
 
 import { type FieldError, invalid } from '../../apimachinery/field.js';
-import { checkNonNegative, checkOneOf } from '../checks.js';
+import { checkNonNegative, checkOneOf, sameJson } from '../checks.js';
 import { formatLabelSelector, formatLabels, selectorColumn, templateColumns } from '../columns.js';
 import { templateWarnings } from '../core/pod-warnings.js';
 import { defaultPodSpec } from '../core/podspec-defaults.js';
@@ -11,6 +11,8 @@ import type { DaemonSet, DaemonSetStatus, DaemonSetUpdateStrategy } from '../typ
 import { checkIntOrPercent, isZero, validateSelector } from '../workload.js';
 
 const REVISION_HISTORY = 10;
+/** How often the template was changed: a field of earlier versions, which the annotation stands for. It is the server's to write. */
+export const ANNOTATION_TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
 
 const count = (name: string, field: keyof DaemonSetStatus & `${string}umber${string}`, description: string): Column<DaemonSet> => ({
   name,
@@ -54,9 +56,23 @@ export const daemonSets = defineKind<DaemonSet>({
   ],
   prepareForCreate(set) {
     set.status = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 };
+    setTemplateGeneration(set, Math.max(1, templateGeneration(set)));
+  },
+  prepareForUpdate(set, old) {
+    const isChanged = !sameJson(set.spec.template, old.spec.template);
+    setTemplateGeneration(set, Math.max(1, templateGeneration(old)) + Number(isChanged));
   },
   subresources: { status: true },
 });
+
+function templateGeneration({ metadata }: DaemonSet): number {
+  const text = metadata.annotations?.[ANNOTATION_TEMPLATE_GENERATION] ?? '';
+  return /^\d{1,9}$/.test(text) ? Number(text) : 0;
+}
+
+function setTemplateGeneration({ metadata }: Mutable<DaemonSet>, generation: number): void {
+  metadata.annotations = { ...metadata.annotations, [ANNOTATION_TEMPLATE_GENERATION]: String(generation) };
+}
 
 function defaults({ spec }: Mutable<DaemonSet>): void {
   spec.revisionHistoryLimit ??= REVISION_HISTORY;

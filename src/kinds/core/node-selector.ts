@@ -2,7 +2,7 @@
 import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../types/core_v1.js';
 
 /** Whether the node has all that the pod requires of it (preferences set aside). */
-export function matchesRequired(pod: Pod, node: Node): boolean {
+export function matchesRequired(pod: Pick<Pod, 'spec'>, node: Node): boolean {
   const labels = node.metadata.labels ?? {};
   if (!Object.entries(pod.spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)) return false;
   const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
