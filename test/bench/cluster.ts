@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childPid, PROJECT_ROOT } from '../../src/cluster/local/process.js';
+import { PROJECT_ROOT } from '../../src/apimachinery/project-root.js';
+import { childPid } from '../../src/cluster/local/process.js';
 import type { StartTimes } from '../../src/cluster/local/report.js';
 import { type ClusterLayout, layoutOf, type ProcessLayout } from '../../src/cluster/local/state.js';
 import { machineTimes } from './proc.js';
@@ -33,7 +34,7 @@ export async function clean(): Promise<void> {
 }
 
 async function porthole(...args: string[]): Promise<string> {
-  const child = spawn(process.execPath, [`${PROJECT_ROOT}/dist/src/main.js`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [`${PROJECT_ROOT}/dist/main.js`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/apimachinery/clock.js';
 import { silentLogger } from '../../src/apimachinery/logger.js';
+import { PROJECT_ROOT } from '../../src/apimachinery/project-root.js';
 import { type Backend, prefixEnd } from '../../src/etcd/backend.js';
 import { openLevelBackend } from '../../src/etcd/leveldb.js';
 import { openRemoteBackend } from '../../src/etcd/remote.js';
@@ -14,7 +15,7 @@ import { median, progress, type Row, row } from './report.js';
 
 /** A real disk, where /tmp may be memory. */
 const DISK = '/var/tmp';
-const PORTHOLE = join(import.meta.dirname, '../../src/main.js');
+const PORTHOLE = join(PROJECT_ROOT, 'dist/main.js');
 /** In turns, so that a slow stretch of the machine meets both. */
 const TURNS = 3;
 const LOAD_MS = 2_000;

@@ -1,7 +1,7 @@
 // Area proxy, the rules: from a changed endpoint to its rules in the kernel, and the agent's CPU for it, in both backends.
 import { join } from 'node:path';
 import { systemExec } from '../../agent/proxy/exec.js';
-import { PROJECT_ROOT } from '../../src/cluster/local/process.js';
+import { PROJECT_ROOT } from '../../src/apimachinery/project-root.js';
 import type { RulesFigures } from './proxy-node.js';
 import { median, progress, type Row, row } from './report.js';
 

@@ -161,7 +161,7 @@ describe('a raw request', () => {
 });
 
 describe('on the machine', () => {
-  const up = (...args: string[]) => run(process.execPath, ['dist/src/main.js', 'up', '--no-kubeconfig', ...args]);
+  const up = (...args: string[]) => run(process.execPath, ['dist/main.js', 'up', '--no-kubeconfig', ...args]);
 
   it.each([
     [
@@ -174,7 +174,7 @@ describe('on the machine', () => {
     ['a subnet that is none', {}, ['--cluster', 'e2e-none', '--subnet', 'lots'], /--subnet lots is not usable/],
     ['no nodes', {}, ['--cluster', 'e2e-none', '--nodes', '0'], /--nodes 0 is not usable: give a number from 1/],
   ])('%s is one clear line, and nothing is started', async (_, env, args, message) => {
-    const { code, stderr } = await run(process.execPath, ['dist/src/main.js', 'up', '--no-kubeconfig', ...args], { env });
+    const { code, stderr } = await run(process.execPath, ['dist/main.js', 'up', '--no-kubeconfig', ...args], { env });
     expect(code).toBe(1);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(stderr).toMatch(message);
@@ -190,7 +190,7 @@ describe('on the machine', () => {
     const dir = await mkdtemp(join(tmpdir(), 'porthole-full-'));
     await run('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', dir]);
     const server = background(process.execPath, [
-      'dist/src/main.js',
+      'dist/main.js',
       'server',
       '--data-dir',
       dir,

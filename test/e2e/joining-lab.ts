@@ -24,7 +24,7 @@ export async function joinAttempt(server: string, token: string | undefined, ...
     const dirs = ['--root-dir', dir, '--cert-dir', join(dir, 'pki'), '--cni-conf-dir', join(dir, 'cni')];
     // Should it be let in after all, it finds no engine and no address to listen on, and so does not become a node.
     const harmless = ['--docker-endpoint', `unix://${dir}/none.sock`, '--address', '192.0.2.1'];
-    const args = ['dist/src/main.js', 'agent', '--server', server, ...tokenFlag, ...dirs, ...harmless, '--hostname-override', 'joiner'];
+    const args = ['dist/main.js', 'agent', '--server', server, ...tokenFlag, ...dirs, ...harmless, '--hostname-override', 'joiner'];
     const ran = await run(process.execPath, [...args, ...flags]);
     return { ...ran, certificates: await readdir(join(dir, 'pki')).catch(() => []) };
   } finally {

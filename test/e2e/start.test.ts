@@ -78,7 +78,7 @@ describe('npm start', () => {
       '--regid=65534',
       '--clear-groups',
       process.execPath,
-      'dist/src/main.js',
+      'dist/main.js',
       'up',
       ...UP_FLAGS,
     ]);

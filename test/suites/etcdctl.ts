@@ -13,7 +13,7 @@ import type { EmbeddedBackend } from '../../src/etcd/embedded.js';
 import { type EtcdServer, serveEtcd } from '../../src/etcd/grpc/server.js';
 import { openLevelBackend } from '../../src/etcd/leveldb.js';
 
-export const MAIN = new URL('../../dist/src/main.js', import.meta.url).pathname;
+export const MAIN = new URL('../../dist/main.js', import.meta.url).pathname;
 const TIMEOUT_MS = 30_000;
 
 export interface Ran {

@@ -2,13 +2,11 @@
 // without it documents are the same, only without these texts.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PROJECT_ROOT } from '../../apimachinery/project-root.js';
 import type { ObjectSchema } from '../../apimachinery/schema.js';
 import { OWN_DESCRIPTIONS } from './own-descriptions.js';
 
-const FILE = 'descriptions.json';
-/** Of the compiled files, and of the sources, whose build is beside them. */
-const ABOVE = join(import.meta.dirname, '..', '..', '..');
-const PLACES = [join(ABOVE, FILE), join(ABOVE, 'dist', FILE)];
+const FILE = join(PROJECT_ROOT, 'dist/descriptions.json');
 
 /** By type name, and by field within it; the type's own text stands under the empty name. */
 type Texts = { readonly [type: string]: { readonly [field: string]: string } };
@@ -18,8 +16,7 @@ export class Descriptions {
   private constructor(private readonly texts: Texts) {}
 
   static load(): Descriptions {
-    const path = PLACES.find(existsSync);
-    return new Descriptions(path ? (JSON.parse(readFileSync(path, 'utf8')) as Texts) : {});
+    return new Descriptions(existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Texts) : {});
   }
 
   ofType(schema: ObjectSchema): string | undefined {

@@ -2,6 +2,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Clock } from '../../apimachinery/clock.js';
+import { PROJECT_ROOT } from '../../apimachinery/project-root.js';
 import type { Informer } from '../../client/informer.js';
 import { deployments } from '../../kinds/apps/deployment.js';
 import { pods } from '../../kinds/core/pod.js';
@@ -12,7 +13,6 @@ import { NAMESPACE_DEFAULT } from '../../kinds/wellknown.js';
 import type { Admin } from './admin.js';
 import { CommandError, run } from './command.js';
 import { engineApi } from './engine-api.js';
-import { PROJECT_ROOT } from './process.js';
 import { whenInformed } from './ready.js';
 import type { ClusterLayout } from './state.js';
 import { UserError } from './user-error.js';

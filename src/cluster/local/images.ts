@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { request } from 'node:https';
 import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { PROJECT_ROOT } from '../../apimachinery/project-root.js';
 import type { EngineApi } from './engine-api.js';
-import { PROJECT_ROOT } from './process.js';
 import { UserError } from './user-error.js';
 
 export type ImageSource = 'auto' | 'build' | 'pull';

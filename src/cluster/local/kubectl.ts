@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, readFile, rename } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { PROJECT_ROOT } from './process.js';
+import { PROJECT_ROOT } from '../../apimachinery/project-root.js';
 import { UserError } from './user-error.js';
 import { unzipFile } from './zip.js';
 

@@ -1,15 +1,12 @@
 // Processes of a local cluster: started under bin/respawn, found again by their pid files or command lines, ended by pid.
 import { spawn } from 'node:child_process';
 import { appendFile, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, resolve } from 'node:path';
 import type { Clock } from '../../apimachinery/clock.js';
+import { PROJECT_ROOT } from '../../apimachinery/project-root.js';
 import type { ProcessLayout } from './state.js';
 import { waitFor } from './wait.js';
 
-const CODE_ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
-/** The checkout: this file may be its source or what was built of it, below dist. */
-export const PROJECT_ROOT = basename(CODE_ROOT) === 'dist' ? dirname(CODE_ROOT) : CODE_ROOT;
 const RESPAWN = resolve(PROJECT_ROOT, 'bin/respawn');
 
 /** Where a start begins in a log that holds earlier ones too. */

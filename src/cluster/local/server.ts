@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import type { Clock } from '../../apimachinery/clock.js';
+import { PROJECT_ROOT } from '../../apimachinery/project-root.js';
 import { PORT_API } from '../../kinds/wellknown.js';
-import { deathOf, PROJECT_ROOT, startSupervised, stopSupervised } from './process.js';
+import { deathOf, startSupervised, stopSupervised } from './process.js';
 import type { ClusterLayout } from './state.js';
 import { waitFor } from './wait.js';
 
@@ -15,11 +16,7 @@ const PROBE_TIMEOUT_MS = 2_000;
 const STOP_GRACE_MS = 10_000;
 
 /** Node and our own entry point: what every component is run by. */
-export const portholeCommand = (...args: string[]): readonly string[] => [
-  process.execPath,
-  join(PROJECT_ROOT, 'dist/src/main.js'),
-  ...args,
-];
+export const portholeCommand = (...args: string[]): readonly string[] => [process.execPath, join(PROJECT_ROOT, 'dist/main.js'), ...args];
 
 export async function startServer(layout: ClusterLayout, extraArgs: readonly string[]): Promise<void> {
   await startSupervised(

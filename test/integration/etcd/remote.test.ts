@@ -150,7 +150,7 @@ describe('porthole server --etcd-servers', () => {
     const dir = mkdtempSync(join(tmpdir(), 'porthole-test-server-'));
     const { ca, cert, key } = cluster.files!;
     const server = spawn(process.execPath, [
-      ...[join(import.meta.dirname, '../../../dist/src/main.js'), 'server', '--data-dir', dir],
+      ...[join(import.meta.dirname, '../../../dist/main.js'), 'server', '--data-dir', dir],
       ...['--bind-address', '127.0.0.1', '--advertise-address', '192.168.241.1', '--secure-port', String((await freePorts(1))[0])],
       ...['--etcd-servers', cluster.endpoints.join(','), '--etcd-cafile', ca, '--etcd-certfile', cert, '--etcd-keyfile', key],
     ]);

@@ -47,10 +47,7 @@ function fake(name: string, body: string): void {
 }
 
 const fakeNode = (version: string) =>
-  fake(
-    'node',
-    `[ "$1" != -p ] || { echo ${version}; exit 0; }\necho node "$@" >>calls\ncase $1 in *tsc) mkdir -p dist/src; : >dist/src/main.js ;; esac`,
-  );
+  fake('node', `[ "$1" != -p ] || { echo ${version}; exit 0; }\necho node "$@" >>calls\ncase $1 in *bundle.mjs) : >dist/main.js ;; esac`);
 
 const remove = (...names: readonly string[]) => {
   for (const name of names) rmSync(join(bin, name));
@@ -62,7 +59,7 @@ function setup(...args: readonly string[]): { status: number | null; said: strin
 }
 
 /** What a build calls. */
-const BUILD = ['node node_modules/typescript/bin/tsc -p .', 'node tools/generate-descriptions.mjs'];
+const BUILD = ['node node_modules/typescript/bin/tsc -p .', 'node tools/bundle.mjs', 'node tools/generate-descriptions.mjs'];
 
 function calls(): readonly string[] {
   const text = readFileSync(join(checkout, 'calls'), 'utf8');
@@ -110,13 +107,13 @@ test('missing packages are installed and named; docker-ce counts as docker.io', 
 test('a second run installs and builds nothing; a changed source is built, a changed lock installed', () => {
   fake('apt-get', '');
   setup('up', '--nodes', '2', 'a b');
-  expect(calls()).toEqual(['npm ci', ...BUILD, 'node dist/src/main.js up --nodes 2 a b']);
+  expect(calls()).toEqual(['npm ci', ...BUILD, 'node dist/main.js up --nodes 2 a b']);
   setup('up');
-  expect(calls()).toEqual(['node dist/src/main.js up']);
+  expect(calls()).toEqual(['node dist/main.js up']);
   const later_s = Date.now() / 1000 + 60;
   utimesSync(join(checkout, 'src/a.ts'), later_s, later_s);
   setup('up');
-  expect(calls()).toEqual([...BUILD, 'node dist/src/main.js up']);
+  expect(calls()).toEqual([...BUILD, 'node dist/main.js up']);
   utimesSync(join(checkout, 'src/a.ts'), 1, 1);
   writeFileSync(join(checkout, 'package-lock.json'), '{"changed":true}');
   utimesSync(join(checkout, 'package-lock.json'), 1, 1);
@@ -131,7 +128,7 @@ test('stop and clean use what was built and install nothing', () => {
   remove('dockerd', 'apt-get');
   setup('stop');
   setup('clean', '--cluster', 'x');
-  expect(calls()).toEqual(['node dist/src/main.js down', 'node dist/src/main.js clean --cluster x']);
+  expect(calls()).toEqual(['node dist/main.js down', 'node dist/main.js clean --cluster x']);
 });
 
 test('without root, only what needs it is run by sudo', () => {
@@ -141,6 +138,6 @@ test('without root, only what needs it is run by sudo', () => {
   setup('up');
   const sudoAptUpdateAndInstall = calls().filter((call) => call === 'sudo').length;
   setup('up');
-  expect(calls()).toEqual(['sudo', 'node dist/src/main.js up']);
+  expect(calls()).toEqual(['sudo', 'node dist/main.js up']);
   expect(sudoAptUpdateAndInstall).toBeGreaterThanOrEqual(1);
 });
