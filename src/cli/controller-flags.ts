@@ -1,29 +1,58 @@
 // The flags of every command that runs controllers, upstream's names.
 import { type Command, InvalidArgumentError } from 'commander';
 import { cidrHasCidr, requireCidr } from '../apimachinery/cidr.js';
-import { POD_CIDR } from '../kinds/wellknown.js';
-import { cidr, list, maskSize, positiveDuration_ms } from './flags.js';
+import type { LeaderElectionFlags } from '../cluster/managed-controllers.js';
+import { NAMESPACE_SYSTEM, POD_CIDR } from '../kinds/wellknown.js';
+import { bool, cidr, list, maskSize, positiveDuration_ms } from './flags.js';
 
 export interface ControllerFlags {
-  readonly controllers: readonly string[];
+  readonly controllers?: readonly string[];
   readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
   readonly nodeMonitorPeriod: number;
   readonly nodeMonitorGracePeriod: number;
+  readonly leaderElect?: boolean;
+  readonly leaderElectLeaseDuration: number;
+  readonly leaderElectRenewDeadline: number;
+  readonly leaderElectRetryPeriod: number;
+  readonly leaderElectResourceName: string;
+  readonly leaderElectResourceNamespace: string;
 }
 
 export function withControllerFlags(command: Command): Command {
   return command
     .option(
       '--controllers <names>',
-      'which controllers run, with commas between: * all, NAME that one, -NAME all but that one (default: *)',
+      'which controllers run, with commas between: * all, NAME that one, -NAME not that one; empty: none (default: *)',
       list,
-      [],
     )
     .option('--cluster-cidr <cidr>', 'addresses of pods', podRange, POD_CIDR)
     .option('--node-cidr-mask-size <bits>', "length of each node's part of them", maskSize, 24)
     .option('--node-monitor-period <duration>', 'how often the health of nodes is looked at', positiveDuration_ms, 5_000)
-    .option('--node-monitor-grace-period <duration>', 'silence after which a node is not ready', positiveDuration_ms, 40_000);
+    .option('--node-monitor-grace-period <duration>', 'silence after which a node is not ready', positiveDuration_ms, 40_000)
+    .option('--leader-elect [bool]', 'whether they run only while this process holds the Lease, as where several processes run them', bool)
+    .option(
+      '--leader-elect-lease-duration <duration>',
+      'how long others leave a lease alone that is not renewed',
+      positiveDuration_ms,
+      15_000,
+    )
+    .option('--leader-elect-renew-deadline <duration>', 'how long its holder works on that could not renew it', positiveDuration_ms, 10_000)
+    .option('--leader-elect-retry-period <duration>', 'how often it is renewed, and asked for', positiveDuration_ms, 2_000)
+    .option('--leader-elect-resource-name <name>', 'name of the Lease', 'kube-controller-manager')
+    .option('--leader-elect-resource-namespace <namespace>', 'its namespace', NAMESPACE_SYSTEM);
+}
+
+/** Undefined: without election. */
+export function electionOf(flags: ControllerFlags, byDefault: boolean): LeaderElectionFlags | undefined {
+  if (!(flags.leaderElect ?? byDefault)) return undefined;
+  return {
+    leaseDuration_ms: flags.leaderElectLeaseDuration,
+    renewDeadline_ms: flags.leaderElectRenewDeadline,
+    retryPeriod_ms: flags.leaderElectRetryPeriod,
+    resourceName: flags.leaderElectResourceName,
+    resourceNamespace: flags.leaderElectResourceNamespace,
+  };
 }
 
 /** Agents make routes and rules for the usual range only, so a cluster's must lie in it. */
@@ -35,7 +64,7 @@ function podRange(text: string): string {
   return text;
 }
 
-export const controllerNames = ({ controllers }: ControllerFlags): readonly string[] => (controllers.length > 0 ? controllers : ['*']);
+export const controllerNames = ({ controllers }: ControllerFlags): readonly string[] => controllers ?? ['*'];
 
 export const controllerSettings = (flags: ControllerFlags) => ({
   nodeMonitorPeriod_ms: flags.nodeMonitorPeriod,

@@ -6,7 +6,7 @@ import { startFailure } from '../cluster/start-failure.js';
 import type { ListenUrl } from '../etcd/grpc/server.js';
 import { PORT_ETCD } from '../kinds/wellknown.js';
 import { type ApiServerFlags, apiServerSetup, etcdServersOf, withApiServerFlags } from './apiserver-flags.js';
-import { type ControllerFlags, controllerNames, controllerSettings, withControllerFlags } from './controller-flags.js';
+import { type ControllerFlags, controllerNames, controllerSettings, electionOf, withControllerFlags } from './controller-flags.js';
 import { listenUrls } from './flags.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
@@ -52,9 +52,12 @@ function planeOptions(flags: Flags): Omit<ControlPlaneOptions, 'advertiseAddress
   const etcdServers = etcdServersOf(flags);
   if (etcdServers && flags.etcdListenClientUrls)
     throw new UserError('--etcd-listen-client-urls serves the embedded store: leave it out with --etcd-servers');
+  // The embedded store has no other server, and a lease would only make a restart wait for it to run out.
+  const election = electionOf(flags, etcdServers !== undefined);
   return {
     ...apiServerSetup(flags),
     ...(etcdServers && { etcdServers }),
+    ...(election && { election }),
     enabled: controllerNames(flags),
     controllers: controllerSettings(flags),
   };

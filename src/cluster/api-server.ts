@@ -12,7 +12,7 @@ import { makeKubeconfig } from './admin-kubeconfig.js';
 import { type CertificateFiles, flagFile, type Identity, readCertificateFiles } from './certificate-files.js';
 import { dataPaths } from './data-paths.js';
 import { connectEtcd, type EtcdServers } from './etcd-servers.js';
-import { ensurePki, type Pki } from './pki.js';
+import { type CertAndKey, ensurePki, type Pki } from './pki.js';
 
 /** Watches of clients that were away for so long begin anew; the history of the store is bounded by it. */
 export const HISTORY_RETENTION_MS = 24 * 3600_000;
@@ -85,8 +85,9 @@ export async function ensureClusterPki(options: ApiServerSetup): Promise<Pki> {
   const serviceIp = ipv4(requireCidr(serviceCidr).base + 1);
   const pki = await ensurePki({ dir: paths.pki, altNames: [advertiseAddress, ...tlsSans], serviceIp, clock, random, log });
   // Before requests are served: whoever finds the API ready finds its kubeconfig too.
-  const kubeconfig = makeKubeconfig('porthole', { server: adminUrl(options), ca: pki.ca.cert, ...pki.admin });
-  await writePrivateFile(paths.adminKubeconfig, kubeconfig);
+  const kubeconfig = (client: CertAndKey) => makeKubeconfig('porthole', { server: adminUrl(options), ca: pki.ca.cert, ...client });
+  await writePrivateFile(paths.adminKubeconfig, kubeconfig(pki.admin));
+  await writePrivateFile(paths.controllerManagerKubeconfig, kubeconfig(pki.controllerManager));
   return pki;
 }
 

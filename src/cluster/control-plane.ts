@@ -8,7 +8,6 @@ import { createInformers } from '../client/informers.js';
 import type { ControllerDefinition, ControllerOptions } from '../controllers/define.js';
 import { controllers } from '../controllers/index.js';
 import { localPath } from '../controllers/localpath.js';
-import { startControllers } from '../controllers/manager.js';
 import { enabledControllers } from '../controllers/switches.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { EmbeddedBackend } from '../etcd/embedded.js';
@@ -29,6 +28,7 @@ import { dataPaths } from './data-paths.js';
 import { ensureLocalPathClass } from './default-storage-class.js';
 import { connectEtcd, type EtcdServers } from './etcd-servers.js';
 import { UserError } from './local/user-error.js';
+import { type LeaderElectionFlags, runControllers } from './managed-controllers.js';
 import type { Pki } from './pki.js';
 
 /** Where the store is served to etcd's own clients, with the certificates below `pki/etcd`. */
@@ -44,6 +44,8 @@ export interface ControlPlaneOptions extends ApiServerSetup {
   readonly etcdServers?: EtcdServers;
   /** `--controllers`: which of them run; all if absent. */
   readonly enabled?: readonly string[];
+  /** Where other processes may run controllers of this cluster, too; absent: these are the only ones. */
+  readonly election?: LeaderElectionFlags;
   readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey' | 'rootCa' | 'serviceAccountPrivateKey'>;
 }
 
@@ -76,7 +78,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await api.listen();
     // A class that nobody provisions for would leave claims waiting.
     if (enabled.includes(localPath)) await ensureLocalPathClass(componentClient(api, ADMINISTRATOR));
-    loops.set('controller-manager', runControllers(enabled, options, api, pki)).set('scheduler', runScheduler(options, api));
+    loops.set('controller-manager', runManager(enabled, options, api, pki)).set('scheduler', runScheduler(options, api));
     return running(adminUrl(options), opened, [...loops.values()]);
   } catch (error) {
     for (const part of opened.reverse()) await part.close();
@@ -147,16 +149,18 @@ function component(api: ApiServer, user: UserInfo, part: string, { clock, random
   return { client, informers, clock, random, log, events };
 }
 
-function runControllers(enabled: readonly ControllerDefinition[], options: ControlPlaneOptions, api: ApiServer, pki: Pki): Loop {
-  const parts = component(api, CONTROLLER_MANAGER, 'controllers', options);
-  const flags = {
+function runManager(enabled: readonly ControllerDefinition[], options: ControlPlaneOptions, api: ApiServer, pki: Pki): Loop {
+  const { clock, random, election } = options;
+  const settings = {
     ...options.controllers,
     clusterSigningCert: pki.ca.cert,
     clusterSigningKey: pki.ca.key,
     rootCa: pki.ca.cert,
     serviceAccountPrivateKey: pki.serviceAccounts.privateKey,
   };
-  return withInformers(parts.informers, startControllers(enabled, { ...parts, client: controllerClients(api), options: flags }));
+  const own = { client: componentClient(api, CONTROLLER_MANAGER), clientOf: controllerClients(api) };
+  const log = options.log.child({ part: 'controllers' });
+  return runControllers({ ...own, controllers: enabled, settings, ...(election && { election }), clock, random, log });
 }
 
 function runScheduler(options: ControlPlaneOptions, api: ApiServer): Loop {

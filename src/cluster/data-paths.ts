@@ -7,9 +7,15 @@ export interface DataPaths {
   readonly etcd: string;
   readonly pki: string;
   readonly adminKubeconfig: string;
+  readonly controllerManagerKubeconfig: string;
 }
 
 export function dataPaths(dataDir: string): DataPaths {
   const server = join(dataDir, 'server');
-  return { etcd: join(server, 'etcd'), pki: join(server, 'pki'), adminKubeconfig: join(server, 'admin.kubeconfig') };
+  return {
+    etcd: join(server, 'etcd'),
+    pki: join(server, 'pki'),
+    adminKubeconfig: join(server, 'admin.kubeconfig'),
+    controllerManagerKubeconfig: join(server, 'controller-manager.kubeconfig'),
+  };
 }

@@ -18,7 +18,7 @@ import {
   type Usage,
 } from '../client/certificates.js';
 import { writePrivateFile } from '../client/files.js';
-import { CLUSTER_DOMAIN, GROUP_MASTERS, USER_ADMIN } from '../kinds/wellknown.js';
+import { CLUSTER_DOMAIN, GROUP_MASTERS, USER_ADMIN, USER_CONTROLLER_MANAGER } from '../kinds/wellknown.js';
 
 const DAY_ms = 24 * 3600_000;
 /** kubeadm's life times. */
@@ -39,6 +39,8 @@ export interface Pki {
   readonly apiserver: CertAndKey;
   readonly kubeletClient: CertAndKey;
   readonly admin: CertAndKey;
+  /** Of `porthole controller-manager`. */
+  readonly controllerManager: CertAndKey;
   readonly etcd: EtcdPki;
   readonly serviceAccounts: KeyPair;
   readonly frontProxy: FrontProxyPki;
@@ -98,10 +100,16 @@ export async function ensurePki(options: PkiOptions): Promise<Pki> {
     subject: { commonName: USER_ADMIN, organizations: [GROUP_MASTERS] },
     usages: ['client auth'],
   });
+  const controllerManager = await leaf({
+    file: 'controller-manager',
+    subject: { commonName: USER_CONTROLLER_MANAGER },
+    usages: ['client auth'],
+  });
   const etcd = await ensureEtcdPki(options);
   const frontProxy = await ensureFrontProxyPki(options);
   const serviceAccounts = await ensureKeyPair('sa', options);
-  return { serviceAccounts, ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, kubeletClient, admin, etcd, frontProxy };
+  const clients = { kubeletClient, admin, controllerManager };
+  return { serviceAccounts, ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, ...clients, etcd, frontProxy };
 }
 
 /** kubeadm's files and subjects. */

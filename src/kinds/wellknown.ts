@@ -30,6 +30,7 @@ export const SIGNER_KUBELET_CLIENT = 'kubernetes.io/kube-apiserver-client-kubele
 export const SIGNER_KUBELET_SERVING = 'kubernetes.io/kubelet-serving';
 
 export const USER_ADMIN = 'kubernetes-admin';
+export const USER_CONTROLLER_MANAGER = 'system:kube-controller-manager';
 export const GROUP_MASTERS = 'system:masters';
 export const GROUP_NODES = 'system:nodes';
 export const GROUP_BOOTSTRAPPERS = 'system:bootstrappers';

@@ -1,0 +1,100 @@
+// `porthole controller-manager`: the controllers by themselves, clients of an API server, until SIGTERM or SIGINT.
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { systemClock, systemRandom } from '../apimachinery/clock.js';
+import { DEFAULT_DATA_DIR, dataPaths } from '../cluster/data-paths.js';
+import { startFailure } from '../cluster/start-failure.js';
+import { type ControllerFlags, controllerNames, controllerSettings, electionOf, withControllerFlags } from './controller-flags.js';
+import { address, bool, port, verbosity } from './flags.js';
+import { stopOnSignal } from './stop-on-signal.js';
+
+interface Flags extends ControllerFlags {
+  readonly dataDir: string;
+  readonly kubeconfig?: string;
+  readonly bindAddress: string;
+  readonly securePort: number;
+  readonly useServiceAccountCredentials: boolean;
+  readonly clusterSigningCertFile?: string;
+  readonly clusterSigningKeyFile?: string;
+  readonly rootCaFile?: string;
+  readonly serviceAccountPrivateKeyFile?: string;
+  readonly v: number;
+}
+
+export const controllerManagerCommand = withControllerFlags(
+  new Command('controller-manager').description(
+    'Run the controllers by themselves; several may run, of which one is at work. Beside `porthole server --controllers=` or `porthole apiserver`',
+  ),
+)
+  .option('--data-dir <dir>', "the server's data directory, for its kubeconfig of the controller manager and its keys", DEFAULT_DATA_DIR)
+  .option('--kubeconfig <file>', 'another kubeconfig with a client certificate in it')
+  .option('--bind-address <ip>', 'address to serve health and metrics on', address, '127.0.0.1')
+  .option('--secure-port <port>', 'port of them', port, 10257)
+  .option('--use-service-account-credentials [bool]', 'whether each controller writes as its own ServiceAccount', bool, true)
+  .option('--cluster-signing-cert-file <file>', 'certificate that signs certificate signing requests')
+  .option('--cluster-signing-key-file <file>', 'its key')
+  .option('--root-ca-file <file>', 'authority that is published to every namespace')
+  .option('--service-account-private-key-file <file>', 'key that signs the tokens in Secrets')
+  .option('-v, --v <level>', 'verbosity of the log, 0 to 10', verbosity, 0)
+  .action(run);
+
+async function run(flags: Flags): Promise<void> {
+  const [{ startControllerManager }, { createLogger }, { readKubeconfig }] = await Promise.all([
+    import('../cluster/controller-manager.js'),
+    import('../cluster/logger.js'),
+    import('../cluster/kubeconfig.js'),
+  ]);
+  const log = createLogger('controller-manager', flags.v);
+  try {
+    const { bindAddress, securePort } = flags;
+    const election = electionOf(flags, true);
+    const manager = await startControllerManager({
+      credentials: await credentialsOf(flags, readKubeconfig),
+      enabled: controllerNames(flags),
+      settings: { ...controllerSettings(flags), ...(await keysOf(flags)) },
+      useServiceAccountCredentials: flags.useServiceAccountCredentials,
+      ...(election && { election }),
+      listen: { address: bindAddress, port: securePort },
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    });
+    log.info({ port: securePort }, 'the controller manager is up');
+    stopOnSignal(
+      () => manager.stop(),
+      (signal) => log.info({ signal }, 'stopping'),
+    );
+  } catch (error) {
+    const line = startFailure(error, flags);
+    if (!line) throw error;
+    process.stderr.write(`porthole controller-manager: ${line}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function credentialsOf<T>({ kubeconfig, dataDir }: Flags, read: (path: string) => Promise<T>): Promise<T> {
+  const { UserError } = await import('../cluster/local/user-error.js');
+  const path = kubeconfig ?? dataPaths(dataDir).controllerManagerKubeconfig;
+  try {
+    return await read(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new UserError(`there is no ${path}: run this on the server, or give its --data-dir or a --kubeconfig`, { cause: error });
+    if (error instanceof Error && error.message.startsWith(path)) throw new UserError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** Those of the data directory where flags name no others. */
+async function keysOf(flags: Flags) {
+  const { flagFile } = await import('../cluster/certificate-files.js');
+  const { pki } = dataPaths(flags.dataDir);
+  const read = (flag: string, given: string | undefined, file: string) => flagFile(flag, given ?? join(pki, file));
+  const [clusterSigningCert, clusterSigningKey, rootCa, serviceAccountPrivateKey] = await Promise.all([
+    read('--cluster-signing-cert-file', flags.clusterSigningCertFile, 'ca.crt'),
+    read('--cluster-signing-key-file', flags.clusterSigningKeyFile, 'ca.key'),
+    read('--root-ca-file', flags.rootCaFile, 'ca.crt'),
+    read('--service-account-private-key-file', flags.serviceAccountPrivateKeyFile, 'sa.key'),
+  ]);
+  return { clusterSigningCert, clusterSigningKey, rootCa, serviceAccountPrivateKey };
+}

@@ -1,0 +1,113 @@
+// serveComponent: the HTTPS port of a component that is a process of its own: its health for probes, its metrics for whoever may see them.
+import { createServer, type Server } from 'node:https';
+import { hostname } from 'node:os';
+import type { TLSSocket } from 'node:tls';
+import type { Clock, Random } from '../apimachinery/clock.js';
+import { Exposition } from '../apimachinery/exposition.js';
+import { writeProcess } from '../apimachinery/process-metrics.js';
+import { StatusError } from '../apimachinery/status.js';
+import { makeAuthority, makeKey } from '../client/certificates.js';
+import type { Client } from '../client/client.js';
+import { tokenReviews } from '../kinds/authentication/tokenreview.js';
+import { subjectAccessReviews } from '../kinds/authorization/subjectaccessreview.js';
+
+/** Upstream makes a certificate in memory at each start, too, where it is given none. */
+const CERTIFICATE_LIFE_ms = 365 * 24 * 3600_000;
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+/** Upstream's --authorization-always-allow-paths. */
+const HEALTH_PATHS = new Set(['/healthz', '/livez', '/readyz']);
+
+export interface ComponentServerOptions {
+  readonly address: string;
+  readonly port: number;
+  /** PEM: whoever shows a certificate of it is whom that names. */
+  readonly clientCa: string;
+  /** Asked who a token is of, and who may see metrics. */
+  readonly client: Client;
+  readonly writeMetrics: (out: Exposition) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+interface User {
+  readonly user: string;
+  readonly groups: readonly string[];
+}
+
+interface Answer {
+  readonly code: number;
+  readonly type?: string;
+  readonly text: string;
+}
+
+/** Rejects where it cannot listen there. */
+export async function serveComponent(options: ComponentServerOptions): Promise<{ close(): Promise<void> }> {
+  const { address, port, clientCa, clock, random } = options;
+  const key = makeKey();
+  const cert = await makeAuthority({ commonName: hostname(), key, now_ms: clock.now(), validFor_ms: CERTIFICATE_LIFE_ms, random });
+  const server = createServer({ key, cert, ca: clientCa, requestCert: true, rejectUnauthorized: false }, (request, response) => {
+    const path = (request.url ?? '/').split('?')[0]!;
+    void answer(options, path, request.headers.authorization, request.socket as TLSSocket).then(({ code, type = TEXT_TYPE, text }) =>
+      response.writeHead(code, { 'content-type': type }).end(text),
+    );
+  });
+  await listening(server, port, address);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listening(server: Server, port: number, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, address, resolve);
+  });
+}
+
+async function answer(
+  options: ComponentServerOptions,
+  path: string,
+  authorization: string | undefined,
+  socket: TLSSocket,
+): Promise<Answer> {
+  if (HEALTH_PATHS.has(path)) return { code: 200, text: 'ok' };
+  try {
+    const user = userOfCertificate(socket) ?? (await userOfToken(options.client, authorization));
+    if (!user) return { code: 401, text: 'Unauthorized\n' };
+    if (!(await mayGet(options.client, user, path)))
+      return { code: 403, text: `Forbidden: User "${user.user}" cannot get path "${path}"\n` };
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    return { code: 500, text: `${error.message}\n` };
+  }
+  if (path !== '/metrics') return { code: 404, text: '404 page not found\n' };
+  const out = new Exposition();
+  options.writeMetrics(out);
+  writeProcess(out, options.clock.now());
+  return { code: 200, type: METRICS_TYPE, text: out.toString() };
+}
+
+function userOfCertificate(socket: TLSSocket): User | undefined {
+  if (!socket.authorized) return undefined;
+  const { subject } = socket.getPeerCertificate();
+  const organizations = subject.O as string | readonly string[] | undefined;
+  return { user: String(subject.CN), groups: organizations === undefined ? [] : [organizations].flat() };
+}
+
+async function userOfToken(client: Client, authorization = ''): Promise<User | undefined> {
+  const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  if (token === undefined) return undefined;
+  const { status } = await client.create(tokenReviews, { metadata: {}, spec: { token } } as never);
+  return status?.authenticated ? { user: status.user.username ?? '', groups: status.user.groups ?? [] } : undefined;
+}
+
+async function mayGet(client: Client, user: User, path: string): Promise<boolean> {
+  const spec = { ...user, nonResourceAttributes: { path, verb: 'get' } };
+  const { status } = await client.create(subjectAccessReviews, { metadata: {}, spec } as never);
+  return status.allowed;
+}
