@@ -47,19 +47,31 @@ export function claimStep(owner: KubeObject, selector: Selector, candidate: Kube
  */
 export async function claim<O extends KubeObject, T extends KubeObject>(
   context: ReconcileContext,
-  owner: { readonly kind: Kind<O>; readonly object: O; readonly selector: Selector },
+  owner: {
+    readonly kind: Kind<O>;
+    readonly object: O;
+    readonly selector: Selector;
+    /** Comes with adoption and goes with release. */
+    readonly finalizer?: string;
+  },
   kind: Kind<T>,
   candidates: readonly T[],
 ): Promise<readonly T[]> {
   const claimed: T[] = [];
+  const { finalizer } = owner;
   let mayAdopt: boolean | undefined;
   for (const candidate of candidates) {
     const step = claimStep(owner.object, owner.selector, candidate);
     if (step === 'keep') claimed.push(candidate);
-    if (step === 'release') await patchOwner(context, kind, candidate, { $patch: 'delete', uid: owner.object.metadata.uid });
+    if (step === 'release') {
+      const rest = finalizer ? { '$deleteFromPrimitiveList/finalizers': [finalizer] } : {};
+      await patchOwner(context, kind, candidate, { $patch: 'delete', uid: owner.object.metadata.uid }, rest);
+    }
     if (step === 'adopt') {
       mayAdopt ??= await stillThere(context, owner.kind, owner.object);
-      const adopted = mayAdopt && (await patchOwner(context, kind, candidate, controllerRef(owner.kind, owner.object)));
+      const adopted =
+        mayAdopt &&
+        (await patchOwner(context, kind, candidate, controllerRef(owner.kind, owner.object), finalizer ? { finalizers: [finalizer] } : {}));
       if (adopted) claimed.push(adopted);
     }
   }
@@ -77,8 +89,14 @@ async function stillThere<O extends KubeObject>({ client }: ReconcileContext, ki
 }
 
 /** The patched object, or undefined where it is gone. The uid in the patch refuses a namesake made since. */
-async function patchOwner<T extends KubeObject>(context: ReconcileContext, kind: Kind<T>, object: T, ref: object): Promise<T | undefined> {
-  const patch = { metadata: { uid: object.metadata.uid, ownerReferences: [ref] } };
+async function patchOwner<T extends KubeObject>(
+  context: ReconcileContext,
+  kind: Kind<T>,
+  object: T,
+  ref: object,
+  more: object,
+): Promise<T | undefined> {
+  const patch = { metadata: { uid: object.metadata.uid, ownerReferences: [ref], ...more } };
   try {
     return await context.client.patch(kind, object.metadata, 'application/strategic-merge-patch+json', patch);
   } catch (error) {

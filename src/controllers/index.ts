@@ -11,6 +11,7 @@ import { endpoints } from './endpoints.js';
 import { endpointSlice } from './endpointslice.js';
 import { ephemeralVolume } from './ephemeralvolume.js';
 import { garbageCollector } from './garbagecollector.js';
+import { job } from './job.js';
 import { localPath } from './localpath.js';
 import { namespace } from './namespace.js';
 import { nodeIpam } from './nodeipam.js';
@@ -31,6 +32,7 @@ import { serviceLb } from './servicelb.js';
 import { statefulSet } from './statefulset.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
+import { ttlAfterFinished } from './ttlafterfinished.js';
 import { validatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus.js';
 
 export const controllers: readonly ControllerDefinition[] = [
@@ -39,6 +41,8 @@ export const controllers: readonly ControllerDefinition[] = [
   replicationController,
   statefulSet,
   daemonSet,
+  job,
+  ttlAfterFinished,
   disruption,
   persistentVolumeBinder,
   persistentVolumeExpander,

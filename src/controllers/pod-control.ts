@@ -12,11 +12,16 @@ import type { ReconcileContext } from './define.js';
 const SLOW_START_INITIAL_BATCH = 1;
 
 /** A pod made of `template`, controlled by `owner`. */
-export function podFromTemplate<T extends KubeObject>(kind: Kind<T>, owner: T, template: PodTemplateSpec): Draft<Pod> {
+export function podFromTemplate<T extends KubeObject>(
+  kind: Kind<T>,
+  owner: T,
+  template: PodTemplateSpec,
+  generateName = `${owner.metadata.name}-`,
+): Draft<Pod> {
   const { labels, annotations, finalizers } = template.metadata;
   return {
     metadata: {
-      generateName: `${owner.metadata.name}-`,
+      generateName,
       ...(owner.metadata.namespace ? { namespace: owner.metadata.namespace } : {}),
       ...(labels ? { labels } : {}),
       ...(annotations ? { annotations } : {}),
@@ -45,9 +50,10 @@ export async function createPod<T extends KubeObject>(
   kind: Kind<T>,
   owner: T,
   template: PodTemplateSpec,
+  generateName?: string,
 ): Promise<void> {
   try {
-    const pod = await context.client.create(pods, podFromTemplate(kind, owner, template));
+    const pod = await context.client.create(pods, podFromTemplate(kind, owner, template, generateName));
     context.events.event(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;

@@ -26,7 +26,11 @@ export const podGc = defineController({
     const pod = context.get(pods, parseKey(key));
     if (!pod) return;
     const name = pod.spec.nodeName;
-    if (!name) return isBeingDeleted(pod) ? remove(context, pod) : undefined;
+    if (!name) {
+      if (!isBeingDeleted(pod)) return;
+      await fail(context, pod, []);
+      return remove(context, pod);
+    }
     const since = missing(context);
     if (context.get(nodes, { name })) {
       since.delete(name);
@@ -37,7 +41,7 @@ export const podGc = defineController({
     const wait_ms = since.get(name)! + QUARANTINE_MS - now_ms;
     if (wait_ms > 0) return { requeueAfter_ms: wait_ms };
     if (await nodeExists(context, name)) return;
-    await fail(context, pod);
+    await fail(context, pod, [disruptionTarget('DeletionByPodGC', 'PodGC: node no longer exists', rfc3339(context.clock.now()))]);
     await remove(context, pod);
   },
 });
@@ -70,10 +74,9 @@ async function nodeExists({ client }: ReconcileContext, name: string): Promise<b
 }
 
 /** Says in the pod what became of it, for whoever holds it by a finalizer. */
-async function fail({ client, clock }: ReconcileContext, pod: Pod): Promise<void> {
+async function fail({ client }: ReconcileContext, pod: Pod, conditions: readonly object[]): Promise<void> {
   if (isPodTerminal(pod)) return;
-  const condition = disruptionTarget('DeletionByPodGC', 'PodGC: node no longer exists', rfc3339(clock.now()));
-  const patch = { metadata: { uid: pod.metadata.uid }, status: { phase: 'Failed', conditions: [condition] } };
+  const patch = { metadata: { uid: pod.metadata.uid }, status: { phase: 'Failed', conditions } };
   try {
     await client.patch(pods, pod.metadata, 'application/strategic-merge-patch+json', patch, 'status');
   } catch (error) {

@@ -111,21 +111,23 @@ function validateIndexes({ spec, status }: Job): FieldError[] {
 }
 
 /** What only goes one way. */
-function validateProgress({ spec, status }: Job, { spec: oldSpec, status: old }: Job): FieldError[] {
+function validateProgress({ spec, status }: Job, { status: old }: Job): FieldError[] {
   const errors = TERMINAL.filter((type) => isConditionTrue(old, type) && !isConditionTrue(status, type)).map((type) =>
     invalidWhole(CONDITIONS, `cannot disable the ${type === 'SuccessCriteriaMet' ? '' : 'terminal '}${type}=True condition`),
   );
   if ((status.failed ?? 0) < (old.failed ?? 0)) {
     errors.push(invalid('status.failed', status.failed ?? 0, 'cannot decrease the failed counter'));
   }
-  const elastic = spec.completionMode === 'Indexed' && spec.completions !== oldSpec.completions;
+  // Such a Job can have been made smaller.
+  const elastic = spec.completionMode === 'Indexed' && spec.completions === spec.parallelism;
   if (!elastic && (status.succeeded ?? 0) < (old.succeeded ?? 0)) {
     errors.push(invalid('status.succeeded', status.succeeded ?? 0, 'cannot decrease the succeeded counter'));
   }
   if (status.completionTime !== undefined && old.completionTime !== undefined && status.completionTime !== old.completionTime) {
     errors.push(invalid('status.completionTime', status.completionTime, 'completionTime cannot be mutated'));
   }
-  if (old.startTime !== undefined && old.startTime !== status.startTime && !spec.suspend) {
+  const isResumed = isConditionTrue(old, 'Suspended') && !isConditionTrue(status, 'Suspended');
+  if (old.startTime !== undefined && old.startTime !== status.startTime && !spec.suspend && !isResumed) {
     errors.push(required('status.startTime', 'startTime cannot be removed for unsuspended job'));
   }
   return errors;
