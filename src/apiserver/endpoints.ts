@@ -9,7 +9,7 @@ import { endpoints } from '../kinds/core/endpoints.js';
 import { endpointSlices } from '../kinds/discovery/endpointslice.js';
 import type { Endpoints } from '../kinds/types/core_v1.js';
 import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
-import { LABEL_SERVICE_NAME } from '../kinds/wellknown.js';
+import { LABEL_SERVICE_NAME, LABEL_SKIP_MIRROR } from '../kinds/wellknown.js';
 import { API_PORT_NAME, API_SERVICE, replace } from './bootstrap.js';
 
 /** Upstream's place, and how long a server is missed before it is given up. */
@@ -146,7 +146,7 @@ export class ApiEndpoints {
     const servers = kvs.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as Server);
     if (servers.length === 0) return;
     const groups = byPort(servers);
-    await replace(client, endpoints, endpointsOf(groups), ({ subsets }) => subsets);
+    await replace(client, endpoints, endpointsOf(groups), ({ metadata, subsets }) => [metadata.labels?.[LABEL_SKIP_MIRROR], subsets]);
     const slices = groups.map(sliceOf);
     for (const slice of slices)
       await replace(client, endpointSlices, slice, ({ addressType, endpoints: list, ports }) => [addressType, list, ports]);
@@ -177,7 +177,8 @@ function byPort(servers: readonly Server[]): readonly Group[] {
 const portsOf = ({ port }: Group) => [{ name: API_PORT_NAME, port, protocol: 'TCP' as const }];
 
 const endpointsOf = (groups: readonly Group[]): Draft<Endpoints> => ({
-  metadata: { ...API_SERVICE },
+  // Its slices are made here.
+  metadata: { ...API_SERVICE, labels: { [LABEL_SKIP_MIRROR]: 'true' } },
   subsets: groups.map((group) => ({ addresses: group.addresses.map((ip) => ({ ip })), ports: portsOf(group) })),
 });
 

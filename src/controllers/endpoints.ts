@@ -38,11 +38,18 @@ export const endpoints = defineController({
     const wanted = {
       labels: { ...copiedLabels(service), [LABEL_MANAGED_BY]: MANAGED_BY },
       annotations: annotationsOf(existing, behind.length > MAX_ADDRESSES),
-      subsets: subsetsOf(service, behind.slice(0, MAX_ADDRESSES)),
+      subsets: subsetsOf(service, readyFirst(service, behind).slice(0, MAX_ADDRESSES)),
     };
     await write(context, service, existing, wanted);
   },
 });
+
+/** Where there are too many, those that can be used are kept. */
+function readyFirst(service: Service, behind: readonly Pod[]): readonly Pod[] {
+  if (behind.length <= MAX_ADDRESSES) return behind;
+  const isReady = (pod: Pod) => stateOf(service, pod).ready;
+  return [...behind.filter(isReady), ...behind.filter((pod) => !isReady(pod))];
+}
 
 interface Wanted {
   readonly labels: { readonly [name: string]: string };

@@ -6,6 +6,8 @@ import { hostnameOf, podReference, resolvePorts, stateOf } from './endpoint-pods
 /** As upstream's default: bounds what one changed endpoint makes every node read again. */
 export const MAX_ENDPOINTS_PER_SLICE = 100;
 
+type StringMap = { readonly [name: string]: string };
+
 /** Endpoints that have the same ports, and so can share slices. */
 export interface PortGroup {
   readonly ports: readonly EndpointPort[];
@@ -14,7 +16,9 @@ export interface PortGroup {
 
 /** What a slice should hold. */
 export interface SliceDraft extends PortGroup {
-  readonly labels: { readonly [name: string]: string };
+  readonly labels: StringMap;
+  /** Absent: they are nobody's here. */
+  readonly annotations?: StringMap;
 }
 
 export interface SlicePlan {
@@ -25,14 +29,26 @@ export interface SlicePlan {
 
 export function endpointOf(service: Service, pod: Pod, zone: string | undefined): Endpoint {
   const hostname = hostnameOf(service, pod);
+  const conditions = stateOf(service, pod);
+  const hints = conditions.ready ? hintsOf(service, pod.spec.nodeName, zone) : undefined;
   return {
     addresses: [pod.status.podIP!],
-    conditions: stateOf(service, pod),
+    conditions,
     ...(hostname ? { hostname } : {}),
     targetRef: podReference(pod),
     ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
     ...(zone ? { zone } : {}),
+    ...(hints ? { hints } : {}),
   };
+}
+
+/** Who should rather use this endpoint than others, as the Service would have its traffic distributed. */
+function hintsOf({ spec }: Service, node: string | undefined, zone: string | undefined): Endpoint['hints'] {
+  const { trafficDistribution: wanted } = spec;
+  if (!wanted) return undefined;
+  const forZones = zone ? { forZones: [{ name: zone }] } : {};
+  const forNodes = wanted === 'PreferSameNode' && node ? { forNodes: [{ name: node }] } : {};
+  return zone || forNodes.forNodes ? { ...forZones, ...forNodes } : undefined;
 }
 
 /** The pods' endpoints by the set of ports they serve the Service at: named target ports may differ from pod to pod. */
@@ -53,8 +69,10 @@ export function groupByPorts(behind: readonly Pod[], service: Service, toEndpoin
 export function planSlices(
   existing: readonly EndpointSlice[],
   groups: readonly PortGroup[],
-  labels: { readonly [name: string]: string },
+  labels: StringMap,
+  annotations?: StringMap,
 ): SlicePlan {
+  const meta = { labels, ...(annotations ? { annotations } : {}) };
   const left = new Set(existing.filter((slice) => slice.metadata.deletionTimestamp === undefined));
   const create: SliceDraft[] = [];
   const update: { slice: EndpointSlice; draft: SliceDraft }[] = [];
@@ -65,10 +83,11 @@ export function planSlices(
     for (const [slice, endpoints] of kept) {
       if (endpoints.length === 0 && (group.endpoints.length > 0 || kept.keys().next().value !== slice)) continue;
       left.delete(slice);
-      const draft = { labels, ports: group.ports, endpoints };
-      if (contentKey(slice.metadata.labels, slice.endpoints) !== contentKey(labels, endpoints)) update.push({ slice, draft });
+      const draft = { ...meta, ports: group.ports, endpoints };
+      const before = { labels: slice.metadata.labels, annotations: annotations && slice.metadata.annotations, endpoints: slice.endpoints };
+      if (contentKey(before) !== contentKey(draft)) update.push({ slice, draft });
     }
-    create.push(...added.map((endpoints) => ({ labels, ports: group.ports, endpoints })));
+    create.push(...added.map((endpoints) => ({ ...meta, ports: group.ports, endpoints })));
   }
   return { create, update, delete: [...left] };
 }
@@ -104,8 +123,14 @@ function portsKey(ports: readonly EndpointPort[] | undefined): string {
   return JSON.stringify((ports ?? []).map((p) => [p.name ?? '', p.protocol ?? 'TCP', p.port ?? 0, p.appProtocol ?? '']).sort());
 }
 
-function contentKey(labels: { readonly [name: string]: string } | undefined, endpoints: readonly Endpoint[] | undefined): string {
-  const fields = (endpoints ?? []).map(({ addresses, conditions, hostname, targetRef, nodeName, zone }) => [
+interface Content {
+  readonly labels: StringMap | undefined;
+  readonly annotations?: StringMap | undefined;
+  readonly endpoints: readonly Endpoint[] | undefined;
+}
+
+function contentKey({ labels, annotations, endpoints }: Content): string {
+  const fields = (endpoints ?? []).map(({ addresses, conditions, hostname, targetRef, nodeName, zone, hints }) => [
     addresses,
     conditions.ready ?? true,
     conditions.serving ?? true,
@@ -115,6 +140,8 @@ function contentKey(labels: { readonly [name: string]: string } | undefined, end
     targetRef?.uid ?? '',
     nodeName ?? '',
     zone ?? '',
+    hints?.forZones?.map(({ name }) => name),
+    hints?.forNodes?.map(({ name }) => name),
   ]);
-  return JSON.stringify([Object.entries(labels ?? {}).sort(), fields]);
+  return JSON.stringify([Object.entries(labels ?? {}).sort(), Object.entries(annotations ?? {}).sort(), fields]);
 }

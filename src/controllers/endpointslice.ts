@@ -1,7 +1,5 @@
 // Watches Services and pods; keeps each Service's EndpointSlices: which pods serve it, at which ports, in which state.
-import type { Draft } from '../apimachinery/json.js';
 import { controllerOf, isBeingDeleted, parseKey } from '../apimachinery/object.js';
-import { isStatus } from '../apimachinery/status.js';
 import { nodes } from '../kinds/core/node.js';
 import { pods } from '../kinds/core/pod.js';
 import { services } from '../kinds/core/service.js';
@@ -10,9 +8,10 @@ import type { Service } from '../kinds/types/core_v1.js';
 import type { EndpointSlice } from '../kinds/types/discovery_v1.js';
 import { LABEL_ENDPOINTSLICE_MANAGED_BY, LABEL_SERVICE_NAME, LABEL_ZONE } from '../kinds/wellknown.js';
 import { controllerRef } from './controller-ref.js';
-import { defineController, type ReconcileContext } from './define.js';
+import { defineController } from './define.js';
 import { copiedLabels, hasManagedEndpoints, podsBehind, servicesOf } from './endpoint-pods.js';
-import { endpointOf, groupByPorts, planSlices, type SliceDraft } from './endpointslice-plan.js';
+import { endpointOf, groupByPorts, planSlices } from './endpointslice-plan.js';
+import { writeSlices } from './endpointslice-writes.js';
 
 const MANAGED_BY = 'endpointslice-controller.k8s.io';
 
@@ -40,9 +39,8 @@ export const endpointSlice = defineController({
       return endpointOf(service, pod, node?.metadata.labels?.[LABEL_ZONE]);
     });
     const plan = planSlices(existing, groups, sliceLabels(service));
-    for (const draft of plan.create) await context.client.create(endpointSlices, newSlice(service, draft));
-    for (const { slice, draft } of plan.update) await context.client.update(endpointSlices, changedSlice(slice, draft));
-    for (const slice of plan.delete) await deleteSlice(context, slice);
+    const owner = controllerRef(services, service);
+    await writeSlices(context, plan, { namespace, serviceName: service.metadata.name, owner, addressType: 'IPv4' });
   },
 });
 
@@ -59,31 +57,4 @@ function sliceLabels(service: Service): { readonly [name: string]: string } {
     [LABEL_SERVICE_NAME]: service.metadata.name,
     [LABEL_ENDPOINTSLICE_MANAGED_BY]: MANAGED_BY,
   };
-}
-
-function newSlice(service: Service, { labels, endpoints, ports }: SliceDraft): Draft<EndpointSlice> {
-  const { name, namespace } = service.metadata;
-  return {
-    metadata: {
-      generateName: `${name}-`,
-      ...(namespace ? { namespace } : {}),
-      labels,
-      ownerReferences: [controllerRef(services, service)],
-    },
-    addressType: 'IPv4',
-    endpoints,
-    ports,
-  };
-}
-
-function changedSlice(slice: EndpointSlice, { labels, endpoints, ports }: SliceDraft): Draft<EndpointSlice> {
-  return { ...slice, metadata: { ...slice.metadata, labels }, endpoints, ports };
-}
-
-async function deleteSlice({ client }: ReconcileContext, { metadata }: EndpointSlice): Promise<void> {
-  try {
-    await client.delete(endpointSlices, metadata, { preconditions: { uid: metadata.uid } });
-  } catch (error) {
-    if (!isStatus(error, 'NotFound')) throw error;
-  }
 }

@@ -9,6 +9,7 @@ import { deployment } from './deployment.js';
 import { disruption } from './disruption.js';
 import { endpoints } from './endpoints.js';
 import { endpointSlice } from './endpointslice.js';
+import { endpointSliceMirroring } from './endpointslicemirroring.js';
 import { ephemeralVolume } from './ephemeralvolume.js';
 import { garbageCollector } from './garbagecollector.js';
 import { job } from './job.js';
@@ -52,6 +53,7 @@ export const controllers: readonly ControllerDefinition[] = [
   pvProtection,
   endpoints,
   endpointSlice,
+  endpointSliceMirroring,
   serviceLb,
   namespace,
   nodeIpam,

@@ -9,6 +9,8 @@ export const LABEL_OS = 'kubernetes.io/os';
 export const LABEL_ARCH = 'kubernetes.io/arch';
 export const LABEL_SERVICE_NAME = 'kubernetes.io/service-name';
 export const LABEL_ENDPOINTSLICE_MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
+/** `true` on Endpoints whose slices somebody else makes. */
+export const LABEL_SKIP_MIRROR = 'endpointslice.kubernetes.io/skip-mirror';
 export const LABEL_POD_TEMPLATE_HASH = 'pod-template-hash';
 export const LABEL_METADATA_NAME = 'kubernetes.io/metadata.name';
 export const LABEL_ZONE = 'topology.kubernetes.io/zone';

@@ -47,6 +47,17 @@ describe('which pods', () => {
   });
 });
 
+test.each([
+  ['nothing is asked for', undefined, undefined],
+  ['its zone', 'PreferClose', { forZones: [{ name: 'east' }] }],
+  ['its zone, by the newer name', 'PreferSameZone', { forZones: [{ name: 'east' }] }],
+  ['its node, else its zone', 'PreferSameNode', { forZones: [{ name: 'east' }], forNodes: [{ name: 'node-1' }] }],
+])('traffic that prefers to be near: %s', (_, trafficDistribution, hints) => {
+  const near = service('web', { spec: { trafficDistribution } });
+  expect(endpointOf(near, behind('a', '10.244.0.2'), 'east').hints).toEqual(hints);
+  expect(endpointOf(near, behind('a', '10.244.0.2', { status: unready }), 'east').hints).toBeUndefined();
+});
+
 describe('ports', () => {
   const named = (containerPort: number, protocol = 'TCP') => ({
     spec: { containers: [{ name: 'c', ports: [{ name: 'http', containerPort, protocol }] }] },
