@@ -1,6 +1,6 @@
 // The kind DaemonSet of apps/v1.
 
-import { type FieldError, invalid } from '../../apimachinery/field.js';
+import { type FieldError, invalid, required } from '../../apimachinery/field.js';
 import { checkNonNegative, checkOneOf, sameJson } from '../checks.js';
 import { formatLabelSelector, formatLabels, selectorColumn, templateColumns } from '../columns.js';
 import { templateWarnings } from '../core/pod-warnings.js';
@@ -49,7 +49,7 @@ export const daemonSets = defineKind<DaemonSet>({
   defaults,
   validate: (set, old) => [
     ...validateSelector('daemonset', set, old),
-    ...validatePodTemplate('spec.template', set.spec.template),
+    ...validatePodTemplate('spec.template', set.spec.template, 'DaemonSet'),
     ...checkNonNegative('spec.minReadySeconds', set.spec.minReadySeconds),
     ...checkNonNegative('spec.revisionHistoryLimit', set.spec.revisionHistoryLimit),
     ...validateUpdateStrategy('spec.updateStrategy', set.spec.updateStrategy),
@@ -95,7 +95,7 @@ function validateUpdateStrategy(at: string, { type, rollingUpdate }: DaemonSetUp
     ...checkIntOrPercent(`${at}.rollingUpdate.maxSurge`, maxSurge, true),
   );
   if (isZero(maxUnavailable) && isZero(maxSurge)) {
-    errors.push(invalid(`${at}.rollingUpdate.maxUnavailable`, maxUnavailable, 'cannot be 0 when maxSurge is 0'));
+    errors.push(required(`${at}.rollingUpdate.maxUnavailable`, 'cannot be 0 when maxSurge is 0'));
   } else if (!isZero(maxUnavailable) && !isZero(maxSurge)) {
     errors.push(invalid(`${at}.rollingUpdate.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'));
   }

@@ -173,24 +173,36 @@ function validateClaims(at: string, { resourceClaims = [], containers = [], init
 }
 
 /** The template of a workload whose pods are replaced as they end, so that they must always restart. */
-export function validatePodTemplate(at: string, template: PodTemplateSpec): FieldError[] {
-  const { restartPolicy, activeDeadlineSeconds } = template.spec;
-  const errors = validatePlainTemplate(at, template);
-  if (RESTART_POLICIES.includes(restartPolicy ?? '')) errors.push(...checkOneOf(`${at}.spec.restartPolicy`, restartPolicy, ['Always']));
+export function validatePodTemplate(at: string, template: PodTemplateSpec, kind = 'ReplicaSet'): FieldError[] {
+  return [...validatePlainTemplate(at, template), ...validateEndless(at, template, kind)];
+}
+
+/** Its pods run until somebody stops them. A policy that is none at all has been told of already. */
+function validateEndless(at: string, { spec: { restartPolicy, activeDeadlineSeconds } }: PodTemplateSpec, kind: string): FieldError[] {
+  const errors = RESTART_POLICIES.includes(restartPolicy ?? '') ? checkOneOf(`${at}.spec.restartPolicy`, restartPolicy, ['Always']) : [];
   if (activeDeadlineSeconds !== undefined) {
-    errors.push(forbidden(`${at}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'));
+    errors.push(forbidden(`${at}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`));
   }
   return errors;
+}
+
+/** Of a StatefulSet, whose claims make volumes that the template does not have: the pods' own validation looks at the rest. */
+export function validateStatefulTemplate(at: string, template: PodTemplateSpec): FieldError[] {
+  return [...validateTemplateMeta(at, template), ...validateEndless(at, template, 'StatefulSet')];
 }
 
 /** Any pod template: its metadata and its spec. */
 export function validatePlainTemplate(at: string, template: PodTemplateSpec): FieldError[] {
   return [
-    ...validateLabels(`${at}.metadata.labels`, template.metadata?.labels),
-    ...validateAnnotations(`${at}.metadata.annotations`, template.metadata?.annotations),
+    ...validateTemplateMeta(at, template),
     ...validatePodSpec(`${at}.spec`, template.spec),
     ...(template.spec.ephemeralContainers?.length
       ? [forbidden(`${at}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
       : []),
   ];
 }
+
+const validateTemplateMeta = (at: string, { metadata }: PodTemplateSpec): FieldError[] => [
+  ...validateLabels(`${at}.labels`, metadata?.labels),
+  ...validateAnnotations(`${at}.annotations`, metadata?.annotations),
+];

@@ -65,5 +65,5 @@ function validate({ replicas, minReadySeconds, selector, template }: Replication
   if (Object.keys(selector ?? {}).length === 0) errors.push(required('spec.selector'));
   if (!template) return [...errors, required('spec.template')];
   if (selector) errors.push(...checkMatches(template, selectorOfMap(selector).matches(template.metadata?.labels)));
-  return [...errors, ...validatePodTemplate('spec.template', template)];
+  return [...errors, ...validatePodTemplate('spec.template', template, 'ReplicationController')];
 }

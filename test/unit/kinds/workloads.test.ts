@@ -6,6 +6,7 @@ import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { replicaSets } from '../../../src/kinds/apps/replicaset.js';
 import { statefulSets } from '../../../src/kinds/apps/statefulset.js';
 import { replicationControllers } from '../../../src/kinds/core/replicationcontroller.js';
+import type { DaemonSet } from '../../../src/kinds/types/apps_v1.js';
 import { container, created, errorsOf, headingsOf, rowOf, template, updateErrorsOf, workload } from './objects.js';
 
 const controller = (spec: object = {}) => ({ metadata: { name: 'web' }, spec: { template: template(), ...spec } });
@@ -31,12 +32,17 @@ describe.each([deployments, replicaSets, daemonSets, statefulSets])('a $kind', (
       'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
     ],
     [
-      'without an image',
-      { template: template({ containers: [container({ image: '' })] }) },
-      'spec.template.spec.containers[0].image: Required value',
+      'whose pods have a deadline',
+      { template: template({ activeDeadlineSeconds: 5 }) },
+      `spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ${kind === deployments ? 'ReplicaSet' : kind.kind} is not Supported`,
     ],
   ])('is refused %s', (_name, spec, error) => {
     expect(errors(spec)).toEqual([error]);
+  });
+
+  it('is refused without an image, unless its pods are looked at only when they are made', () => {
+    const expected = kind === statefulSets ? [] : ['spec.template.spec.containers[0].image: Required value'];
+    expect(errors({ template: template({ containers: [container({ image: '' })] }) })).toEqual(expected);
   });
 
   it('keeps its selector', () => {
@@ -77,6 +83,63 @@ describe('a Deployment’s strategy', () => {
   it('must make progress later than it is ready', () => {
     expect(errorsOf(deployments, workload({ minReadySeconds: 600 }))).toEqual([
       'spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds',
+    ]);
+  });
+});
+
+describe('a StatefulSet', () => {
+  const errors = (spec: object) => errorsOf(statefulSets, workload(spec));
+  const rolling = (rollingUpdate: object) => ({ updateStrategy: { type: 'RollingUpdate', rollingUpdate } });
+
+  it('mounts the volumes of its claims, which its template does not have', () => {
+    const mounting = template({ containers: [container({ volumeMounts: [{ name: 'data', mountPath: '/data' }] })] });
+    expect(errors({ template: mounting, volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] })).toEqual([]);
+  });
+
+  it.each([
+    [{ podManagementPolicy: 'Random' }, `spec.podManagementPolicy: Invalid value: "Random": must be 'OrderedReady' or 'Parallel'`],
+    [
+      { updateStrategy: { type: 'OnDelete', rollingUpdate: { partition: 1 } } },
+      `spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for updateStrategy 'RollingUpdate'`,
+    ],
+    [{ updateStrategy: { type: 'Now' } }, `spec.updateStrategy: Invalid value: {"type":"Now"}: must be 'RollingUpdate' or 'OnDelete'`],
+    [rolling({ partition: -1 }), 'spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0'],
+    [rolling({ maxUnavailable: 0 }), 'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0'],
+    [{ ordinals: { start: -1 } }, 'spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0'],
+    [
+      { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Keep' } },
+      'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Keep": supported values: "Retain", "Delete"',
+    ],
+  ])('is refused with %o', (spec, error) => {
+    expect(errors(spec)).toEqual([error]);
+  });
+
+  it('has a name that may be a host name', () => {
+    const [error] = errorsOf(statefulSets, { ...workload({}), metadata: { name: 'db.example' } });
+    expect(error).toMatch(/^metadata.name: Invalid value: "db.example": a lowercase RFC 1123 label must consist of/);
+  });
+});
+
+describe('a DaemonSet', () => {
+  const changed = (before: object, after: object) => {
+    const old = created(daemonSets, { ...workload({}), ...before });
+    return `${old.metadata.annotations?.['deprecated.daemonset.template.generation']}>${String(generationAfter(old, after))}`;
+  };
+  const generationAfter = (old: DaemonSet, spec: object) => {
+    const object = structuredClone({ ...old, metadata: { ...old.metadata, annotations: {} }, spec: { ...old.spec, ...spec } });
+    daemonSets.prepareForUpdate!(object as never, old);
+    return object.metadata.annotations?.['deprecated.daemonset.template.generation' as never];
+  };
+
+  it('counts the changes of its template, whatever a client says', () => {
+    expect(changed({}, { minReadySeconds: 5 })).toBe('1>1');
+    expect(changed({}, { template: template({ hostNetwork: true }) })).toBe('1>2');
+    expect(changed({ metadata: { name: 'a', annotations: { 'deprecated.daemonset.template.generation': '7' } } }, {})).toBe('7>7');
+  });
+
+  it('is refused where no pod could ever be updated', () => {
+    expect(errorsOf(daemonSets, workload({ updateStrategy: { rollingUpdate: { maxUnavailable: 0 } } }))).toEqual([
+      'spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0',
     ]);
   });
 });
