@@ -1,5 +1,6 @@
 // All controllers, one file each: adding one is one file and one line here.
 import { clusterRoleAggregation } from './clusterroleaggregation.js';
+import { cronJob } from './cronjob.js';
 import { csrApproving } from './csrapproving.js';
 import { csrCleaner } from './csrcleaner.js';
 import { csrSigning } from './csrsigning.js';
@@ -43,6 +44,7 @@ export const controllers: readonly ControllerDefinition[] = [
   statefulSet,
   daemonSet,
   job,
+  cronJob,
   ttlAfterFinished,
   disruption,
   persistentVolumeBinder,

@@ -108,10 +108,12 @@ function validateTimeZone(field: string, zone: string | undefined): FieldError[]
   return wellFormed && isTimeZone(zone) ? [] : [invalid(field, zone, `unknown time zone ${zone}`)];
 }
 
+/** By its exact name, as it is a file's: Intl would take any case, and offsets. */
 function isTimeZone(zone: string): boolean {
+  if (!zone.split('/').every((part) => /^[A-Z]/.test(part))) return false;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions();
+    return timeZone === zone || timeZone.toLowerCase() !== zone.toLowerCase();
   } catch (error) {
     if (error instanceof RangeError) return false;
     throw error;
