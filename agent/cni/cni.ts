@@ -39,8 +39,12 @@ export class CniNetwork implements PodNetwork {
     await mkdir(network.resultsDirectory, { recursive: true });
     for (const file of await readdir(network.resultsDirectory)) {
       if (!file.endsWith('.json')) continue;
-      const text = await readFile(join(network.resultsDirectory, file), 'utf8');
-      network.attachments.set(file.slice(0, -'.json'.length), JSON.parse(text) as Attachment);
+      const text = await readFile(join(network.resultsDirectory, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        // What an agent before this one had begun to unwire is done now.
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      });
+      if (text !== undefined) network.attachments.set(file.slice(0, -'.json'.length), JSON.parse(text) as Attachment);
     }
     return network;
   }
