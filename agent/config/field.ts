@@ -122,6 +122,19 @@ export function list(initial: readonly string[], about: About & { readonly each?
   };
 }
 
+/** Objects, of which a flag can say nothing. */
+export function listOf<T>(each: Field<T>): Field<readonly T[]> {
+  return {
+    initial: [],
+    read: (value, path) =>
+      Array.isArray(value)
+        ? (value as readonly Json[]).map((one, index) => each.read(one, `${path}[${index}]`))
+        : wrong(path, 'must be a list', value),
+    write: (value) => value.map((one) => each.write(one)),
+    fromText: (given) => given,
+  };
+}
+
 type TextMap = { readonly [key: string]: string };
 
 /** `separator` is what stands between key and value in a flag. */

@@ -1,20 +1,21 @@
 // KubeletConfiguration (kubelet.config.k8s.io/v1beta1) as of Kubernetes 1.35: every field with its default and its flag. Durations are in
 // milliseconds. A field either acts, or is `fixed` and refused by name where a file asks for something else: whoever makes it act gives it a type of its own here.
 import { CLUSTER_DOMAIN, CLUSTER_IP_DNS, PORT_KUBELET } from '../../src/kinds/wellknown.js';
-import { address, bool, duration, fixed, group, int, list, map, oneOf, quantity, text, type ValueOf } from './field.js';
+import { address, bool, duration, fixed, group, int, list, listOf, map, oneOf, quantity, text, type ValueOf } from './field.js';
+import { taints } from './taint-field.js';
 
 /** Port 10250, and who may ask what there. */
 const serving = {
-  enableServer: fixed(true),
+  enableServer: bool(true, { about: 'whether anything is served on that port' }),
   address: address('0.0.0.0', { about: 'where the kubelet listens' }),
   port: int(PORT_KUBELET, { min: 1, max: 65535, zeroIsUnset: true, about: 'where the kubelet listens' }),
-  readOnlyPort: fixed(0),
+  readOnlyPort: int(0, { max: 65535, about: 'where what the node shows of itself is served to anybody; 0: nowhere' }),
   healthzPort: int(10248, { max: 65535, about: 'where /healthz is served without a certificate; 0: nowhere' }),
   healthzBindAddress: address('127.0.0.1', { about: 'on which address' }),
-  tlsCertFile: fixed(''),
-  tlsPrivateKeyFile: fixed(''),
-  tlsCipherSuites: fixed([] as string[]),
-  tlsMinVersion: fixed('VersionTLS12'),
+  tlsCertFile: text('', { about: "the kubelet's serving certificate, instead of one of the cluster's" }),
+  tlsPrivateKeyFile: text('', { about: 'its key' }),
+  tlsCipherSuites: list([], { about: 'ciphers up to TLS 1.2, by their IANA names' }),
+  tlsMinVersion: oneOf(['VersionTLS10', 'VersionTLS11', 'VersionTLS12', 'VersionTLS13'], 'VersionTLS12', { about: 'the least TLS' }),
   rotateCertificates: fixed(true, false),
   serverTLSBootstrap: { ...fixed(true, false), flag: '--rotate-server-certificates' },
   authentication: group({
@@ -50,7 +51,7 @@ const serving = {
 /** The Node object, and how often it is looked at. */
 const nodeObject = {
   registerNode: fixed(true),
-  registerWithTaints: fixed([] as string[]),
+  registerWithTaints: taints('taints that the node has from its first moment, such as key=value:NoSchedule'),
   providerID: fixed(''),
   maxPods: int(110, { zeroIsUnset: true, about: 'how many pods this node takes' }),
   podsPerCore: fixed(0),
@@ -61,7 +62,10 @@ const nodeObject = {
   enableControllerAttachDetach: fixed(true),
   shutdownGracePeriod: duration(0, { flag: null }),
   shutdownGracePeriodCriticalPods: duration(0, { flag: null }),
-  shutdownGracePeriodByPodPriority: { ...fixed([] as object[] as never), flag: null },
+  shutdownGracePeriodByPodPriority: {
+    ...listOf(group({ priority: int(0, { min: -(2 ** 31) }), shutdownGracePeriodSeconds: int(0) })),
+    flag: null,
+  },
 };
 
 /** What a pod gets, whatever its spec says. */

@@ -151,17 +151,15 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     cannotResize(pod) {
       const allocatable = node.allocatable();
       const others = workers.active().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
-      const short = insufficient(pod, others, allocatable);
+      const [short] = insufficient(pod, others, allocatable);
       return infeasible(pod, allocatable) ?? (short && { reason: 'Deferred', message: short.message });
     },
-    admit: (pod, others) =>
-      unfit(pod, features) ??
-      admit(pod, others, {
-        node: node.current!,
-        allocatable: node.allocatable(),
-        pressures: care.pressures,
-        shuttingDown: care.isShuttingDown,
-      }),
+    admit(pod, others) {
+      const failure = unfit(pod, features);
+      if (failure) return { failure, preempts: [] };
+      const { pressures, isShuttingDown: shuttingDown } = care;
+      return admit(pod, others, { node: node.known, allocatable: node.allocatable(), pressures, shuttingDown });
+    },
   };
   const workers = new PodWorkers(services, informer, signal, () => node.current);
   await followManifests(workers, informer, { ...options, log, stopping: signal });

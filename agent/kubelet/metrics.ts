@@ -37,8 +37,8 @@ export class KubeletMetrics {
     known.duration.observe(duration_ms / 1000);
   }
 
-  request(method: string, path: string): void {
-    const labels = labelText({ method, path, server_type: 'readwrite' });
+  request(method: string, path: string, serverType: 'readwrite' | 'readonly'): void {
+    const labels = labelText({ method, path, server_type: serverType });
     this.#requests.set(labels, (this.#requests.get(labels) ?? 0) + 1);
   }
 

@@ -55,6 +55,16 @@ export class NodeReporter {
     return this.node;
   }
 
+  /** What of it decides about pods, also before it is registered. */
+  get known(): Node {
+    const { name } = this.options;
+    return this.node ?? ({ metadata: { name, labels: this.labels }, spec: this.initialSpec(), status: {} } as Node);
+  }
+
+  private get labels(): { readonly [key: string]: string } {
+    return { ...nodeLabels(this.options.name, architecture()), ...this.options.labels };
+  }
+
   /** What of this node's resources is for pods; of what the API was told that it has besides, all. */
   allocatable(): Amounts {
     const { machine, settings } = this.options;
@@ -81,12 +91,12 @@ export class NodeReporter {
 
   private async createOrAdopt(): Promise<Node> {
     const { client, name, annotations, events } = this.options;
-    const labels = { ...nodeLabels(name, architecture()), ...this.options.labels };
+    const { labels } = this;
     try {
       const status = await this.wantedStatus(undefined);
       const node = await client.create<Node>(nodes, {
         metadata: { name, labels, annotations: { [ANNOTATION_TTL]: '0', ...annotations } },
-        spec: {},
+        spec: this.initialSpec(),
         status,
       });
       events.event(node, 'Normal', 'Starting', 'Starting kubelet.');
@@ -97,6 +107,11 @@ export class NodeReporter {
     const node = await client.patch(nodes, { name }, 'application/merge-patch+json', { metadata: { labels, annotations } });
     events.event(node, 'Normal', 'Starting', 'Starting kubelet.');
     return node;
+  }
+
+  private initialSpec(): Node['spec'] {
+    const taints = this.options.settings.registerWithTaints.map(({ key, value, effect }) => ({ key, effect, ...(value ? { value } : {}) }));
+    return taints.length > 0 ? { taints } : {};
   }
 
   /** Looks and reports until the agent stops: at each interval, and at once when the Node changes. */

@@ -21,6 +21,16 @@ import type { WaitingError } from './waiting.js';
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 10_000;
 
+/** While others make room for it. */
+const ROOM_LOOK_MS = 200;
+
+/** What the node says to a pod that comes. */
+export interface Verdict {
+  readonly failure: Failure | undefined;
+  /** Those that had to go for it have gone. */
+  hasRoom(): boolean;
+}
+
 const DEADLINE_EXCEEDED: Failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
 
 export class PodWorker {
@@ -35,6 +45,8 @@ export class PodWorker {
   private starting = new AbortController();
   /** While its containers are being ended. */
   private ending: PodEnding | undefined;
+  /** Why the node does not take it, or ends it. */
+  private failure: Failure | undefined;
   private failures = 0;
   private retry: Timer | undefined;
   private readonly reporter: PodReporter;
@@ -45,10 +57,10 @@ export class PodWorker {
     pod: Pod,
     private readonly services: PodServices,
     private readonly done: () => void,
-    /** Why the node does not take it, or ends it. */
-    private failure?: Failure | undefined,
+    private readonly verdict: Verdict,
   ) {
     this.pod = pod;
+    this.failure = verdict.failure;
     this.resize = new PodResize(services);
     this.reporter = new PodReporter(services, this.resize);
     this.wake();
@@ -170,6 +182,7 @@ export class PodWorker {
       await this.bringDown(pod, DEADLINE_EXCEEDED);
       return undefined;
     }
+    if (!this.verdict.hasRoom()) return ROOM_LOOK_MS;
     const retry_ms = await this.bringUp(this.resize.allocate(pod));
     // Asked again: the pod's time began with its first status.
     const next_ms = Math.min(retry_ms ?? Number.POSITIVE_INFINITY, deadlineLeft_ms(statuses.newest(this.pod), clock.now()));

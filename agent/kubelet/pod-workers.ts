@@ -4,7 +4,8 @@ import type { Informer } from '../../src/client/informer.js';
 import { isPodActive, isPodTerminal } from '../../src/kinds/core/podutil.js';
 import type { Node, Pod } from '../../src/kinds/types/core_v1.js';
 import type { Failure } from './failure.js';
-import { PodWorker } from './pod-worker.js';
+import { PodWorker, type Verdict } from './pod-worker.js';
+import { PREEMPTED } from './preemption.js';
 import type { PodServices } from './services.js';
 import { mirroredUid } from './static/mirror.js';
 import { StaticPods } from './static/static-pods.js';
@@ -69,15 +70,20 @@ export class PodWorkers {
     const { uid } = pod.metadata;
     const worker = this.workers.get(uid);
     if (worker) worker.update(pod);
-    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.ended(uid), this.rejection(pod)));
+    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.ended(uid), this.verdict(pod)));
   }
 
-  /** Only of a pod that is new to the node; one that is over or goes takes nothing, and static ones are not asked about. */
-  private rejection(pod: Pod): Failure | undefined {
-    if (wasTaken(pod) || !isPodActive(pod) || this.statics.has(pod)) return undefined;
-    const failure = this.services.admit(pod, this.active());
-    if (failure) this.services.events.event(pod, 'Warning', failure.reason, failure.message.replace(/^Pod was rejected: /, ''));
-    return failure;
+  /** Only a pod that is new to the node is asked about; one that is over or goes takes nothing. */
+  private verdict(pod: Pod): Verdict {
+    if (wasTaken(pod) || !isPodActive(pod)) return { failure: undefined, hasRoom: () => true };
+    const { events, admit } = this.services;
+    const { failure, preempts } = admit(pod, this.active());
+    if (failure) events.event(pod, 'Warning', failure.reason, failure.message.replace(/^Pod was rejected: /, ''));
+    for (const victim of preempts) {
+      events.event(victim, 'Warning', PREEMPTED.reason, PREEMPTED.message);
+      this.fail(victim.metadata.uid, PREEMPTED);
+    }
+    return { failure, hasRoom: () => preempts.every(({ metadata }) => this.isDown(metadata.uid)) };
   }
 
   /** The pods that take part of the node's resources. */

@@ -1,5 +1,6 @@
 // PullTurns: how many images are pulled at once, and how many may be begun in a second.
 import { type Clock, sleep } from '../../src/apimachinery/clock.js';
+import { ConfigurationError } from '../config/field.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 
 export type PullLimits = Pick<KubeletSettings, 'serializeImagePulls' | 'maxParallelImagePulls' | 'registryPullQPS' | 'registryBurst'>;
@@ -16,6 +17,8 @@ export class PullTurns {
     private readonly clock: Clock,
   ) {
     const { serializeImagePulls, maxParallelImagePulls } = limits;
+    if (serializeImagePulls && maxParallelImagePulls > 1)
+      throw new ConfigurationError('maxParallelImagePulls cannot be larger than 1 unless serializeImagePulls is set to false');
     this.#max = serializeImagePulls ? 1 : maxParallelImagePulls || Number.POSITIVE_INFINITY;
     this.#tokens = limits.registryBurst;
     this.#refilled_ms = clock.monotonic();

@@ -8,10 +8,10 @@ import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { ProbeManager } from '../probes/manager.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
 import type { VolumeSources } from '../volumes/volume.js';
+import type { Admission } from './admission.js';
 import type { Backoff } from './backoff.js';
 import type { CgroupManager } from './cgroups/manager.js';
 import type { EnvSources } from './env.js';
-import type { Failure } from './failure.js';
 import type { NodeFacts } from './field-path.js';
 import type { ImageManager } from './image-manager.js';
 import type { KubeletMetrics } from './metrics.js';
@@ -55,6 +55,6 @@ export interface PodServices {
   readonly cgroups: CgroupManager;
   /** Why the pod cannot have now what it asks for; undefined: it can. */
   cannotResize(pod: Pod): ResizePending | undefined;
-  /** Why the node does not take the pod beside those that it has; undefined: it does. */
-  admit(pod: Pod, others: readonly Pod[]): Failure | undefined;
+  /** Whether the node takes the pod beside those that it has. */
+  admit(pod: Pod, others: readonly Pod[]): Admission;
 }

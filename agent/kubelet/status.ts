@@ -67,7 +67,7 @@ export function buildStatus(pod: Pod, observed: RuntimePod, context: StatusConte
       containers,
       now_ms: context.now_ms,
       ...(context.resize ? { resize: context.resize } : {}),
-      ...(context.failure?.disruption ? { disruption: context.failure.message } : {}),
+      ...(context.failure?.disruption ? { disruption: context.failure.disruption } : {}),
     }),
     ...(reason ? { reason } : {}),
     ...(message ? { message } : {}),

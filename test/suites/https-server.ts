@@ -63,7 +63,7 @@ async function answer(handle: Handle, request: IncomingMessage, response: Server
   await handle(request, body, response);
 }
 
-async function selfSigned(altNames: AltNames): Promise<{ ca: string; cert: string; key: string }> {
+export async function selfSigned(altNames: AltNames): Promise<{ ca: string; cert: string; key: string }> {
   const [caKey, key] = [makeKey(), makeKey()];
   const times = { now_ms: systemClock.now(), validFor_ms: HOUR_MS, random: systemRandom };
   const ca = await makeAuthority({ commonName: 'test-ca', key: caKey, ...times });

@@ -105,7 +105,7 @@ export class EvictionManager {
     if (!first) return;
     const message = evictionMessage(first, threshold, this.observations.get(threshold.signal)!);
     const grace_s = threshold.grace_ms === 0 ? HARD_GRACE_S : this.options.softGrace_s;
-    this.evict(pods, first.pod, { reason: 'Evicted', message, disruption: true, grace_s });
+    this.evict(pods, first.pod, { reason: 'Evicted', message, disruption: message, grace_s });
   }
 
   private async endWhoTakesTooMuch({ pods, usages }: Evictable): Promise<boolean> {

@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../../src/apimachinery/clock.js';
 import type { Logger } from '../../../src/apimachinery/logger.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import type { PodWorkers } from '../pod-workers.js';
-import { type ShutdownSettings, shutdownGroups, terminatedByShutdown } from './groups.js';
+import { type ShutdownSettings, shutdownGroups, shutdownPeriod_ms, terminatedByShutdown } from './groups.js';
 import type { Logind } from './logind.js';
 
 /** Between looks whether a group has ended; upstream's is as long, and the machine is going down anyhow. */
@@ -32,11 +32,12 @@ export class ShutdownManager {
   /** Resolves when the agent stops; at once where shutdowns are not to be held up. */
   async run(pods: ShuttingDown): Promise<void> {
     const { settings, logind, clock, log, stopping } = this.options;
-    if (settings.shutdownGracePeriod === 0) return;
+    const period_ms = shutdownPeriod_ms(settings);
+    if (period_ms === 0) return;
     let said = '';
     while (!stopping.aborted) {
       try {
-        await logind.allow(settings.shutdownGracePeriod);
+        await logind.allow(period_ms);
         this.lock ??= logind.inhibit();
         await this.watch(pods);
       } catch (error) {

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
@@ -141,4 +142,32 @@ it('a mirror without a manifest is taken away', async () => {
     spec: { nodeName: NODE, containers: [{ name: 'main', image: BUSYBOX_IMAGE }] },
   });
   await until('it is gone', async () => !(await lab.find('ghost')));
+});
+
+it('makes others go where it finds no room, and fails where none could make it', async () => {
+  const asking = (name: string, cpu: string) => {
+    const main = { name: 'main', image: BUSYBOX_IMAGE, command: ['sleep', '1000'], resources: { requests: { cpu } } };
+    const spec = { containers: [main], terminationGracePeriodSeconds: 1 };
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec }));
+  };
+  const { status: node } = await lab.api.client.get(nodes, { name: NODE });
+  // All that there is.
+  const requests = { cpu: node.allocatable!['cpu']! };
+  await lab.create('filler', { containers: [{ name: 'main', command: ['sleep', '1000'], resources: { requests } }] });
+  const filler = await lab.ready('filler');
+  asking('needed', '100m');
+  await lab.ready(`needed-${NODE}`);
+  const { status: after } = await lab.pod('filler', 'it has gone', ({ status }) => status.phase === 'Failed');
+  expect(after).toMatchObject({ reason: 'Preempting', message: 'Preempted in order to admit critical pod' });
+  expect(after.conditions).toContainEqual(
+    expect.objectContaining({ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet' }),
+  );
+  expect(lab.containersOf(filler, '--filter', 'status=running')).toEqual([]);
+  await lab.event('filler', /^Preempting: Preempted in order to admit critical pod$/);
+  asking('huge', '1000');
+  const huge = await lab.pod(`huge-${NODE}`, 'it is turned away', ({ status }) => status.phase === 'Failed');
+  expect(huge.status).toMatchObject({
+    reason: 'UnexpectedAdmissionError',
+    message: expect.stringContaining('no set of running pods found'),
+  });
 });

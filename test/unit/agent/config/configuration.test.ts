@@ -70,7 +70,8 @@ describe('the file', () => {
     ['a wrong address', 'clusterDNS: [nowhere]\n', 'clusterDNS[0]: must be an IP address, not "nowhere"'],
     ['a wrong quantity', 'containerLogMaxSize: big\n', 'containerLogMaxSize: must be a quantity such as 10Mi, not "big"'],
     ['what this node does not do', 'cpuManagerPolicy: static\n', 'cpuManagerPolicy: "static" is not supported by this node, only "none"'],
-    ['a port that is read without a word who asks', 'readOnlyPort: 10255\n', 'readOnlyPort: 10255 is not supported by this node, only 0'],
+    ['a taint that does nothing', 'registerWithTaints: [{key: a}]\n', 'registerWithTaints[0].effect: must not be empty'],
+    ['an unknown version of TLS', 'tlsMinVersion: VersionTLS9\n', 'tlsMinVersion: must be "VersionTLS10" or'],
   ])('is refused for %s', async (_what, text, message) => {
     await expect(load(text)).rejects.toThrow(
       `failed to load kubelet config file, path: ${join(directory, 'config.yaml')}, error: ${message}`,
@@ -109,7 +110,16 @@ describe('flags', () => {
     expect(flags('--cluster-dns', '10.96.0.10,10.96.0.11')).toEqual({ clusterDNS: ['10.96.0.10', '10.96.0.11'] });
   });
 
+  it('take taints as kubectl does', () => {
+    const taints = [
+      { key: 'a', value: 'b', effect: 'NoSchedule' },
+      { key: 'c', value: '', effect: 'NoExecute' },
+    ];
+    expect(readSettings(flags('--register-with-taints=a=b:NoSchedule,c:NoExecute')).registerWithTaints).toEqual(taints);
+  });
+
   it.each([
+    [['--register-with-taints', 'a=b'], 'registerWithTaints: must be a list'],
     [['--max-pods', 'x'], 'maxPods: must be a whole number'],
     [['--runonce=true'], 'runOnce: true is not supported by this node, only false'],
     [['--runonce'], 'runOnce: true is not supported by this node, only false'],

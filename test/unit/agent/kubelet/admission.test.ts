@@ -32,7 +32,7 @@ describe('a pod is taken', () => {
     ['with a resource that the node knows nothing of', asking({ 'example.com/unknown': '7' }), []],
     ['beside one on another address', onPort(80, '10.0.0.1'), [onPort(80, '10.0.0.2')]],
     ['for the labels of its node', pod({ nodeSelector: { disk: 'ssd' } }), []],
-  ])('%s', (_what, wanted, others) => expect(admit(wanted, others, state())).toBeUndefined());
+  ])('%s', (_what, wanted, others) => expect(admit(wanted, others, state())).toEqual({ preempts: [] }));
 });
 
 describe('a pod is turned away', () => {
@@ -68,14 +68,78 @@ describe('a pod is turned away', () => {
     ['Evicted', 'The node had condition: [DiskPressure]. ', asking({ cpu: '1m' }), [], { pressures: ['DiskPressure'] }],
     ['NodeShutdown', 'Pod was rejected as the node is shutting down.', pod(), [], { shuttingDown: true }],
   ])('%s: %s', (reason, message, wanted, others, extra) =>
-    expect(admit(wanted, others, state(extra))).toEqual({ reason, message: `Pod was rejected: ${message}`, rejected: true }));
+    expect(admit(wanted, others, state(extra))).toEqual({
+      failure: { reason, message: `Pod was rejected: ${message}`, rejected: true },
+      preempts: [],
+    }));
 
   it('but not for memory pressure where it asked for memory, bears it, or the cluster needs it', () => {
     const pressures = ['MemoryPressure'];
     const tolerations = [{ key: 'node.kubernetes.io/memory-pressure', operator: 'Exists' }];
-    expect(admit(asking({ memory: '1Mi' }), [], state({ pressures }))).toBeUndefined();
-    expect(admit(pod({ tolerations }), [], state({ pressures }))).toBeUndefined();
-    expect(admit(pod({ priority: 2_000_000_000 }), [], state({ pressures: ['DiskPressure'] }))).toBeUndefined();
+    expect(admit(asking({ memory: '1Mi' }), [], state({ pressures })).failure).toBeUndefined();
+    expect(admit(pod({ tolerations }), [], state({ pressures })).failure).toBeUndefined();
+    expect(admit(pod({ priority: 2_000_000_000 }), [], state({ pressures: ['DiskPressure'] })).failure).toBeUndefined();
+  });
+});
+
+describe('a pod that the node cannot do without', () => {
+  const named = (name: string, requests: object, spec: Partial<PodSpec> = {}): Pod => {
+    const made = asking(requests, spec);
+    return { ...made, metadata: { ...made.metadata, name, uid: name } };
+  };
+  const critical = { priority: 2_000_001_000 };
+  const guaranteed = (name: string, requests: object): Pod =>
+    named(name, requests, { containers: [container('main', { resources: { requests, limits: requests } as never })] });
+  const victims = (wanted: Pod, others: readonly Pod[]) =>
+    admit(wanted, others, state())
+      .preempts.map(({ metadata }) => metadata.name)
+      .sort();
+
+  it.each<[string, object, readonly Pod[], readonly string[]]>([
+    ['nobody where there is room', { cpu: '1' }, [named('a', { cpu: '1' })], []],
+    ['the one that has enough', { cpu: '1' }, [named('little', { cpu: '500m' }), named('much', { cpu: '1500m' })], ['much']],
+    ['of two that have enough the lighter', { cpu: '500m' }, [named('a', { cpu: '1100m' }), named('b', { cpu: '900m' })], ['b']],
+    [
+      'a Burstable one before a Guaranteed one',
+      { cpu: '1' },
+      [guaranteed('g', { cpu: '1', memory: '1Mi' }), named('b', { cpu: '1' })],
+      ['b'],
+    ],
+    [
+      'whoever asked for nothing, where only a place is missing',
+      {},
+      [named('a', { cpu: '1m' }), named('b', {}), named('c', { cpu: '1m' })],
+      ['b'],
+    ],
+    ['as many as it takes', { cpu: '2' }, [named('a', { cpu: '1' }), named('b', { cpu: '1' })], ['a', 'b']],
+  ])('ends %s', (_what, requests, others, expected) => expect(victims(named('critical', requests, critical), others)).toEqual(expected));
+
+  it('does not end those that the node cannot do without either, but for a lower priority', () => {
+    const lower = named('lower', { cpu: '2' }, { priority: 2_000_000_000 });
+    const same = named('same', { cpu: '2' }, critical);
+    expect(victims(named('critical', { cpu: '1' }, critical), [lower])).toEqual(['lower']);
+    expect(admit(named('critical', { cpu: '1' }, critical), [same], state())).toEqual({
+      failure: {
+        reason: 'UnexpectedAdmissionError',
+        message:
+          'Pod was rejected: Unexpected error while attempting to recover from admission failure: preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: [(res: cpu, q: 1000), ]',
+        rejected: true,
+      },
+      preempts: [],
+    });
+  });
+
+  it('ends nobody where it could not run all the same', () => {
+    const elsewhere = named('critical', { cpu: '1' }, { ...critical, nodeSelector: { disk: 'hdd' } });
+    expect(admit(elsewhere, [named('a', { cpu: '2' })], state())).toMatchObject({ failure: { reason: 'NodeAffinity' }, preempts: [] });
+  });
+
+  it('may be a static one, which bears any taint', () => {
+    const tainted = state({ node: node({ taints: [{ key: 'a', effect: 'NoExecute' }] }) });
+    const pod = named('static', { cpu: '1' });
+    const asStatic = { ...pod, metadata: { ...pod.metadata, annotations: { 'kubernetes.io/config.source': 'file' } } };
+    expect(admit(asStatic, [named('a', { cpu: '2' })], tainted).preempts).toMatchObject([{ metadata: { name: 'a' } }]);
+    expect(admit(asStatic, [], tainted)).toEqual({ preempts: [] });
   });
 });
 

@@ -85,6 +85,7 @@ describe('turns', () => {
   it('are taken at once, one after the other, or some at once', async () => {
     expect(await together({})).toBe(5);
     expect(await together({ serializeImagePulls: true })).toBe(1);
+    expect(() => turns({ serializeImagePulls: true, maxParallelImagePulls: 2 })).toThrow('maxParallelImagePulls cannot be larger than 1');
     expect(await together({ maxParallelImagePulls: 2 })).toBe(2);
   });
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkShutdown, shutdownGroups } from '../../../../agent/kubelet/shutdown/groups.js';
+import { readSettings } from '../../../../agent/config/load.js';
+import { checkShutdown, shutdownGroups, shutdownPeriod_ms } from '../../../../agent/kubelet/shutdown/groups.js';
 import { parsePrepareForShutdown, systemdLogind } from '../../../../agent/kubelet/shutdown/logind.js';
 import { systemExec } from '../../../../agent/proxy/exec.js';
 import { pod } from './fixtures.js';
@@ -13,7 +14,7 @@ import { pod } from './fixtures.js';
 const named = (name: string, priority?: number) => pod(priority === undefined ? {} : { priority }, {}, { name });
 
 describe('who ends when', () => {
-  const settings = { shutdownGracePeriod: 30_000, shutdownGracePeriodCriticalPods: 10_000 };
+  const settings = readSettings({ shutdownGracePeriod: '30s', shutdownGracePeriodCriticalPods: '10s' });
   it('is the critical last, each in its part of the time', () => {
     const all = [named('dns', 2_000_000_000), named('web'), named('batch', -5), named('proxy', 2_000_001_000)];
     const groups = shutdownGroups(all, settings).map(({ pods, period_s }) => [period_s, ...pods.map(({ metadata }) => metadata.name)]);
@@ -22,6 +23,23 @@ describe('who ends when', () => {
       [10, 'dns', 'proxy'],
     ]);
     expect(shutdownGroups([named('web')], settings)).toHaveLength(1);
+  });
+  it('is as somebody has shared the time out among priorities', () => {
+    const byPriority = readSettings({
+      shutdownGracePeriodByPodPriority: [
+        { priority: 1000, shutdownGracePeriodSeconds: 5 },
+        { priority: 0, shutdownGracePeriodSeconds: 60 },
+        { priority: 2_000_000_000, shutdownGracePeriodSeconds: 7 },
+      ],
+    });
+    const all = [named('dns', 2_000_000_000), named('web'), named('batch', -5), named('much', 1000), named('more', 1999)];
+    expect(shutdownGroups(all, byPriority).map(({ pods, period_s }) => [period_s, ...pods.map(({ metadata }) => metadata.name)])).toEqual([
+      [60, 'web', 'batch'],
+      [5, 'much', 'more'],
+      [7, 'dns'],
+    ]);
+    expect(shutdownPeriod_ms(byPriority)).toBe(72_000);
+    expect(() => checkShutdown({ ...byPriority, shutdownGracePeriod: 1 })).toThrow('Cannot specify both');
   });
   it('cannot be with more time for the critical than for all', () => {
     expect(() => checkShutdown({ ...settings, shutdownGracePeriod: 5_000 })).toThrow('shutdownGracePeriodCriticalPods');
