@@ -9,11 +9,25 @@ export const MARK_MASQ = 'KUBE-MARK-MASQ';
 export const POSTROUTING = 'KUBE-POSTROUTING';
 export const FORWARD = 'KUBE-FORWARD';
 export const FIREWALL = 'KUBE-FIREWALL';
+export const PROXY_FIREWALL = 'KUBE-PROXY-FIREWALL';
+/** Leads nowhere; that it is there and not empty tells that nobody flushed its table. */
+export const CANARY = 'KUBE-PROXY-CANARY';
 /** Not upstream's: masquerades what pods send out of the cluster, which there is the network add-on's task. */
 export const POD_MASQ = 'KUBE-POD-MASQ';
 
-const FIXED = new Set([SERVICES, NODEPORTS, EXTERNAL_SERVICES, MARK_MASQ, POSTROUTING, FORWARD, FIREWALL, POD_MASQ]);
-const HASHED = /^KUBE-(?:SVC|SVL|EXT|SEP)-[A-Z2-7]{16}$/;
+const FIXED = new Set([
+  SERVICES,
+  NODEPORTS,
+  EXTERNAL_SERVICES,
+  MARK_MASQ,
+  POSTROUTING,
+  FORWARD,
+  FIREWALL,
+  PROXY_FIREWALL,
+  CANARY,
+  POD_MASQ,
+]);
+const HASHED = /^KUBE-(?:SVC|SVL|EXT|FW|SEP)-[A-Z2-7]{16}$/;
 
 /** Who keeps rules on this node: which chains are whose to rewrite and delete, so that several can, each with its own. */
 export interface RuleOwner {
@@ -28,8 +42,8 @@ export const PROXY: RuleOwner = {
   tables: ['nat', 'filter'],
   isOurChain: (name) => FIXED.has(name) || HASHED.test(name),
   neverEmpty: [
-    ['nat', MARK_MASQ],
-    ['filter', FORWARD],
+    ['nat', CANARY],
+    ['filter', CANARY],
   ],
 };
 
@@ -38,9 +52,9 @@ export function servicePortName(namespace: string, name: string, port: string | 
   return `${namespace}/${name}${port ? `:${port}` : ''}`;
 }
 
-type Kind = 'SVC' | 'SVL' | 'EXT' | 'SEP';
+type Kind = 'SVC' | 'SVL' | 'EXT' | 'FW' | 'SEP';
 
-/** SVC: all endpoints; SVL: those on this node; EXT: what comes from outside; SEP: one endpoint (`ip:port`). */
+/** SVC: all endpoints; SVL: those on this node; EXT: what comes from outside; FW: of that, who may; SEP: one endpoint (`ip:port`). */
 export function chainName(kind: Kind, servicePort: string, protocol: string, endpoint = ''): string {
   return `KUBE-${kind}-${chainHash(`${servicePort}${protocol}${endpoint}`)}`;
 }

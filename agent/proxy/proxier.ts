@@ -1,25 +1,36 @@
 // The proxier: keeps the node's iptables what Services and EndpointSlices say, by writing only the chains that changed.
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
-import { objectKey } from '../../src/apimachinery/object.js';
+import type { ObjectName } from '../../src/apimachinery/object.js';
+import type { EventRecorder } from '../../src/client/events.js';
 import type { Informer, Informers } from '../../src/client/informer.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import { services as serviceKind } from '../../src/kinds/core/service.js';
 import { endpointSlices } from '../../src/kinds/discovery/endpointslice.js';
-import type { Service } from '../../src/kinds/types/core_v1.js';
+import type { Node, Service } from '../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
-import type { Exec } from './exec.js';
+import { LABEL_ZONE } from '../../src/kinds/wellknown.js';
+import { type Exec, ExecError } from './exec.js';
 import type { Iptables } from './iptables.js';
-import { assemble, serviceKeyOf } from './render.js';
+import { missingMatches } from './kernel-matches.js';
+import { ProblemReports } from './problem-reports.js';
+import { serviceKeyOf } from './render.js';
+import { RuleBook } from './rule-book.js';
 import { RuleWriter } from './rule-writer.js';
 import type { RuleSet } from './rules.js';
-import { type NodeContext, renderService, type ServiceRules } from './service-rules.js';
-import { createSyncLoop } from './sync-loop.js';
+import { aboutService } from './service-info.js';
+import { type Match, NO_RULES, type NodeContext, renderService, type ServiceRules } from './service-rules.js';
+import { createSyncLoop, type SyncLoop } from './sync-loop.js';
 
 export interface ProxierOptions {
   readonly informers: Informers;
   readonly nodeName: string;
+  readonly nodeIp: string;
   readonly clusterCidr: string;
+  readonly policy: Pick<NodeContext, 'nodePortAddresses' | 'localhostNodePorts' | 'masqueradeAll' | 'masqueradeBit'>;
+  /** Absent: problems are logged only. */
+  readonly events?: EventRecorder;
   readonly iptables: Iptables;
   readonly exec: Exec;
   readonly clock: Clock;
@@ -33,6 +44,8 @@ export interface ProxierOptions {
 export interface Proxier {
   /** What was last rendered: rules with the objects they stand for. Empty before the first sync. */
   readonly ruleSet: RuleSet;
+  /** Rules of others, with their table, that a packet meets before ours and that may keep it from there. */
+  readonly foreignRules: readonly string[];
   /** Resolves once the rules of a first full sync are in the kernel. */
   whenSynced(): Promise<void>;
   /** Stops following; the rules stay, so that traffic goes on while an agent restarts. */
@@ -40,136 +53,192 @@ export interface Proxier {
 }
 
 const BY_SERVICE = 'service';
+/** Upstream's interval; in between only the canaries are looked for. */
+const CHECKS_TO_DEEP_CHECK = 10;
+/** With legacy iptables looking costs the more the more rules there are: one part in this many of the time, but it is not put off for long. */
+const CHECK_COST_SHARE = 50;
+const CHECK_PUT_OFF = 3;
 
 /** Until the informers have synced nothing is touched: rules of an earlier run go on working. */
 export function startProxier(options: ProxierOptions): Proxier {
-  const { informers, iptables, exec, clock, log } = options;
-  const services = informers.of(serviceKind);
-  const slices = informers.of(endpointSlices);
-  const nodeInformer = informers.of(nodes);
-  slices.addIndex(BY_SERVICE, (slice) => [serviceKeyOf(slice) ?? '']);
+  return new IptablesProxier(options);
+}
 
-  const writer = new RuleWriter(iptables, exec, log);
-  const cache = new RenderCache(services, slices);
-  let markSynced = () => {};
-  const synced = new Promise<void>((resolve) => {
-    markSynced = resolve;
-  });
-  const aborter = new AbortController();
-  let ruleSet: RuleSet = { chains: [], jumps: [], problems: [] };
-  let reported = new Set<string>();
+class IptablesProxier implements Proxier {
+  readonly #services: Informer<Service>;
+  readonly #slices: Informer<EndpointSlice>;
+  readonly #nodes: Informer<Node>;
+  readonly #writer: RuleWriter;
+  readonly #reports: ProblemReports;
+  readonly #loop: SyncLoop;
+  readonly #aborter = new AbortController();
+  readonly #unsubscribe: (() => void)[] = [];
+  readonly #synced: Promise<void>;
+  #markSynced = () => {};
+  /** Services to be rendered anew. */
+  readonly #dirty = new Set<string>();
+  #book: RuleBook;
+  #missing: ReadonlySet<Match> = new Set();
+  #timer: Timer | undefined;
+  #checking: Promise<void> | undefined;
+  #checks = 0;
 
-  const loop = createSyncLoop({
-    task: 'write the iptables rules',
-    clock,
-    log,
-    minInterval_ms: options.minInterval_ms,
-    async run() {
-      const { nodeName, clusterCidr } = options;
-      const node = { nodeName, clusterCidr, podCidr: nodeInformer.get({ name: nodeName })?.spec.podCIDR };
-      const rendered = cache.render(node);
-      ruleSet = assemble(rendered, node);
-      reported = reportProblems(ruleSet, reported, log);
-      await writer.write(
-        ruleSet,
-        rendered.flatMap((service) => service.udp),
-      );
-      markSynced();
-    },
-  });
+  constructor(private readonly options: ProxierOptions) {
+    const { informers, iptables, exec, clock, log, events } = options;
+    this.#services = informers.of(serviceKind);
+    this.#slices = informers.of(endpointSlices);
+    this.#nodes = informers.of(nodes);
+    this.#slices.addIndex(BY_SERVICE, (slice) => [serviceKeyOf(slice) ?? '']);
+    this.#writer = new RuleWriter(iptables, exec, log);
+    this.#reports = new ProblemReports(events, log);
+    this.#book = new RuleBook(this.#context());
+    this.#synced = new Promise((resolve) => {
+      this.#markSynced = resolve;
+    });
+    const { minInterval_ms } = options;
+    this.#loop = createSyncLoop({ task: 'write the iptables rules', clock, log, minInterval_ms, run: () => this.#sync() });
+    this.#follow().catch((error) => {
+      if (!this.#aborter.signal.aborted) throw error;
+    });
+  }
 
-  const unsubscribe: (() => void)[] = [];
-  const follow = async () => {
-    await Promise.all([services, slices, nodeInformer].map((informer) => informer.whenSynced(aborter.signal)));
-    unsubscribe.push(
-      services.onChange(loop.trigger),
-      slices.onChange(loop.trigger),
-      nodeInformer.onChange(({ old, new: now, key }) => {
-        if (key === options.nodeName && old?.spec.podCIDR !== now?.spec.podCIDR) loop.trigger();
+  get ruleSet(): RuleSet {
+    return this.#book.ruleSet;
+  }
+
+  get foreignRules(): readonly string[] {
+    return this.#writer.foreignRules;
+  }
+
+  whenSynced(): Promise<void> {
+    return this.#synced;
+  }
+
+  async stop(): Promise<void> {
+    this.#aborter.abort();
+    for (const off of this.#unsubscribe) off();
+    this.#timer?.cancel();
+    await this.#checking;
+    await this.#loop.stop();
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#aborter;
+    await Promise.all([this.#services, this.#slices, this.#nodes].map((informer) => informer.whenSynced(signal)));
+    this.#unsubscribe.push(
+      this.#services.onChange(({ key }) => this.#changed(key)),
+      this.#slices.onChange(({ old, new: now }) => {
+        for (const slice of [old, now]) this.#changed(slice && serviceKeyOf(slice));
+      }),
+      this.#nodes.onChange(({ key }) => {
+        if (key === this.options.nodeName && !isDeepStrictEqual(this.#book.node, this.#context())) this.#loop.trigger();
       }),
     );
-    loop.trigger();
-    check();
-  };
+    this.#loop.trigger();
+    this.#checkLater(this.options.checkInterval_ms);
+  }
 
-  let timer: Timer | undefined;
-  let checking: Promise<void> | undefined;
-  const check = () => {
-    timer = clock.after(options.checkInterval_ms, () => {
-      checking = lookForFlush().finally(() => {
-        if (!aborter.signal.aborted) check();
+  #changed(serviceKey: string | undefined): void {
+    if (serviceKey === undefined) return;
+    this.#dirty.add(serviceKey);
+    this.#loop.trigger();
+  }
+
+  #context(): NodeContext {
+    const { nodeName, nodeIp, clusterCidr, policy } = this.options;
+    const node = this.#nodes.get({ name: nodeName });
+    const zone = node?.metadata.labels?.[LABEL_ZONE];
+    return { nodeName, nodeIp, clusterCidr, zone, podCidr: node?.spec.podCIDR, ...policy, missing: this.#missing };
+  }
+
+  /** Renders what changed and writes it. */
+  async #sync(): Promise<void> {
+    this.#turnOverBook();
+    const keys = [...this.#dirty];
+    this.#dirty.clear();
+    for (const key of keys) this.#render(key);
+    try {
+      if (this.#writer.knowsKernel) await this.#writer.writeChange(this.#book.change());
+      else await this.#writer.write(this.#book.ruleSet, this.#book.udp);
+      this.#book.committed();
+    } catch (error) {
+      if (error instanceof ExecError) await this.#askForMissing();
+      throw error;
+    }
+    this.#markSynced();
+  }
+
+  /** Where what is true of the node has changed, everything is rendered anew. */
+  #turnOverBook(): void {
+    const node = this.#context();
+    if (isDeepStrictEqual(node, this.#book.node)) return;
+    for (const key of this.#book.keys()) this.#dirty.add(key);
+    this.#book = new RuleBook(node);
+    this.#writer.forget();
+    const statistic = node.missing.has('statistic')
+      ? ["this node's kernel has no match for a random choice (xt_statistic): the first endpoint of each Service gets all of it"]
+      : [];
+    this.#reports.set(`Node ${node.nodeName}`, statistic, this.#nodes.get({ name: node.nodeName }), 'NetworkRulesIncomplete');
+  }
+
+  #render(key: string): void {
+    const service = this.#services.get(nameOf(key));
+    const rules = service && renderSafely(service, this.#slices.byIndex(BY_SERVICE, key), this.#book.node);
+    this.#book.set(key, rules);
+    const messages = rules?.problems.map(({ message }) => message) ?? [];
+    this.#reports.set(`Service ${key}`, messages, service, 'NotFullyServed');
+  }
+
+  async #askForMissing(): Promise<void> {
+    this.#missing = (await missingMatches(this.options.iptables)) ?? this.#missing;
+  }
+
+  #checkLater(delay_ms: number): void {
+    const { clock, checkInterval_ms } = this.options;
+    this.#timer = clock.after(delay_ms, () => {
+      const begun_ms = clock.monotonic();
+      this.#checking = this.#check().finally(() => {
+        const pause_ms = Math.max(checkInterval_ms, (clock.monotonic() - begun_ms) * CHECK_COST_SHARE);
+        if (!this.#aborter.signal.aborted) this.#checkLater(Math.min(pause_ms, checkInterval_ms * CHECK_PUT_OFF));
       });
     });
-  };
-  const lookForFlush = async () => {
+  }
+
+  async #check(): Promise<void> {
+    const deep = ++this.#checks % CHECKS_TO_DEEP_CHECK === 0;
     try {
-      if (await writer.isIntact()) return;
-      log.warn({}, 'iptables rules were removed by another program: writing all of them again');
-      writer.forget();
-      loop.trigger();
+      if (deep && this.#missing.size > 0) await this.#askForMissing();
+      const intact = await (deep ? this.#writer.isIntact() : this.#writer.hasCanaries());
+      if (deep) this.#reportForeign();
+      if (intact) return;
+      this.options.log.warn({}, 'iptables rules were removed by another program: writing all of them again');
+      this.#writer.forget();
+      this.#loop.trigger();
     } catch (error) {
-      log.error({ err: error }, 'could not check the iptables rules');
+      this.options.log.error({ err: error }, 'could not check the iptables rules');
     }
-  };
-
-  follow().catch((error) => {
-    if (!aborter.signal.aborted) throw error;
-  });
-  return {
-    get ruleSet() {
-      return ruleSet;
-    },
-    whenSynced: () => synced,
-    async stop() {
-      aborter.abort();
-      for (const off of unsubscribe) off();
-      timer?.cancel();
-      await checking;
-      await loop.stop();
-    },
-  };
-}
-
-/** Logs each problem once for as long as it lasts. */
-function reportProblems(ruleSet: RuleSet, reported: ReadonlySet<string>, log: Logger): Set<string> {
-  const current = new Set<string>();
-  for (const { about, message } of ruleSet.problems) {
-    const line = `${about.kind} ${about.namespace}/${about.name}: ${message}`;
-    current.add(line);
-    if (!reported.has(line)) log.warn({ service: `${about.namespace}/${about.name}` }, line);
-  }
-  return current;
-}
-
-interface Entry {
-  readonly service: Service;
-  readonly slices: readonly EndpointSlice[];
-  readonly rules: ServiceRules;
-}
-
-/** Renders a Service again only when it, its slices or the node changed: cached objects are never mutated, so identity tells. */
-class RenderCache {
-  private entries = new Map<string, Entry>();
-  private nodeKey = '';
-
-  constructor(
-    private readonly services: Informer<Service>,
-    private readonly slices: Informer<EndpointSlice>,
-  ) {}
-
-  render(node: NodeContext): readonly ServiceRules[] {
-    const nodeKey = `${node.nodeName} ${node.clusterCidr} ${node.podCidr}`;
-    const earlier = nodeKey === this.nodeKey ? this.entries : new Map<string, Entry>();
-    const keyed = this.services.list().map((service) => [objectKey(service), service] as const);
-    keyed.sort(([a], [b]) => (a < b ? -1 : 1));
-    this.entries = new Map(keyed.map(([key, service]) => [key, this.entry(earlier.get(key), key, service, node)]));
-    this.nodeKey = nodeKey;
-    return [...this.entries.values()].map((entry) => entry.rules);
   }
 
-  private entry(earlier: Entry | undefined, key: string, service: Service, node: NodeContext): Entry {
-    const slices = this.slices.byIndex(BY_SERVICE, key);
-    const same = earlier?.service === service && earlier.slices.length === slices.length && slices.every((s, i) => s === earlier.slices[i]);
-    return same ? earlier : { service, slices, rules: renderService(service, slices, node) };
+  #reportForeign(): void {
+    const { nodeName } = this.options;
+    const messages = this.#writer.foreignRules.map(
+      (line) => `a foreign rule comes before those of kube-proxy and may keep traffic from Services: ${line}`,
+    );
+    this.#reports.set(`iptables of ${nodeName}`, messages, this.#nodes.get({ name: nodeName }), 'ForeignNetworkRules');
+  }
+}
+
+const nameOf = (key: string): ObjectName => {
+  const [namespace = '', name = ''] = key.split('/', 2);
+  return { namespace, name };
+};
+
+/** A Service that cannot be rendered, whatever is in it, must not keep the others from their rules. */
+function renderSafely(service: Service, slices: readonly EndpointSlice[], node: NodeContext): ServiceRules {
+  try {
+    return renderService(service, slices, node);
+  } catch (error) {
+    const message = `it has no rules on this node: ${(error as Error).message}`;
+    return { ...NO_RULES, problems: [{ about: aboutService(service, 'not served'), message }] };
   }
 }

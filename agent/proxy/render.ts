@@ -5,7 +5,7 @@ import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
 import { LABEL_SERVICE_NAME } from '../../src/kinds/wellknown.js';
 import * as names from './names.js';
 import { type Chain, type Jump, makeChain, makeRule, type Rule, type RuleSet, type Subject } from './rules.js';
-import { type NodeContext, renderService, type ServiceRules } from './service-rules.js';
+import { type NodeContext, renderService, type ServiceRules, SHARED_CHAINS } from './service-rules.js';
 
 /** All rules of a node, from all Services and all slices. The proxier keeps what `renderService` gave and calls `assemble`. */
 export function render(services: readonly Service[], slices: readonly EndpointSlice[], node: NodeContext): RuleSet {
@@ -28,46 +28,59 @@ export function serviceKeyOf(slice: EndpointSlice): string | undefined {
   return name && `${slice.metadata.namespace}/${name}`;
 }
 
+/** A chain that all Services share: their parts in the given order, then what every node has in it. */
+export function sharedChain(index: number, services: Iterable<ServiceRules>, node: NodeContext): Chain {
+  const { table, name } = SHARED_CHAINS[index]!;
+  const rules: Rule[] = [];
+  let text = '';
+  for (const { shared } of services) {
+    const part = shared[index]!;
+    rules.push(...part.rules);
+    text += part.text;
+  }
+  const own = makeChain(table, name, table === 'nat' && name === names.SERVICES ? nodePortRules(node) : []);
+  return { table, name, rules: [...rules, ...own.rules], text: text + own.text };
+}
+
 /** Joins the rules of all Services, in the given order, with those of every node. */
 export function assemble(services: readonly ServiceRules[], node: NodeContext): RuleSet {
-  const shared = (table: Chain['table'], name: string, pick: (s: ServiceRules) => readonly Rule[], last: readonly Rule[] = []) =>
-    makeChain(table, name, [...services.flatMap(pick), ...last]);
   return {
     chains: [
       ...nodeChains(node),
       ...services.flatMap((service) => service.chains),
-      shared('nat', names.NODEPORTS, (service) => service.nodePorts),
-      shared('nat', names.SERVICES, (service) => service.services, [nodePortRule(node)]),
-      shared('filter', names.SERVICES, (service) => service.unserved),
-      shared('filter', names.EXTERNAL_SERVICES, (service) => service.externalUnserved),
+      ...SHARED_CHAINS.map((_chain, index) => sharedChain(index, services, node)),
     ],
     jumps: JUMPS,
     problems: services.flatMap((service) => service.problems),
   };
 }
 
-/** The bit that upstream sets on packets to be masqueraded. */
-const MASQUERADE_MARK = '0x4000';
-const MASQUERADE_MATCH = `${MASQUERADE_MARK}/${MASQUERADE_MARK}`;
-
 /** Last in KUBE-SERVICES: whatever goes to an address of this node and to no Service's own may be for a node port. */
-function nodePortRule(node: NodeContext): Rule {
+function nodePortRules(node: NodeContext): readonly Rule[] {
   const about: Subject = { kind: 'Node', name: node.nodeName, role: 'node ports' };
   const comment = 'kubernetes service nodeports: this must be the last rule in this chain';
-  return makeRule(about, ['-m', 'addrtype', '--dst-type', 'LOCAL'], comment, names.NODEPORTS);
+  const notLoopback = node.localhostNodePorts ? [] : ['!', '-d', LOOPBACK];
+  const ranges = node.nodePortAddresses.length > 0 ? node.nodePortAddresses.map((cidr) => ['-d', cidr]) : [notLoopback];
+  return ranges.map((range) => makeRule(about, [...range, '-m', 'addrtype', '--dst-type', 'LOCAL'], comment, names.NODEPORTS));
 }
 
+const LOOPBACK = '127.0.0.0/8';
+
 /** The chains that are there without any Service. */
-function nodeChains(node: NodeContext): readonly Chain[] {
+export function nodeChains(node: NodeContext): readonly Chain[] {
   const rule = (role: string, match: readonly string[], ...target: string[]) =>
     makeRule({ kind: 'Node', name: node.nodeName, role }, match, role, ...target);
+  const mark = `0x${(2 ** node.masqueradeBit).toString(16)}`;
   const conntrack = (states: string) => ['-m', 'conntrack', '--ctstate', states];
+  const canary = [rule('kube-proxy looks whether this is there', [], 'RETURN')];
   return [
-    makeChain('nat', names.MARK_MASQ, [rule('mark for masquerade', [], 'MARK', '--or-mark', MASQUERADE_MARK)]),
+    makeChain('nat', names.CANARY, canary),
+    makeChain('filter', names.CANARY, canary),
+    makeChain('nat', names.MARK_MASQ, [rule('mark for masquerade', [], 'MARK', '--or-mark', mark)]),
     makeChain('nat', names.POSTROUTING, [
-      rule('not marked', ['-m', 'mark', '!', '--mark', MASQUERADE_MATCH], 'RETURN'),
+      rule('not marked', ['-m', 'mark', '!', '--mark', `${mark}/${mark}`], 'RETURN'),
       // The packet may pass here again, for instance inside a tunnel: it must not be translated twice.
-      rule('take the mark off', [], 'MARK', '--xor-mark', MASQUERADE_MARK),
+      rule('take the mark off', [], 'MARK', '--xor-mark', mark),
       rule('masquerade marked traffic', [], 'MASQUERADE', '--random-fully'),
     ]),
     makeChain('nat', names.POD_MASQ, [
@@ -78,7 +91,7 @@ function nodeChains(node: NodeContext): readonly Chain[] {
     makeChain('filter', names.FORWARD, [
       // A packet that conntrack cannot place would leave with the pod's address untranslated and reset the connection.
       rule('drop what belongs to no connection', conntrack('INVALID'), 'DROP'),
-      rule('forward marked traffic', ['-m', 'mark', '--mark', MASQUERADE_MATCH], 'ACCEPT'),
+      rule('forward marked traffic', ['-m', 'mark', '--mark', `${mark}/${mark}`], 'ACCEPT'),
       rule('forward what is under way', conntrack('RELATED,ESTABLISHED'), 'ACCEPT'),
       rule('forward from pods', ['-s', node.clusterCidr], 'ACCEPT'),
       rule('forward to pods', ['-d', node.clusterCidr], 'ACCEPT'),
@@ -87,7 +100,7 @@ function nodeChains(node: NodeContext): readonly Chain[] {
       // route_localnet, which 127.0.0.1:NodePort needs, would let neighbours reach what listens on the loopback address only.
       rule(
         'block incoming localnet connections',
-        ['!', '-s', '127.0.0.0/8', '-d', '127.0.0.0/8', '-m', 'conntrack', '!', '--ctstate', 'RELATED,ESTABLISHED,DNAT'],
+        ['!', '-s', LOOPBACK, '-d', LOOPBACK, '-m', 'conntrack', '!', '--ctstate', 'RELATED,ESTABLISHED,DNAT'],
         'DROP',
       ),
     ]),
@@ -100,18 +113,27 @@ function jump(table: Jump['table'], from: Jump['from'], match: string, comment: 
   return { table, from, line: `-A ${from} ${match}-m comment --comment "${comment}" -j ${to}` };
 }
 
+const FIREWALL = [NEW, 'kubernetes load balancer firewall', names.PROXY_FIREWALL] as const;
+const PORTALS = [NEW, 'kubernetes service portals', names.SERVICES] as const;
+const EXTERNAL = [NEW, 'kubernetes externally-visible service portals', names.EXTERNAL_SERVICES] as const;
+const LOCALNET = ['', 'kubernetes localnet firewall', names.FIREWALL] as const;
+
 /** In the order in which they stand in each chain: a refusal comes before the forwarding of pods' traffic. */
-const JUMPS: readonly Jump[] = [
+export const JUMPS: readonly Jump[] = [
   jump('nat', 'PREROUTING', '', 'kubernetes service portals', names.SERVICES),
   jump('nat', 'OUTPUT', '', 'kubernetes service portals', names.SERVICES),
   jump('nat', 'POSTROUTING', '', 'kubernetes postrouting rules', names.POSTROUTING),
   jump('nat', 'POSTROUTING', '', 'pods leaving the cluster', names.POD_MASQ),
-  jump('filter', 'INPUT', NEW, 'kubernetes externally-visible service portals', names.EXTERNAL_SERVICES),
-  jump('filter', 'INPUT', '', 'kubernetes localnet firewall', names.FIREWALL),
-  jump('filter', 'FORWARD', NEW, 'kubernetes service portals', names.SERVICES),
-  jump('filter', 'FORWARD', NEW, 'kubernetes externally-visible service portals', names.EXTERNAL_SERVICES),
+  jump('filter', 'INPUT', ...FIREWALL),
+  jump('filter', 'INPUT', '', 'kubernetes health check service ports', names.NODEPORTS),
+  jump('filter', 'INPUT', ...EXTERNAL),
+  jump('filter', 'INPUT', ...LOCALNET),
+  jump('filter', 'FORWARD', ...FIREWALL),
+  jump('filter', 'FORWARD', ...PORTALS),
+  jump('filter', 'FORWARD', ...EXTERNAL),
   jump('filter', 'FORWARD', '', 'kubernetes forwarding rules', names.FORWARD),
-  jump('filter', 'OUTPUT', NEW, 'kubernetes service portals', names.SERVICES),
-  jump('filter', 'OUTPUT', NEW, 'kubernetes externally-visible service portals', names.EXTERNAL_SERVICES),
-  jump('filter', 'OUTPUT', '', 'kubernetes localnet firewall', names.FIREWALL),
+  jump('filter', 'OUTPUT', ...FIREWALL),
+  jump('filter', 'OUTPUT', ...PORTALS),
+  jump('filter', 'OUTPUT', ...EXTERNAL),
+  jump('filter', 'OUTPUT', ...LOCALNET),
 ];

@@ -71,6 +71,16 @@ export function jumpLines(table: Table, jumps: readonly Jump[], present: readonl
   return lines;
 }
 
+/** What ends a packet's way through a built-in chain, or gives it another address, before it can reach what stands behind. */
+const VERDICT = / -j (?:ACCEPT|DROP|REJECT|DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP|QUEUE|NFQUEUE)(?: |$)/;
+
+/** Foreign rules in a built-in chain that a packet meets before the last of our jumps, and that may keep it from there. */
+export function foreignBefore(jumps: readonly Jump[], present: readonly string[]): readonly string[] {
+  const ours = new Set(jumps.map(({ line }) => line));
+  const last = present.findLastIndex((line) => ours.has(line));
+  return present.slice(0, Math.max(0, last)).filter((line) => !ours.has(line) && VERDICT.test(line));
+}
+
 /** Lines that take every jump into a chain of ours out of the chains that are not. */
 export function unjumpLines(present: readonly string[], { isOurChain }: RuleOwner = PROXY): readonly string[] {
   return present

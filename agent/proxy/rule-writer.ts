@@ -4,8 +4,9 @@ import { deleteFlows, type StaleFlow, staleFlows } from './conntrack.js';
 import { type Exec, ExecError } from './exec.js';
 import type { Iptables } from './iptables.js';
 import { PROXY, type RuleOwner } from './names.js';
-import { deleteInput, jumpLines, parseSave, restoreInput, type TableState, unjumpLines } from './restore.js';
-import type { Chain, RuleSet, Table } from './rules.js';
+import { deleteInput, foreignBefore, jumpLines, parseSave, restoreInput, type TableState, unjumpLines } from './restore.js';
+import type { RuleChange } from './rule-book.js';
+import type { Chain, Jump, RuleSet, Table } from './rules.js';
 import type { UdpPort } from './service-rules.js';
 
 /**
@@ -17,7 +18,8 @@ const NFT_BATCH_CHAINS = 800;
 interface Known {
   /** Table and name of each chain of ours in the kernel, and its text where we wrote it. */
   readonly chains: Map<string, string | undefined>;
-  udp: readonly UdpPort[];
+  /** By id. */
+  readonly udp: Map<string, UdpPort>;
 }
 
 const id = (table: Table, name: string) => `${table} ${name}`;
@@ -25,7 +27,9 @@ const id = (table: Table, name: string) => `${table} ${name}`;
 export class RuleWriter {
   /** Undefined when it has to be read from the kernel: at the start, after an error, after a foreign flush. */
   private known: Known | undefined;
-  private ruleSet: RuleSet | undefined;
+  private jumps: readonly Jump[] = [];
+  /** As the last `isIntact` found them: rules of others, with their table, that a packet meets before ours and that may keep it from there. */
+  foreignRules: readonly string[] = [];
 
   constructor(
     private readonly iptables: Iptables,
@@ -39,19 +43,39 @@ export class RuleWriter {
     const before = this.known;
     this.known = undefined;
     const found = before ? undefined : await this.read();
-    const known: Known = before ?? { chains: chainsOf(found!), udp: [] };
-    const changed = ruleSet.chains.filter(({ table, name, text }) => known.chains.get(id(table, name)) !== text);
-    for (const batch of this.batches(changed)) {
-      await this.iptables.restore(
-        restoreInput(this.owner.tables.map((table) => ({ table, chains: batch.filter((c) => c.table === table), lines: [] }))),
-      );
-    }
-    for (const { table, name, text } of changed) known.chains.set(id(table, name), text);
+    const known: Known = before ?? { chains: chainsOf(found!), udp: new Map() };
+    await this.writeChains(ruleSet.chains, known);
     if (found) await this.writeJumps(ruleSet, found);
-    this.ruleSet = ruleSet;
-    await this.clearFlows([...staleFlows(known.udp, udp), ...flowsOfLostEndpoints(found?.get('nat'), udp)]);
-    known.udp = udp;
-    await this.deleteStale(ruleSet, known);
+    this.jumps = ruleSet.jumps;
+    await this.clearFlows([...staleFlows([...known.udp.values()], udp), ...flowsOfLostEndpoints(found?.get('nat'), udp)]);
+    known.udp.clear();
+    for (const port of udp) known.udp.set(port.id, port);
+    const wanted = new Set(ruleSet.chains.map(({ table, name }) => id(table, name)));
+    await this.deleteChains(
+      [...known.chains.keys()].filter((key) => !wanted.has(key)),
+      known,
+    );
+    this.known = known;
+  }
+
+  /** Whether `writeChange` can be called: the kernel has what was written last. */
+  get knowsKernel(): boolean {
+    return this.known !== undefined;
+  }
+
+  /** The same as `write`, for whoever knows what has changed since: it costs nothing for what has not. */
+  async writeChange({ chains, gone, udpBefore, udpAfter }: RuleChange): Promise<void> {
+    const { known } = this;
+    if (!known) throw new Error('what is in the kernel is not known: write all of it');
+    this.known = undefined;
+    await this.writeChains(chains, known);
+    await this.clearFlows(staleFlows(udpBefore, udpAfter));
+    for (const port of udpBefore) known.udp.delete(port.id);
+    for (const port of udpAfter) known.udp.set(port.id, port);
+    await this.deleteChains(
+      gone.map(({ table, name }) => id(table, name)),
+      known,
+    );
     this.known = known;
   }
 
@@ -60,24 +84,43 @@ export class RuleWriter {
     this.known = undefined;
   }
 
-  /** Whether our jumps and a chain that only a flush would have emptied are still there. True before the first write. */
-  async isIntact(): Promise<boolean> {
-    if (!this.ruleSet) return true;
-    for (const { table, from } of uniqueJumps(this.ruleSet)) {
-      const lines = await this.iptables.list(table, from);
-      const wanted = this.ruleSet.jumps.filter((jump) => jump.table === table && jump.from === from);
-      if (!wanted.every((jump) => lines?.includes(jump.line))) return false;
-    }
+  /** Whether a chain that only a flush would have emptied is still there in each table. True before the first write. */
+  async hasCanaries(): Promise<boolean> {
+    if (!this.known) return true;
     for (const [table, chain] of this.owner.neverEmpty) {
       if (!(await this.iptables.list(table, chain))?.length) return false;
     }
     return true;
   }
 
+  /** Whether our jumps are there too; looks also for what others have put before them. True before the first write. */
+  async isIntact(): Promise<boolean> {
+    if (!this.known) return true;
+    const foreign: string[] = [];
+    for (const { table, from } of uniqueJumps(this.jumps)) {
+      const lines = (await this.iptables.list(table, from)) ?? [];
+      const wanted = this.jumps.filter((jump) => jump.table === table && jump.from === from);
+      if (!wanted.every((jump) => lines.includes(jump.line))) return false;
+      foreign.push(...foreignBefore(wanted, lines).map((line) => `${table}: ${line}`));
+    }
+    this.foreignRules = foreign;
+    return this.hasCanaries();
+  }
+
   private async read(): Promise<ReadonlyMap<Table, TableState>> {
     const found = new Map<Table, TableState>();
     for (const table of this.owner.tables) found.set(table, parseSave(await this.iptables.save(table), this.owner));
     return found;
+  }
+
+  private async writeChains(chains: readonly Chain[], known: Known): Promise<void> {
+    const changed = chains.filter(({ table, name, text }) => known.chains.get(id(table, name)) !== text);
+    for (const batch of this.batches(changed)) {
+      await this.iptables.restore(
+        restoreInput(this.owner.tables.map((table) => ({ table, chains: batch.filter((c) => c.table === table), lines: [] }))),
+      );
+    }
+    for (const { table, name, text } of changed) known.chains.set(id(table, name), text);
   }
 
   private batches(chains: readonly Chain[]): readonly (readonly Chain[])[] {
@@ -97,9 +140,7 @@ export class RuleWriter {
     if (input) await this.iptables.restore(input);
   }
 
-  private async deleteStale(ruleSet: RuleSet, known: Known): Promise<void> {
-    const wanted = new Set(ruleSet.chains.map(({ table, name }) => id(table, name)));
-    const stale = [...known.chains.keys()].filter((key) => !wanted.has(key));
+  private async deleteChains(stale: readonly string[], known: Known): Promise<void> {
     if (stale.length === 0) return;
     const byTable = (table: Table) => stale.filter((key) => key.startsWith(`${table} `)).map((key) => key.slice(table.length + 1));
     const input = this.owner.tables.map((table) => (byTable(table).length ? deleteInput(table, byTable(table)) : '')).join('');
@@ -130,7 +171,7 @@ function chainsOf(found: ReadonlyMap<Table, TableState>): Map<string, string | u
   return new Map([...found].flatMap(([table, { ourChains }]) => [...ourChains].map((name) => [id(table, name), undefined] as const)));
 }
 
-function uniqueJumps({ jumps }: RuleSet): readonly { table: Table; from: string }[] {
+function uniqueJumps(jumps: readonly Jump[]): readonly { table: Table; from: string }[] {
   return [...new Map(jumps.map(({ table, from }) => [`${table} ${from}`, { table, from }])).values()];
 }
 

@@ -1,4 +1,5 @@
 // A Service as kube-proxy sees it: ports, addresses and policies, each checked; what has no rules is named as a problem. Pure.
+import { parseCidr } from '../../src/apimachinery/cidr.js';
 import type { Service, ServicePort } from '../../src/kinds/types/core_v1.js';
 import { servicePortName } from './names.js';
 import { isIPv4, isPort } from './net.js';
@@ -14,8 +15,11 @@ export interface ServicePortInfo {
   readonly port: number;
   readonly clusterIp: string;
   readonly nodePort: number | undefined;
-  /** spec.externalIPs and the load balancer's addresses. */
   readonly externalIps: readonly string[];
+  /** Those of the load balancer that deliver packets with its address on them. */
+  readonly loadBalancerIps: readonly string[];
+  /** Who may come in by the load balancer's addresses; undefined: everybody. */
+  readonly sourceRanges: readonly string[] | undefined;
   readonly internalLocal: boolean;
   readonly externalLocal: boolean;
   /** Absent without session affinity. */
@@ -24,6 +28,8 @@ export interface ServicePortInfo {
 
 export interface ServiceInfo {
   readonly ports: readonly ServicePortInfo[];
+  /** Where load balancers ask whether this node has endpoints: with external traffic policy Local. */
+  readonly healthCheckNodePort: number | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -52,34 +58,48 @@ export function subjectOf(info: ServicePortInfo, role: string, more: { endpoint?
   };
 }
 
-/** No ports for headless and ExternalName Services: those are DNS names only. */
+/** Nothing for headless and ExternalName Services: those are DNS names only. */
+const NOTHING: ServiceInfo = { ports: [], healthCheckNodePort: undefined, problems: [] };
+
 export function serviceInfo(service: Service): ServiceInfo {
   const { metadata, spec } = service;
   const clusterIp = spec.clusterIP ?? '';
   const isNameOnly = spec.type === 'ExternalName' || clusterIp === '' || clusterIp === 'None';
-  if (isNameOnly || metadata.labels?.[LABEL_PROXY_NAME]) return { ports: [], problems: [] };
+  if (isNameOnly || metadata.labels?.[LABEL_PROXY_NAME] !== undefined) return NOTHING;
 
   const problems: Problem[] = [];
-  const complain = (message: string) =>
-    problems.push({ about: { kind: 'Service', namespace: metadata.namespace ?? '', name: metadata.name, role: 'not served' }, message });
+  const complain: Complain = (message) => problems.push({ about: aboutService(service, 'not served'), message });
   if (!isIPv4(clusterIp)) {
     complain(`clusterIP ${JSON.stringify(clusterIp)} is no IPv4 address; only IPv4 is supported`);
-    return { ports: [], problems };
+    return { ...NOTHING, problems };
   }
-  const externalIps = externalAddresses(service, complain);
-  const ports = (spec.ports ?? []).flatMap((port) => portInfo(service, port, clusterIp, externalIps, complain) ?? []);
-  return { ports, problems };
+  const reach = { clusterIp, ...externalReach(service, complain) };
+  const ports = (spec.ports ?? []).flatMap((port) => portInfo(service, port, reach, complain) ?? []);
+  const healthCheck = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' ? spec.healthCheckNodePort : undefined;
+  return { ports: distinctPorts(ports, complain), healthCheckNodePort: isPort(healthCheck) ? healthCheck : undefined, problems };
 }
 
-type Complain = (message: string) => void;
+export const aboutService = ({ metadata }: Service, role: string): Subject => ({
+  kind: 'Service',
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+  role,
+});
 
-function portInfo(
-  { metadata, spec }: Service,
-  port: ServicePort,
-  clusterIp: string,
-  externalIps: readonly string[],
-  complain: Complain,
-): ServicePortInfo | undefined {
+type Complain = (message: string) => void;
+type Reach = Pick<ServicePortInfo, 'clusterIp' | 'externalIps' | 'loadBalancerIps' | 'sourceRanges'>;
+
+/** Two ports of one name and protocol would have the same chains. */
+function distinctPorts(ports: readonly ServicePortInfo[], complain: Complain): readonly ServicePortInfo[] {
+  const seen = new Set<string>();
+  return ports.filter(({ id, protocol, portName }) => {
+    const key = `${id} ${protocol}`;
+    if (seen.has(key)) complain(`port ${JSON.stringify(portName)} is there twice for ${protocol.toUpperCase()}; the first one counts`);
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+function portInfo({ metadata, spec }: Service, port: ServicePort, reach: Reach, complain: Complain): ServicePortInfo | undefined {
   const protocol = PROTOCOLS.get((port.protocol ?? 'TCP') as 'TCP');
   if (!protocol || !isPort(port.port)) {
     complain(`port ${JSON.stringify(port.port)}/${JSON.stringify(port.protocol)} is no port that iptables knows`);
@@ -95,9 +115,8 @@ function portInfo(
     id: servicePortName(namespace, metadata.name, port.name),
     protocol,
     port: port.port,
-    clusterIp,
+    ...reach,
     nodePort: isPort(nodePort) ? nodePort : undefined,
-    externalIps,
     internalLocal: spec.internalTrafficPolicy === 'Local',
     externalLocal: spec.externalTrafficPolicy === 'Local',
     affinity_s: spec.sessionAffinity === 'ClientIP' ? affinitySeconds(spec.sessionAffinityConfig?.clientIP?.timeoutSeconds) : undefined,
@@ -109,15 +128,29 @@ function affinitySeconds(wanted: unknown): number {
   return valid ? wanted : AFFINITY_DEFAULT_S;
 }
 
-function externalAddresses({ spec, status }: Service, complain: Complain): readonly string[] {
+function externalReach({ spec, status }: Service, complain: Complain): Omit<Reach, 'clusterIp'> {
+  const valid = (field: string, ips: readonly string[]) => {
+    for (const ip of ips) {
+      if (!isIPv4(ip)) complain(`${field} ${JSON.stringify(ip)} is no IPv4 address; only IPv4 is supported`);
+    }
+    return [...new Set(ips.filter((ip) => isIPv4(ip)))].sort();
+  };
+  // With mode Proxy packets arrive with the node's or the pod's own address: there is nothing to catch.
   const ingress = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) => (ip && ipMode !== 'Proxy' ? [ip] : []));
-  if (ingress.length > 0 && (spec.loadBalancerSourceRanges ?? []).length > 0) {
-    complain('loadBalancerSourceRanges is not supported: the load balancer addresses are not served, so that nobody gets in');
-    ingress.length = 0;
-  }
-  const all = [...new Set([...(spec.externalIPs ?? []), ...ingress])];
-  for (const ip of all) {
-    if (!isIPv4(ip)) complain(`external address ${JSON.stringify(ip)} is no IPv4 address; only IPv4 is supported`);
-  }
-  return all.filter((ip) => isIPv4(ip)).sort();
+  return {
+    externalIps: valid('external IP', spec.externalIPs ?? []),
+    loadBalancerIps: spec.type === 'LoadBalancer' ? valid('load balancer address', ingress) : [],
+    sourceRanges: sourceRanges(spec.loadBalancerSourceRanges ?? [], complain),
+  };
+}
+
+/** Where ranges are given and none of them is one, nobody gets in: the mistake must not open what was to be closed. */
+function sourceRanges(wanted: readonly string[], complain: Complain): readonly string[] | undefined {
+  if (wanted.length === 0) return undefined;
+  const ranges = wanted.flatMap((text) => {
+    const cidr = parseCidr(text.trim());
+    if (!cidr) complain(`loadBalancerSourceRanges ${JSON.stringify(text)} is no IPv4 range; only IPv4 is supported`);
+    return cidr ? [cidr.text] : [];
+  });
+  return ranges.includes('0.0.0.0/0') ? undefined : [...new Set(ranges)].sort();
 }

@@ -1,18 +1,31 @@
 // The rules of one Service: its own chains, and its entries in the chains that all Services share. Pure.
+import { cidrHasIp, parseCidr, parseIpv4 } from '../../src/apimachinery/cidr.js';
 import type { Service } from '../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
-import { endpointsOf, type PortEndpoints, type ProxyEndpoint } from './endpoints.js';
-import { chainName, MARK_MASQ } from './names.js';
-import { type Chain, makeChain, makeRule, type Problem, type Rule } from './rules.js';
-import { type ServicePortInfo, serviceInfo, subjectOf } from './service-info.js';
+import { endpointsOf, type Place, type PortEndpoints, type ProxyEndpoint } from './endpoints.js';
+import { chainName, EXTERNAL_SERVICES, MARK_MASQ, NODEPORTS, PROXY_FIREWALL, SERVICES } from './names.js';
+import { type Chain, makeChain, makeRule, type Problem, type Rule, type Table } from './rules.js';
+import { aboutService, type ServicePortInfo, serviceInfo, subjectOf } from './service-info.js';
+
+/** What a kernel may lack; Services that need it are told so, the others go on. */
+export type Match = 'recent' | 'statistic' | 'sctp';
 
 /** What rules depend on besides Services and their endpoints. */
-export interface NodeContext {
-  readonly nodeName: string;
+export interface NodeContext extends Place {
+  readonly nodeIp: string;
   /** All pods' addresses: what comes from elsewhere is masqueraded on its way to a pod. */
   readonly clusterCidr: string;
   /** This node's pods' addresses; absent until the node has got them. */
   readonly podCidr: string | undefined;
+  /** Ranges of the node's addresses at which node ports are served; empty: all. */
+  readonly nodePortAddresses: readonly string[];
+  /** Whether 127.0.0.1:NodePort is served. */
+  readonly localhostNodePorts: boolean;
+  /** Whether whatever goes to a cluster IP is masqueraded. */
+  readonly masqueradeAll: boolean;
+  /** The bit of the packet mark that says so. */
+  readonly masqueradeBit: number;
+  readonly missing: ReadonlySet<Match>;
 }
 
 /** How a UDP Service port is reached and by whom it is served: what stale connection tracking is found by. */
@@ -23,39 +36,99 @@ export interface UdpPort {
   readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
 }
 
+/** The chains that all Services share, each after those that it leads to. */
+export const SHARED_CHAINS = [
+  { table: 'nat', name: NODEPORTS },
+  { table: 'nat', name: SERVICES },
+  { table: 'filter', name: SERVICES },
+  { table: 'filter', name: EXTERNAL_SERVICES },
+  { table: 'filter', name: NODEPORTS },
+  { table: 'filter', name: PROXY_FIREWALL },
+] as const satisfies readonly { table: Table; name: string }[];
+
+/** How many endpoints of a Service are ready on this node: what its health check node port answers. */
+export interface HealthCheck {
+  readonly port: number;
+  readonly localEndpoints: number;
+}
+
 export interface ServiceRules {
   readonly chains: readonly Chain[];
-  /** Entries of KUBE-SERVICES (nat), KUBE-NODEPORTS (nat), KUBE-SERVICES (filter), KUBE-EXTERNAL-SERVICES (filter). */
-  readonly services: readonly Rule[];
-  readonly nodePorts: readonly Rule[];
-  readonly unserved: readonly Rule[];
-  readonly externalUnserved: readonly Rule[];
+  /** What the Service has in each of `SHARED_CHAINS`, in that order. */
+  readonly shared: readonly Chain[];
   readonly udp: readonly UdpPort[];
+  readonly healthCheck: HealthCheck | undefined;
   readonly problems: readonly Problem[];
 }
 
+export const NO_RULES: ServiceRules = {
+  chains: [],
+  shared: SHARED_CHAINS.map(({ table, name }) => makeChain(table, name, [])),
+  udp: [],
+  healthCheck: undefined,
+  problems: [],
+};
+
+/** An object with very many mistakes is told of these. */
+const PROBLEMS_MAX = 10;
+
 export function renderService(service: Service, slices: readonly EndpointSlice[], node: NodeContext): ServiceRules {
-  const { ports, problems } = serviceInfo(service);
-  const parts = ports.map((info) => {
-    const endpoints = endpointsOf(slices, { name: info.portName, protocol: info.protocol.toUpperCase() }, node.nodeName);
-    return { info, endpoints, rules: new PortRules(info, endpoints, node) };
+  const info = serviceInfo(service);
+  const said = new Map(info.problems.map((problem) => [problem.message, problem]));
+  const complain = (message: string) => said.set(message, { about: aboutService(service, 'left out'), message });
+  const parts = info.ports.flatMap((port) => {
+    const servable = withoutMissing(port, node.missing, complain);
+    if (!servable) return [];
+    const endpoints = endpointsOf(slices, { name: port.portName, protocol: port.protocol.toUpperCase() }, node, complain);
+    return [{ info: servable, endpoints, rules: new PortRules(servable, endpoints, node) }];
   });
+  const healthCheck = info.healthCheckNodePort === undefined ? undefined : healthCheckOf(info.healthCheckNodePort, parts);
+  const shared = (table: Table, name: string) => {
+    const rules = parts.flatMap(({ rules }) => rules.shared(table, name));
+    const checked = healthCheck && table === 'filter' && name === NODEPORTS ? [healthCheckRule(service, healthCheck.port)] : [];
+    return makeChain(table, name, [...rules, ...checked]);
+  };
+  const problems = [...said.values()];
   return {
     chains: parts.flatMap(({ rules }) => rules.chains()),
-    services: parts.flatMap(({ rules }) => rules.services()),
-    nodePorts: parts.flatMap(({ rules }) => rules.nodePorts()),
-    unserved: parts.flatMap(({ rules }) => rules.unserved()),
-    externalUnserved: parts.flatMap(({ rules }) => rules.externalUnserved()),
+    shared: SHARED_CHAINS.map(({ table, name }) => shared(table, name)),
     udp: parts.filter(({ info }) => info.protocol === 'udp').map(({ info, endpoints }) => udpPort(info, endpoints)),
-    problems,
+    healthCheck,
+    problems: problems.slice(0, PROBLEMS_MAX),
   };
+}
+
+/** The port as far as this kernel can serve it. */
+function withoutMissing(
+  port: ServicePortInfo,
+  missing: ReadonlySet<Match>,
+  complain: (message: string) => void,
+): ServicePortInfo | undefined {
+  if (port.protocol === 'sctp' && missing.has('sctp')) {
+    complain(`port ${port.port}/SCTP is not served: this node's kernel has no match for SCTP (xt_sctp)`);
+    return undefined;
+  }
+  if (port.affinity_s === undefined || !missing.has('recent')) return port;
+  complain("sessionAffinity ClientIP is not kept: this node's kernel has no match for it (xt_recent)");
+  return { ...port, affinity_s: undefined };
+}
+
+function healthCheckOf(port: number, parts: readonly { readonly endpoints: PortEndpoints }[]): HealthCheck {
+  const ips = parts.flatMap(({ endpoints }) => endpoints.local.filter(({ ready }) => ready).map(({ ip }) => ip));
+  return { port, localEndpoints: new Set(ips).size };
+}
+
+function healthCheckRule(service: Service, port: number): Rule {
+  const match = ['-p', 'tcp', '-m', 'tcp', '--dport', String(port)];
+  const { namespace, name } = service.metadata;
+  return makeRule(aboutService(service, 'health check node port'), match, `${namespace}/${name} health check node port`, 'ACCEPT');
 }
 
 function udpPort(info: ServicePortInfo, { cluster, local }: PortEndpoints): UdpPort {
   const used = [...(info.internalLocal ? [] : cluster), ...(info.externalLocal ? [] : cluster), ...local];
   return {
     id: info.id,
-    ips: [info.clusterIp, ...info.externalIps],
+    ips: [...new Set([info.clusterIp, ...info.externalIps, ...info.loadBalancerIps])],
     nodePort: info.nodePort,
     endpoints: used.map(({ ip, port }) => ({ ip, port })),
   };
@@ -66,6 +139,7 @@ class PortRules {
   private readonly svc: string;
   private readonly svl: string;
   private readonly ext: string;
+  private readonly fw: string;
   private readonly isExternal: boolean;
 
   constructor(
@@ -77,46 +151,58 @@ class PortRules {
     this.svc = chainName('SVC', id, protocol);
     this.svl = chainName('SVL', id, protocol);
     this.ext = chainName('EXT', id, protocol);
-    this.isExternal = info.nodePort !== undefined || info.externalIps.length > 0;
+    this.fw = chainName('FW', id, protocol);
+    this.isExternal = info.nodePort !== undefined || info.externalIps.length > 0 || info.loadBalancerIps.length > 0;
   }
 
-  /** Chains of endpoints first, then those that choose among them, then that of outside traffic. */
+  /** Chains of endpoints first, then those that choose among them, then those of outside traffic. */
   chains(): readonly Chain[] {
     const { info, endpoints, isExternal } = this;
     if (endpoints.cluster.length === 0) return [];
     const all = new Map([...endpoints.cluster, ...endpoints.local].map((endpoint) => [endpoint.address, endpoint]));
-    const chains = [...all.values()].map((endpoint) => this.endpointChain(endpoint));
     const wantsLocal = info.internalLocal || (isExternal && info.externalLocal);
     // With the external policy Local too: this node's own pods and processes may use every endpoint.
-    if (!info.internalLocal || isExternal) chains.push(this.choiceChain(this.svc, endpoints.cluster));
+    const wantsAll = !info.internalLocal || isExternal;
+    const chains = [...all.values()].map((endpoint) => this.endpointChain(endpoint));
+    if (wantsAll) chains.push(this.choiceChain(this.svc, endpoints.cluster));
     if (wantsLocal && endpoints.local.length > 0) chains.push(this.choiceChain(this.svl, endpoints.local));
     if (isExternal) chains.push(this.externalChain());
+    if (this.hasFirewall) chains.push(this.firewallChain());
     return chains;
   }
 
+  /** What the port has in a chain of `SHARED_CHAINS`. */
+  shared(table: Table, name: string): readonly Rule[] {
+    if (name === SERVICES) return table === 'nat' ? this.services() : this.unserved();
+    if (name === EXTERNAL_SERVICES) return this.externalUnserved();
+    if (name === PROXY_FIREWALL) return this.firewalled();
+    return table === 'nat' ? this.nodePorts() : [];
+  }
+
   /** nat KUBE-SERVICES. */
-  services(): readonly Rule[] {
+  private services(): readonly Rule[] {
     const { info, endpoints } = this;
     const rules: Rule[] = [];
     const internal = info.internalLocal ? endpoints.local : endpoints.cluster;
     if (internal.length > 0) {
       rules.push(this.rule('cluster IP', this.to(info.clusterIp), `${info.id} cluster IP`, info.internalLocal ? this.svl : this.svc));
     }
-    if (endpoints.cluster.length > 0) {
-      for (const ip of info.externalIps) rules.push(this.rule('external IP', this.to(ip), `${info.id} external IP`, this.ext));
-    }
+    if (endpoints.cluster.length === 0) return rules;
+    for (const ip of info.externalIps) rules.push(this.rule('external IP', this.to(ip), `${info.id} external IP`, this.ext));
+    const balanced = this.hasFirewall ? this.fw : this.ext;
+    for (const ip of info.loadBalancerIps) rules.push(this.rule('load balancer', this.to(ip), `${info.id} loadbalancer IP`, balanced));
     return rules;
   }
 
   /** nat KUBE-NODEPORTS. */
-  nodePorts(): readonly Rule[] {
+  private nodePorts(): readonly Rule[] {
     const { info, endpoints } = this;
     if (info.nodePort === undefined || endpoints.cluster.length === 0) return [];
     return [this.rule('node port', this.dport(info.nodePort), info.id, this.ext)];
   }
 
   /** filter KUBE-SERVICES: refuse at once what nothing serves; with policy Local and endpoints elsewhere, drop as upstream does. */
-  unserved(): readonly Rule[] {
+  private unserved(): readonly Rule[] {
     const { info, endpoints } = this;
     if (endpoints.cluster.length === 0)
       return [this.rule('no endpoints', this.to(info.clusterIp), `${info.id} has no endpoints`, ...this.reject())];
@@ -125,15 +211,39 @@ class PortRules {
   }
 
   /** filter KUBE-EXTERNAL-SERVICES: the same for node ports and external addresses. */
-  externalUnserved(): readonly Rule[] {
+  private externalUnserved(): readonly Rule[] {
     const { info, endpoints } = this;
     const none = endpoints.cluster.length === 0;
     if (!none && !(info.externalLocal && endpoints.local.length === 0)) return [];
     const role = none ? 'no endpoints' : 'no local endpoints';
     const target = none ? this.reject() : ['DROP'];
-    const matches = info.externalIps.map((ip) => this.to(ip));
+    const matches = [...info.externalIps, ...info.loadBalancerIps].map((ip) => this.to(ip));
     if (info.nodePort !== undefined) matches.push(['-m', 'addrtype', '--dst-type', 'LOCAL', ...this.dport(info.nodePort)]);
     return matches.map((match) => this.rule(role, match, `${info.id} has ${role}`, ...target));
+  }
+
+  /** filter KUBE-PROXY-FIREWALL: what still has the load balancer's address was let in by no source range. */
+  private firewalled(): readonly Rule[] {
+    const { info } = this;
+    if (!this.hasFirewall) return [];
+    const comment = `${info.id} traffic not accepted by ${this.fw}`;
+    return info.loadBalancerIps.map((ip) => this.rule('not in the source ranges', this.to(ip), comment, 'DROP'));
+  }
+
+  private get hasFirewall(): boolean {
+    const { info, endpoints } = this;
+    return info.sourceRanges !== undefined && info.loadBalancerIps.length > 0 && endpoints.cluster.length > 0;
+  }
+
+  private firewallChain(): Chain {
+    const { info, node } = this;
+    const ranges = info.sourceRanges ?? [];
+    const letIn = (source: string) => this.rule('source range', ['-s', source], `${info.id} loadbalancer IP`, this.ext);
+    const rules = ranges.map(letIn);
+    // Where the address is on the node itself, its own requests come with that as their source.
+    if (ranges.some((range) => cidrHasIp(parseCidr(range)!, parseIpv4(node.nodeIp)!)))
+      rules.push(...info.loadBalancerIps.map((ip) => letIn(`${ip}/32`)));
+    return makeChain('nat', this.fw, rules);
   }
 
   private endpointChain(endpoint: ProxyEndpoint): Chain {
@@ -158,13 +268,16 @@ class PortRules {
 
   private choiceChain(chain: string, endpoints: readonly ProxyEndpoint[]): Chain {
     const { info, node } = this;
-    const outside = ['!', '-s', node.clusterCidr, ...this.to(info.clusterIp)];
-    const rules: Rule[] = [this.rule('masquerade for clients outside the pod network', outside, `${info.id} cluster IP`, MARK_MASQ)];
+    const outside = [...(node.masqueradeAll ? [] : ['!', '-s', node.clusterCidr]), ...this.to(info.clusterIp)];
+    const role = node.masqueradeAll ? 'masquerade for all clients' : 'masquerade for clients outside the pod network';
+    const rules: Rule[] = [this.rule(role, outside, `${info.id} cluster IP`, MARK_MASQ)];
     if (info.affinity_s !== undefined) {
       for (const endpoint of endpoints) rules.push(this.choice(endpoint, 'session affinity', this.recent(endpoint, info.affinity_s)));
     }
-    for (const [i, endpoint] of endpoints.entries()) {
-      const left = endpoints.length - i;
+    // Without a way to choose at random the first one gets all of it, which is reported for the node.
+    const chosen = node.missing.has('statistic') ? endpoints.slice(0, 1) : endpoints;
+    for (const [i, endpoint] of chosen.entries()) {
+      const left = chosen.length - i;
       rules.push(
         this.choice(endpoint, 'choice', left === 1 ? [] : ['-m', 'statistic', '--mode', 'random', '--probability', probability(left)]),
       );

@@ -47,9 +47,9 @@ async function measure(backend: string, count: number): Promise<RulesFigures> {
   try {
     const ip = (...args: string[]) => systemExec('nsenter', [...inside, 'ip', ...args]);
     await ip('link', 'set', 'lo', 'up');
-    await ip('link', 'add', 'eth0', 'type', 'dummy');
-    await ip('address', 'add', `${NODE_IP}/24`, 'dev', 'eth0');
-    await ip('link', 'set', 'eth0', 'up');
+    await ip('link', 'add', 'cni0', 'type', 'bridge');
+    await ip('address', 'add', `${NODE_IP}/24`, 'dev', 'cni0');
+    await ip('link', 'set', 'cni0', 'up');
     const program = join(PROJECT_ROOT, 'dist/test/bench/proxy-node.js');
     const args = [...inside, process.execPath, program, backend, String(count), String(CHANGES), NODE_IP];
     return JSON.parse(await systemExec('nsenter', args, { timeout_ms: TIMEOUT_MS })) as RulesFigures;

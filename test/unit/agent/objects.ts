@@ -1,4 +1,5 @@
 // Objects for tests of the node's network: Services, their slices and Nodes, with what matters said and the rest filled in.
+import type { NodeContext } from '../../../agent/proxy/service-rules.js';
 import type { ObjectMeta } from '../../../src/apimachinery/types/meta_v1.js';
 import type { Namespace, Node, Pod, PodSpec, Service, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
 import type { Endpoint, EndpointSlice } from '../../../src/kinds/types/discovery_v1.js';
@@ -22,6 +23,21 @@ export function service(name: string, spec: ServiceSpec, namespace = 'default'):
   };
 }
 
+/** A node of the network 10.244.0.0/16, its own pods in 10.244.0.0/24. */
+export const nodeContext = (more: Partial<NodeContext> = {}): NodeContext => ({
+  nodeName: 'node-0',
+  zone: undefined,
+  nodeIp: '192.168.1.10',
+  clusterCidr: '10.244.0.0/16',
+  podCidr: '10.244.0.0/24',
+  nodePortAddresses: [],
+  localhostNodePorts: true,
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  missing: new Set(),
+  ...more,
+});
+
 export interface TestEndpoint {
   ip: string;
   node?: string;
@@ -30,6 +46,7 @@ export interface TestEndpoint {
   ready?: boolean;
   serving?: boolean;
   terminating?: boolean;
+  hints?: Endpoint['hints'];
 }
 
 export function slice(
@@ -48,12 +65,13 @@ export function slice(
   };
 }
 
-function endpoint({ ip, node, pod, hostname, ready = true, serving = ready, terminating = false }: TestEndpoint): Endpoint {
+function endpoint({ ip, node, pod, hostname, ready = true, serving = ready, terminating = false, hints }: TestEndpoint): Endpoint {
   return {
     addresses: [ip],
     conditions: { ready, serving, terminating },
     ...(node ? { nodeName: node } : {}),
     ...(hostname ? { hostname } : {}),
+    ...(hints ? { hints } : {}),
     ...(pod ? { targetRef: { kind: 'Pod', namespace: 'default', name: pod } } : {}),
   };
 }

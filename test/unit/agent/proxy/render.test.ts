@@ -5,12 +5,12 @@ import { PROXY } from '../../../../agent/proxy/names.js';
 import { render } from '../../../../agent/proxy/render.js';
 import { restoreInput } from '../../../../agent/proxy/restore.js';
 import type { RuleSet } from '../../../../agent/proxy/rules.js';
-import type { NodeContext } from '../../../../agent/proxy/service-rules.js';
+import { type Match, renderService } from '../../../../agent/proxy/service-rules.js';
 import type { Service } from '../../../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../../../src/kinds/types/discovery_v1.js';
-import { service, slice, type TestEndpoint } from '../objects.js';
+import { nodeContext, service, slice, type TestEndpoint } from '../objects.js';
 
-const here: NodeContext = { nodeName: 'node-0', clusterCidr: '10.244.0.0/16', podCidr: '10.244.0.0/24' };
+const here = nodeContext();
 const web = service('web', { clusterIP: '10.96.5.5', ports: [{ name: '', protocol: 'TCP', port: 80 }] });
 const np = service('web', { type: 'NodePort', clusterIP: '10.96.5.5', ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: 30080 }] });
 const two: TestEndpoint[] = [
@@ -21,7 +21,7 @@ const two: TestEndpoint[] = [
 const textOf = (rules: RuleSet, prefix: string, table = 'nat') =>
   rules.chains
     .filter((c) => c.table === table && c.name.startsWith(prefix))
-    .map((c) => c.text.replace(/KUBE-(S..|EXT)-\w{16}/g, 'KUBE-$1-x'));
+    .map((c) => c.text.replace(/KUBE-(S..|EXT|FW)-\w{16}/g, 'KUBE-$1-x'));
 const draw = (s: Service, endpoints: readonly TestEndpoint[], ports?: EndpointSlice['ports'], node = here) =>
   render([s], [slice(s.metadata.name, endpoints, ports)], node);
 
@@ -164,6 +164,148 @@ describe('traffic policy Local', () => {
   });
 });
 
+describe('a load balancer', () => {
+  const balanced = (spec: object = {}, ingress: object[] = [{ ip: '203.0.113.9' }]) =>
+    ({ ...service('web', { ...np.spec, type: 'LoadBalancer', ...spec }), status: { loadBalancer: { ingress } } }) as Service;
+  const port = '-p tcp -m tcp --dport 80 -m comment --comment';
+
+  it('has its addresses served as other outside traffic is', () => {
+    expect(textOf(draw(balanced(), two), 'KUBE-SERVICES')[0]).toContain(
+      `-A KUBE-SERVICES -d 203.0.113.9/32 ${port} "default/web loadbalancer IP" -j KUBE-EXT-x\n`,
+    );
+    expect(textOf(draw(balanced(), []), 'KUBE-EXTERNAL', 'filter')[0]).toContain(
+      `-d 203.0.113.9/32 ${port} "default/web has no endpoints"`,
+    );
+  });
+
+  it.each([
+    ['that is a name', [{ hostname: 'lb.example.com' }], []],
+    ['that hands packets on with an address of their own', [{ ip: '203.0.113.9', ipMode: 'Proxy' }], []],
+    ['of another family', [{ ip: '2001:db8::9' }], ['load balancer address "2001:db8::9" is no IPv4 address; only IPv4 is supported']],
+  ])('%s is no address here', (_name, ingress, problems) => {
+    const rules = draw(balanced({}, ingress), two);
+    expect(textOf(rules, 'KUBE-SERVICES')[0]).not.toContain('loadbalancer');
+    expect(rules.problems.map(({ message }) => message)).toEqual(problems);
+  });
+
+  it('lets in only its source ranges, and the node itself where it is in one of them', () => {
+    const rules = draw(balanced({ loadBalancerSourceRanges: ['198.51.100.0/24', ' 192.168.0.0/16 '] }), two);
+    expect(textOf(rules, 'KUBE-SERVICES')[0]).toContain('"default/web loadbalancer IP" -j KUBE-FW-x');
+    expect(textOf(rules, 'KUBE-FW')[0]!.match(/-s \S+/g)).toEqual(['-s 192.168.0.0/16', '-s 198.51.100.0/24', '-s 203.0.113.9/32']);
+    expect(textOf(rules, 'KUBE-PROXY-FIREWALL', 'filter')[0]).toMatch(/-d 203\.0\.113\.9\/32 .*traffic not accepted by KUBE-FW-x" -j DROP/);
+    expect(textOf(rules, 'KUBE-NODEPORTS')[0]).toContain('-j KUBE-EXT-x');
+  });
+
+  it('lets in nobody where none of the ranges is one, and everybody where one of them is all', () => {
+    const none = draw(balanced({ loadBalancerSourceRanges: ['all of us'] }), two);
+    expect(textOf(none, 'KUBE-FW')).toEqual(['']);
+    expect(none.problems[0]!.message).toContain('"all of us" is no IPv4 range');
+    expect(textOf(draw(balanced({ loadBalancerSourceRanges: ['0.0.0.0/0'] }), two), 'KUBE-FW')).toEqual([]);
+  });
+
+  it('finds out by the health check node port where local endpoints are', () => {
+    const local = balanced({ externalTrafficPolicy: 'Local', healthCheckNodePort: 32001 });
+    expect(textOf(draw(local, two), 'KUBE-NODEPORTS', 'filter')[0]).toContain(
+      '--dport 32001 -m comment --comment "default/web health check',
+    );
+    const check = (endpoints: TestEndpoint[]) => renderService(local, [slice('web', endpoints)], here).healthCheck;
+    expect(check(two)).toEqual({ port: 32001, localEndpoints: 1 });
+    expect(check([{ ...two[0]!, ready: false, serving: true, terminating: true }])).toEqual({ port: 32001, localEndpoints: 0 });
+  });
+});
+
+describe('hints', () => {
+  const zone = (name: string) => ({ forZones: [{ name }] });
+  const used = (endpoints: TestEndpoint[], zoneOfNode: string | undefined) =>
+    draw(web, endpoints, undefined, { ...here, zone: zoneOfNode })
+      .chains.filter((c) => c.name.startsWith('KUBE-SEP'))
+      .map((c) => c.rules[1]!.about.endpoint!.replace(':8080', ''));
+  const [near, far] = [
+    { ip: '10.244.0.5', hints: zone('a') },
+    { ip: '10.244.1.6', hints: zone('b') },
+  ];
+  it.each<[string, TestEndpoint[], string | undefined, string[]]>([
+    ['those of this zone', [near, far], 'a', ['10.244.0.5']],
+    ['all, where none is for this zone', [near, far], 'c', ['10.244.0.5', '10.244.1.6']],
+    ['all, where the node has no zone', [near, far], undefined, ['10.244.0.5', '10.244.1.6']],
+    ['all, where one has no hint', [near, { ip: '10.244.1.6' }], 'a', ['10.244.0.5', '10.244.1.6']],
+    ['all, where the only one of the zone is not ready', [{ ...near, ready: false }, far], 'a', ['10.244.1.6']],
+    [
+      'those of this node before those of its zone',
+      [
+        { ip: '10.244.0.5', hints: { ...zone('a'), forNodes: [{ name: 'node-0' }] } },
+        { ip: '10.244.1.6', hints: { ...zone('a'), forNodes: [{ name: 'node-1' }] } },
+      ],
+      'a',
+      ['10.244.0.5'],
+    ],
+  ])('lead to %s', (_name, endpoints, zoneOfNode, expected) => {
+    expect(used(endpoints, zoneOfNode)).toEqual(expected);
+  });
+});
+
+describe('what the node says', () => {
+  const affine = { ...web, spec: { ...web.spec, sessionAffinity: 'ClientIP' } };
+  const lacking = (...missing: Match[]) => nodeContext({ missing: new Set(missing) });
+
+  it('node ports are served at chosen addresses only, or not at the loopback address', () => {
+    const jump = (more: object) =>
+      textOf(render([np], [], nodeContext(more)), 'KUBE-SERVICES')[0]!
+        .trim()
+        .split('\n')
+        .at(-1);
+    expect(jump({ nodePortAddresses: ['192.168.1.0/24'] })).toContain('-d 192.168.1.0/24 -m addrtype --dst-type LOCAL');
+    expect(jump({ localhostNodePorts: false })).toContain('! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL');
+  });
+
+  it('whatever goes to a cluster IP is masqueraded where it says so, with the bit that it says', () => {
+    const rules = draw(web, two, undefined, nodeContext({ masqueradeAll: true, masqueradeBit: 3 }));
+    expect(textOf(rules, 'KUBE-SVC')[0]).toMatch(/^-A KUBE-SVC-x -d 10\.96\.5\.5\/32 .*-j KUBE-MARK-MASQ/);
+    expect(textOf(rules, 'KUBE-MARK-MASQ')[0]).toContain('--or-mark 0x8\n');
+  });
+
+  it('a match that the kernel lacks keeps only what needs it from working, and is reported', () => {
+    const without = draw(affine, two, undefined, lacking('recent'));
+    expect(textOf(without, 'KUBE-SVC')[0]).not.toContain('recent');
+    expect(textOf(without, 'KUBE-SVC')[0]).toContain('10.244.1.6:8080');
+    expect(without.problems[0]!.message).toContain('xt_recent');
+    const sctp = service('s', { clusterIP: '10.96.5.6', ports: [{ name: '', protocol: 'SCTP', port: 80 }] });
+    const rules = render([sctp, web], [slice('web', two), slice('s', two, [{ name: '', protocol: 'SCTP', port: 80 }])], lacking('sctp'));
+    expect(rules.chains.some(({ text }) => text.includes('sctp'))).toBe(false);
+    expect(textOf(rules, 'KUBE-SVC')).toHaveLength(1);
+    expect(rules.problems.map(({ about, message }) => [about.name, message])).toEqual([['s', expect.stringContaining('xt_sctp')]]);
+    expect(textOf(draw(web, two, undefined, lacking('statistic')), 'KUBE-SVC')[0]).not.toContain('statistic');
+  });
+});
+
+describe('mistakes in objects', () => {
+  const messages = (rules: RuleSet) => rules.problems.map(({ message }) => message);
+  it('are reported, each once, and what is right beside them is served', () => {
+    const ports = [
+      { name: '', protocol: 'TCP', port: 0 },
+      { name: '', protocol: 'TCP', port: 8080 },
+    ];
+    const rules = draw(web, [{ ip: 'fe80::1' }, { ip: '10.244.0.5' }], ports);
+    expect(messages(rules)).toEqual([
+      'EndpointSlice web-abc: port 0 is none; it is left out',
+      'EndpointSlice web-abc: "fe80::1" is no IPv4 address; it is left out',
+    ]);
+    expect(textOf(rules, 'KUBE-SEP')).toHaveLength(1);
+  });
+
+  it('are told of up to a number', () => {
+    const many = Array.from({ length: 500 }, (_, i) => ({ ip: `bad-${i}` }));
+    expect(messages(draw(web, [...many, { ip: '10.244.0.5' }]))).toHaveLength(10);
+  });
+
+  it('a port that is there twice has one set of chains', () => {
+    const twice = { ...web, spec: { ...web.spec, ports: [...web.spec.ports!, { name: '', protocol: 'TCP', port: 81 }] } };
+    const rules = draw(twice, two);
+    expect(new Set(rules.chains.map(({ table, name }) => `${table} ${name}`)).size).toBe(rules.chains.length);
+    expect(messages(rules)[0]).toContain('is there twice for TCP');
+  });
+});
+
 describe('whatever is in the objects', () => {
   const nasty = fc.oneof(
     fc.string(),
@@ -178,7 +320,7 @@ describe('whatever is in the objects', () => {
       namespace: name,
       ip: fc.oneof(fc.ipV4(), nasty),
       ports: fc.array(fc.record({ name, protocol, port, nodePort: port })),
-      type: nasty,
+      type: fc.oneof(fc.constantFrom('LoadBalancer', 'NodePort'), nasty),
       policy: fc.constantFrom('Local', 'Cluster'),
       affinity: fc.constantFrom('ClientIP', 'None'),
       seconds: port,
@@ -206,8 +348,8 @@ describe('whatever is in the objects', () => {
   );
   const scenario = fc.tuple(services, slices).map(([ss, ls]) =>
     render(
-      ss.map((s) =>
-        service(
+      ss.map((s) => ({
+        ...service(
           s.name,
           {
             clusterIP: s.ip,
@@ -218,10 +360,13 @@ describe('whatever is in the objects', () => {
             sessionAffinity: s.affinity,
             sessionAffinityConfig: { clientIP: { timeoutSeconds: s.seconds } },
             externalIPs: s.external,
+            loadBalancerSourceRanges: s.external,
+            healthCheckNodePort: s.seconds,
           },
           s.namespace,
         ),
-      ),
+        status: { loadBalancer: { ingress: s.external.map((ip) => ({ ip })) } },
+      })),
       ls.map((l) => slice(l.name, l.endpoints, l.ports, { namespace: l.namespace })),
       here,
     ),

@@ -5,7 +5,7 @@ import type { Iptables, Table } from '../../../../agent/proxy/iptables.js';
 import { render } from '../../../../agent/proxy/render.js';
 import { cleanupRules, RuleWriter } from '../../../../agent/proxy/rule-writer.js';
 import { silentLogger } from '../../../../src/apimachinery/logger.js';
-import { service, slice } from '../objects.js';
+import { nodeContext, service, slice } from '../objects.js';
 
 /** A kernel that understands what restore input of ours holds. */
 class FakeIptables implements Iptables {
@@ -49,7 +49,7 @@ class FakeIptables implements Iptables {
   }
 }
 
-const node = { nodeName: 'node-0', clusterCidr: '10.244.0.0/16', podCidr: '10.244.0.0/24' };
+const node = nodeContext();
 const svc = (n: number) =>
   service(`svc-${n}`, { clusterIP: `10.96.1.${n}`, ports: [{ name: '', protocol: 'UDP', port: 53, nodePort: 30000 + n }] });
 const ends = (n: number, ...ips: string[]) =>
