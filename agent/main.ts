@@ -20,6 +20,7 @@ export const agentCommand = new Command('agent')
   .option('--pod-infra-container-image <image>', 'image of the container that holds a pod together', 'registry.k8s.io/pause:3.10')
   .option('--cni-conf-dir <dir>', 'CNI configuration; where it is empty, a bridge is configured', '/etc/cni/net.d')
   .option('--cni-bin-dir <dirs>', 'CNI plugins, several directories with commas between', list, ['/usr/lib/cni', '/opt/cni/bin'])
+  .option('--overlay', "carry pods' traffic to every node by VXLAN (default: only to those behind a router)", false)
   .option('--node-lease-renew-interval <duration>', 'time between heartbeats (default: an eighth of what a Lease says)', duration_ms)
   .option('--config <file>', 'a KubeletConfiguration; flags go before it')
   .action(run);

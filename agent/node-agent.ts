@@ -10,7 +10,7 @@ import { pods } from '../src/kinds/core/pod.js';
 import { PORT_NODE_DNS } from '../src/kinds/wellknown.js';
 import { bootstrapNode, type NodeIdentity } from './bootstrap.js';
 import { CniNetwork } from './cni/cni.js';
-import { startRoutes } from './cni/routes.js';
+import { podMtu, startRoutes } from './cni/routes.js';
 import type { KubeletSettings } from './config/kubelet-configuration.js';
 import { publishDnsEndpoints } from './dns/publish.js';
 import { startDns } from './dns/server.js';
@@ -42,6 +42,7 @@ export interface AgentFlags {
   readonly podInfraContainerImage: string;
   readonly cniConfDir: string;
   readonly cniBinDir: readonly string[];
+  readonly overlay: boolean;
   readonly nodeLeaseRenewInterval?: number;
 }
 
@@ -91,11 +92,13 @@ async function startParts(
   const client = new ApiClient(identity.transport);
   const informers = createInformers({ client, clock, random, log });
   const events = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, random, log });
+  const nodeIp = nodeIps[0]!;
   const resolvConf = settings.resolvConf || (await defaultResolvConf());
   const network = await CniNetwork.open({
     confDirectory: flags.cniConfDir,
     binDirectories: flags.cniBinDir,
     stateDirectory: join(flags.rootDir, 'cni'),
+    mtu: await podMtu(nodeIp, flags.overlay),
     log,
   });
   const metrics = new KubeletMetrics(clock);
@@ -109,7 +112,6 @@ async function startParts(
     clock,
   });
   const runtime = measuredRuntime(docker, clock, (...operation) => metrics.operation(...operation));
-  const nodeIp = nodeIps[0]!;
 
   // First what listens: a port that is taken must be found out before the node says that it is there.
   const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
@@ -141,7 +143,7 @@ async function startParts(
   const iptables = await openIptables({ exec: systemExec, log });
   const proxy = await startKubeProxy({ informers, nodeName, nodeIp, iptables, clock, log });
   policies = startPolicies({ informers, nodeName, iptables, clock, log });
-  const routes = startRoutes({ informers, nodeName, clock, log });
+  const routes = startRoutes({ informers, nodeName, nodeIp, overlay: flags.overlay, clock, log });
   const kubelet = await startKubelet({
     nodeName,
     nodeIps,

@@ -1,6 +1,6 @@
 // Runs one CNI plugin as the specification says: parameters in the environment, configuration on stdin, result on stdout.
 import { spawn } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../src/apimachinery/json.js';
 import { RuntimeError } from '../runtime/runtime.js';
@@ -11,18 +11,27 @@ const PLUGIN_TIMEOUT_MS = 60_000;
 /** A result is a few hundred bytes; past this the plugin talks nonsense. */
 const OUTPUT_MAX_BYTES = 1 << 20;
 
+/** Plugins run iptables and the like, and not every service's PATH has their place. */
+const PATH = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(':');
+
+export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';
+
 export interface PluginCall {
-  readonly command: 'ADD' | 'DEL' | 'CHECK';
-  readonly containerId: string;
-  /** Empty for DEL when the namespace is gone. */
-  readonly netns: string;
-  readonly ifName: string;
-  /** `KEY=value;KEY=value`. */
-  readonly args: string;
+  readonly command: CniCommand;
+  /** Of an attachment: all but GC, STATUS and VERSION. */
+  readonly attachment?: {
+    readonly containerId: string;
+    /** Empty for DEL when the namespace is gone. */
+    readonly netns: string;
+    readonly ifName: string;
+    /** `KEY=value;KEY=value`. */
+    readonly args: string;
+  };
 }
 
-async function findPlugin(type: string, directories: readonly string[]): Promise<string> {
-  if (type.includes('/')) throw new RuntimeError(500, `CNI plugin type "${type}" must not hold a slash`);
+/** Undefined where no directory has it. */
+async function findPlugin(type: string, directories: readonly string[]): Promise<string | undefined> {
+  if (type.includes('/')) throw new RuntimeError(500, `invalid plugin name: ${type}`);
   for (const directory of directories) {
     const path = join(directory, type);
     const found = await access(path, constants.X_OK).then(
@@ -31,26 +40,50 @@ async function findPlugin(type: string, directories: readonly string[]): Promise
     );
     if (found) return path;
   }
-  throw new RuntimeError(500, `CNI plugin "${type}" is not in ${directories.join(', ')}: install containernetworking-plugins`);
+  return undefined;
 }
 
-/** The plugin's result, absent for DEL and CHECK. Rejects with its own message. */
+/** The plugin's result, absent for all but ADD. Rejects with its own message. */
 export async function runPlugin(call: PluginCall, config: JsonObject, directories: readonly string[]): Promise<JsonObject | undefined> {
   const type = String(config['type']);
   const path = await findPlugin(type, directories);
-  const env = {
-    PATH: process.env['PATH'] ?? '',
-    CNI_COMMAND: call.command,
-    CNI_CONTAINERID: call.containerId,
-    CNI_NETNS: call.netns,
-    CNI_IFNAME: call.ifName,
-    CNI_ARGS: call.args,
-    CNI_PATH: directories.join(':'),
-  };
-  const { code, stdout, stderr } = await run(path, env, JSON.stringify(config));
+  if (!path) throw new RuntimeError(500, `failed to find plugin "${type}" in path [${directories.join(' ')}]`);
+  const { code, stdout, stderr } = await run(path, environment(call, directories), JSON.stringify(config));
   if (code !== 0)
     throw new RuntimeError(500, `plugin type="${type}" failed (${call.command.toLowerCase()}): ${reason(stdout, stderr, code)}`);
   return stdout.trim() ? parseObject(stdout) : undefined;
+}
+
+/** What a binary says does not change until it does. */
+const versionsOf = new Map<string, { readonly mtimeMs: number; readonly versions: readonly string[] }>();
+
+/** The versions of the specification that a plugin speaks; undefined where it is not there, empty where it does not say. */
+export async function pluginVersions(type: string, directories: readonly string[]): Promise<readonly string[] | undefined> {
+  const path = await findPlugin(type, directories);
+  if (!path) return undefined;
+  const { mtimeMs } = await stat(path);
+  const known = versionsOf.get(path);
+  if (known?.mtimeMs === mtimeMs) return known.versions;
+  const { stdout } = await run(path, environment({ command: 'VERSION' }, directories), '{"cniVersion":"1.0.0"}');
+  const supported = parseObject(stdout)?.['supportedVersions'];
+  const versions = Array.isArray(supported) ? supported.map(String) : [];
+  versionsOf.set(path, { mtimeMs, versions });
+  return versions;
+}
+
+function environment({ command, attachment }: PluginCall, directories: readonly string[]): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    PATH,
+    CNI_COMMAND: command,
+    CNI_PATH: directories.join(':'),
+    ...(attachment && {
+      CNI_CONTAINERID: attachment.containerId,
+      CNI_NETNS: attachment.netns,
+      CNI_IFNAME: attachment.ifName,
+      CNI_ARGS: attachment.args,
+    }),
+  };
 }
 
 function parseObject(text: string): JsonObject | undefined {
@@ -63,14 +96,16 @@ function parseObject(text: string): JsonObject | undefined {
 }
 
 /** A failed plugin prints `{code, msg, details}`; one that crashed only has its standard error. */
-function reason(stdout: string, stderr: string, code: number | null): string {
+function reason(stdout: string, stderr: string, code: Outcome['code']): string {
   const error = parseObject(stdout);
   if (typeof error?.['msg'] === 'string') return [error['msg'], error['details']].filter(Boolean).join('; ');
+  if (typeof code === 'string') return code;
   return stderr.trim() || stdout.trim() || `exit code ${code}`;
 }
 
 interface Outcome {
-  readonly code: number | null;
+  /** The exit code, or in words why there is none. */
+  readonly code: number | string;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -87,7 +122,16 @@ function run(path: string, env: NodeJS.ProcessEnv, stdin: string): Promise<Outco
       if (stderr.length < OUTPUT_MAX_BYTES) stderr += text;
     });
     child.once('error', (error) => reject(new RuntimeError(500, `${path}: ${error.message}`)));
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
+    child.once('exit', () => {
+      // A program that it has left running may hold its outputs open for ever.
+      if (!child.killed) return;
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
+    child.once('close', (code, signal) => {
+      const killed = child.killed ? `no answer within ${PLUGIN_TIMEOUT_MS / 1000} s` : `ended by ${signal}`;
+      resolve({ code: code ?? killed, stdout, stderr });
+    });
     // A plugin that ends without reading is judged by its exit code.
     child.stdin.on('error', () => undefined);
     child.stdin.end(stdin);

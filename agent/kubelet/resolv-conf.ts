@@ -1,5 +1,6 @@
 // The resolv.conf of a pod, from its dnsPolicy and dnsConfig and the node's own file.
 import type { PodSpec } from '../../src/kinds/types/core_v1.js';
+import type { PodDns } from '../runtime/runtime.js';
 
 /** What glibc reads: more are ignored by it, so they are left out and said so by upstream too. */
 const NAMESERVERS_MAX = 3;
@@ -7,11 +8,7 @@ const NAMESERVERS_MAX = 3;
 const SEARCHES_MAX = 32;
 const SEARCH_MAX_CHARS = 2048;
 
-export interface DnsSettings {
-  readonly nameservers: readonly string[];
-  readonly searches: readonly string[];
-  readonly options: readonly string[];
-}
+export type DnsSettings = PodDns;
 
 export interface ClusterDns {
   /** Empty: pods use the node's. */

@@ -1,7 +1,8 @@
 // What a pod's sandbox is to be, from its spec: pure.
 import { allContainers } from '../../src/kinds/core/podutil.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
-import type { PodSandboxConfig, PortMapping } from '../runtime/runtime.js';
+import type { PodDns, PodSandboxConfig, PortMapping } from '../runtime/runtime.js';
+import { podBandwidth } from './bandwidth.js';
 import { kernelHostname } from './hosts.js';
 import { OOM_SANDBOX } from './resources.js';
 import { sysctlName } from './sysctls.js';
@@ -17,14 +18,16 @@ export interface SandboxContext {
   /** Where its containers' groups are to be. */
   readonly cgroupParent?: string;
   readonly runtimeHandler?: string;
+  readonly dns?: PodDns;
 }
 
 /** Throws where there can be no such sandbox. */
 export function sandboxConfig(pod: Pod, attempt: number, context: SandboxContext): PodSandboxConfig {
-  const { oomFloor, clusterDomain, cgroupParent, runtimeHandler } = context;
+  const { oomFloor, clusterDomain, cgroupParent, runtimeHandler, dns } = context;
   const { metadata, spec } = pod;
   const hostNetwork = spec.hostNetwork === true;
   if (spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
+  const bandwidth = hostNetwork ? undefined : podBandwidth(metadata.annotations);
   return {
     name: metadata.name,
     namespace: metadata.namespace ?? '',
@@ -36,6 +39,9 @@ export function sandboxConfig(pod: Pod, attempt: number, context: SandboxContext
     hostPid: spec.hostPID === true,
     sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value])),
     portMappings: hostNetwork ? [] : portMappings(pod),
+    ...(bandwidth && { bandwidth }),
+    ...(dns && { dns }),
+    ...(metadata.annotations && { annotations: metadata.annotations }),
     terminationGracePeriod_s: gracePeriod_s(pod),
     oomScoreAdj: Math.max(oomFloor, OOM_SANDBOX),
     ...(cgroupParent === undefined ? {} : { cgroupParent }),

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Container, EphemeralContainer, Pod } from '../../src/kinds/types/core_v1.js';
-import type { PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
+import type { PodDns, PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
 import { type ReadyVolume, setUpVolumes } from '../volumes/index.js';
 import { VolumeError } from '../volumes/volume.js';
 import { containerConfig } from './container-config.js';
@@ -47,11 +47,11 @@ export class PodStart {
     const starts = actions.start.filter((action) => this.mayStart(action));
     if (starts.length === 0) return;
     await dirs.make(this.pod.metadata.uid);
-    const runtimeHandler = await this.runtimeHandler().catch((error) => {
+    const [runtimeHandler, dns] = await Promise.all([this.runtimeHandler(), this.dns()]).catch((error) => {
       throw this.eventOf(error);
     });
-    const sandbox = this.sandbox(actions, observed, runtimeHandler);
-    const files = this.writeFiles();
+    const sandbox = this.sandbox(actions, observed, dns, runtimeHandler);
+    const files = this.writeFiles(dns);
     const volumes = this.volumes();
     const ready = Promise.all([sandbox.ready, files, this.whenServicesKnown()]).then(([wired]) => this.writeHosts(wired));
     const created = starts.map((action) =>
@@ -101,14 +101,14 @@ export class PodStart {
     return runtimeClassName ? this.services.sources.runtimeHandler(runtimeClassName) : undefined;
   }
 
-  private sandbox(actions: PodActions, observed: RuntimePod, runtimeHandler: string | undefined): Sandbox {
+  private sandbox(actions: PodActions, observed: RuntimePod, dns: PodDns, runtimeHandler: string | undefined): Sandbox {
     const { runtime } = this.services;
     const existing = observed.sandboxes[0];
     if (!actions.createSandbox && existing) {
-      const config = this.sandboxConfig(existing.attempt, runtimeHandler);
+      const config = this.sandboxConfig(existing.attempt, dns, runtimeHandler);
       return { id: Promise.resolve(existing.id), ready: Promise.resolve(existing), config };
     }
-    const config = this.sandboxConfig(actions.sandboxAttempt, runtimeHandler);
+    const config = this.sandboxConfig(actions.sandboxAttempt, dns, runtimeHandler);
     let created: (id: string) => void = () => undefined;
     const exists = new Promise<string>((resolve) => {
       created = resolve;
@@ -122,9 +122,9 @@ export class PodStart {
     if (!isStaticPod(this.pod)) await this.services.sources.whenServicesKnown(this.signal);
   }
 
-  private sandboxConfig(attempt: number, runtimeHandler: string | undefined): PodSandboxConfig {
+  private sandboxConfig(attempt: number, dns: PodDns, runtimeHandler: string | undefined): PodSandboxConfig {
     const { oomFloor, clusterDns } = this.services;
-    const context = { oomFloor, clusterDomain: clusterDns.domain, cgroupParent: this.cgroupParent };
+    const context = { oomFloor, clusterDomain: clusterDns.domain, cgroupParent: this.cgroupParent, dns };
     try {
       return sandboxConfig(this.pod, attempt, { ...context, ...(runtimeHandler === undefined ? {} : { runtimeHandler }) });
     } catch (error) {
@@ -132,12 +132,16 @@ export class PodStart {
     }
   }
 
-  private async writeFiles(): Promise<void> {
-    const { dirs, clusterDns, resolvConf } = this.services;
+  private async dns(): Promise<PodDns> {
+    const { clusterDns, resolvConf } = this.services;
     const { metadata, spec } = this.pod;
-    const node = parseResolvConf(await readFile(resolvConf, 'utf8'));
+    return podDns(spec, metadata.namespace ?? '', clusterDns, parseResolvConf(await readFile(resolvConf, 'utf8')));
+  }
+
+  private async writeFiles(dns: PodDns): Promise<void> {
+    const { dirs, clusterDns } = this.services;
+    const { metadata, spec } = this.pod;
     await dirs.touch(dirs.hosts(metadata.uid));
-    const dns = podDns(spec, metadata.namespace ?? '', clusterDns, node);
     for (const message of dnsOverflow(dns)) this.services.events.event(this.pod, 'Warning', 'DNSConfigForming', message);
     await dirs.write(dirs.resolvConf(metadata.uid), formatResolvConf(dns));
     await dirs.write(dirs.hostname(metadata.uid), `${spec.hostNetwork ? hostname() : kernelHostname(this.pod, clusterDns.domain)}\n`);

@@ -106,6 +106,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async runPodSandbox(config: PodSandboxConfig, created?: (sandboxId: string) => void): Promise<PodSandbox> {
+    if (!config.hostNetwork) await this.network.whenReady();
     const options = sandboxOptions(config, this.options.pauseImage, this.options.settings);
     const id = await this.create(options).catch(async (error: unknown) => {
       if (error instanceof RuntimeError && UNKNOWN_RUNTIME.test(error.message)) {
@@ -129,8 +130,16 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   private async wire(id: string, pid: number, config: PodSandboxConfig): Promise<readonly string[]> {
-    const { name, namespace, uid, portMappings } = config;
-    return this.network.setUp({ sandboxId: id, netns: netnsOf(pid), name, namespace, uid, portMappings });
+    const { name, namespace, uid, portMappings, bandwidth, dns, annotations, cgroupParent } = config;
+    return this.network.setUp({
+      sandboxId: id,
+      netns: netnsOf(pid),
+      ...{ name, namespace, uid, portMappings },
+      ...(bandwidth && { bandwidth }),
+      ...(dns && { dns }),
+      ...(annotations && { annotations }),
+      ...(cgroupParent === undefined ? {} : { cgroupParent }),
+    });
   }
 
   private async undo(sandboxId: string, cause: unknown): Promise<void> {

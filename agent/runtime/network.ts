@@ -1,5 +1,5 @@
 // What a runtime asks of the pod network; agent/cni implements it by CNI plugins.
-import type { PortMapping } from './runtime.js';
+import type { PodBandwidth, PodDns, PortMapping } from './runtime.js';
 
 export interface PodNetworkConfig {
   readonly sandboxId: string;
@@ -9,11 +9,18 @@ export interface PodNetworkConfig {
   readonly namespace: string;
   readonly uid: string;
   readonly portMappings: readonly PortMapping[];
+  /** Bits a second and bits at once, as the plugin of that name takes them. */
+  readonly bandwidth?: PodBandwidth;
+  readonly dns?: PodDns;
+  readonly annotations?: { readonly [name: string]: string };
+  readonly cgroupParent?: string;
 }
 
 export interface PodNetwork {
   /** Why no pod can be wired now; undefined: they can. */
   notReady(): string | undefined;
+  /** Looks again whether pods can be wired; rejects with a RuntimeError where they cannot. */
+  whenReady(): Promise<void>;
   /** The pod's addresses; rejects with a RuntimeError, in which case `tearDown` is still the caller's to call. */
   setUp(pod: PodNetworkConfig): Promise<readonly string[]>;
   /** Gives back all that `setUp` took; nothing to give back is no error. `netns` is undefined where the sandbox no longer runs. */

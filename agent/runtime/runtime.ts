@@ -11,6 +11,21 @@ export interface PortMapping {
 }
 
 /** Whose sandbox this is, and the namespaces that the pod's containers will share through it. */
+/** What a network may be told of a pod's traffic, in bits. */
+export interface PodBandwidth {
+  readonly ingressRate?: number;
+  readonly ingressBurst?: number;
+  readonly egressRate?: number;
+  readonly egressBurst?: number;
+}
+
+/** What a pod's resolv.conf says. */
+export interface PodDns {
+  readonly nameservers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
+}
+
 export interface PodSandboxConfig {
   readonly name: string;
   readonly namespace: string;
@@ -26,6 +41,10 @@ export interface PodSandboxConfig {
   /** Which of the node's runtimes runs it; absent: its default. */
   readonly runtimeHandler?: string;
   readonly portMappings: readonly PortMapping[];
+  /** Absent: unbounded. */
+  readonly bandwidth?: PodBandwidth;
+  readonly dns?: PodDns;
+  readonly annotations?: { readonly [name: string]: string };
   /** Kept with the sandbox and its containers, for a pod that is gone from the API by the time it is stopped. */
   readonly terminationGracePeriod_s: number;
   readonly oomScoreAdj: number;

@@ -114,10 +114,19 @@ export class Lab {
     return lan;
   }
 
-  /** A node with the address 192.168.77.(10+n) and a bridge cni0 for 10.244.n.0/24. */
-  async node(n: number): Promise<Place> {
+  /** A second LAN, 192.168.78.0/24, with the first one's outside world as the router between them. */
+  async farLan(lan: Place): Promise<void> {
+    await lan.exec('ip', ['link', 'add', 'br1', 'type', 'bridge']);
+    await lan.exec('ip', ['addr', 'add', '192.168.78.1/24', 'dev', 'br1']);
+    await lan.exec('ip', ['link', 'set', 'br1', 'up']);
+    await lan.exec('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+  }
+
+  /** A node with the address 192.168.77.(10+n), on the second LAN 192.168.78.(10+n), and a bridge cni0 for 10.244.n.0/24. */
+  async node(n: number, { far = false } = {}): Promise<Place> {
     const node = await this.place(`node${n}`);
-    await this.cable(node, 'eth0', `192.168.77.${10 + n}/24`, 'lan', 'br0', `node${n}`);
+    const [net, bridge] = far ? ['192.168.78', 'br1'] : ['192.168.77', 'br0'];
+    await this.cable(node, 'eth0', `${net}.${10 + n}/24`, 'lan', bridge, `node${n}`);
     await node.exec('ip', ['link', 'add', 'cni0', 'type', 'bridge']);
     await node.exec('ip', ['addr', 'add', `10.244.${n}.1/24`, 'dev', 'cni0']);
     await node.exec('ip', ['link', 'set', 'cni0', 'up']);
@@ -156,7 +165,8 @@ export class Lab {
     return worker;
   }
 
-  private async place(name: string): Promise<Place> {
+  /** A namespace with nothing but its loopback address: what becomes of it is the test's. */
+  async place(name: string): Promise<Place> {
     const place = new Place(this.nsName(name));
     await systemExec('ip', ['netns', 'add', place.namespace]);
     this.namespaces.push(place.namespace);

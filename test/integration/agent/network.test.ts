@@ -119,6 +119,31 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     expect(await a1.curl('192.168.77.1:8080')).toBe(`outside ${NODE_A}`);
   });
 
+  it("Docker's rules, which it puts before all others when it starts, do not get in the way", async () => {
+    const rules = [
+      '*raw',
+      // Docker 28 and newer: a container's address is for its own bridge alone.
+      '-A PREROUTING -d 172.17.0.2/32 ! -i docker0 -j DROP',
+      '-A PREROUTING -d 127.0.0.1/32 ! -i lo -p tcp -m tcp --dport 8081 -j DROP',
+      'COMMIT',
+      '*filter',
+      ':DOCKER - [0:0]',
+      ':DOCKER-FORWARD - [0:0]',
+      ':DOCKER-USER - [0:0]',
+      '-A DOCKER ! -i docker0 -o docker0 -j DROP',
+      '-A DOCKER-FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+      '-A DOCKER-FORWARD -o docker0 -j DOCKER',
+      '-A DOCKER-FORWARD -i docker0 -j ACCEPT',
+      '-I FORWARD 1 -j DOCKER-FORWARD',
+      '-I FORWARD 1 -j DOCKER-USER',
+      'COMMIT',
+    ];
+    await nodeA.exec(`iptables-${backend}-restore`, ['--noflush', '-w'], { stdin: `${rules.join('\n')}\n` });
+    expect(await a1.curl(`${b1.ip}:8080`)).toBe(`b1 ${a1.ip}`);
+    expect(await b1.curl(`${a2.ip}:8080`)).toBe(`a2 ${b1.ip}`);
+    expect(await a1.curl('192.168.77.1:8080')).toBe(`outside ${NODE_A}`);
+  });
+
   it('without endpoints refuses at once, by cluster IP and by node port, from pods, nodes and outside', async () => {
     for (let i = 0; i < 12; i++) expect(await lan.curl(`${NODE_A}:30080`)).toBe('curl exit 7');
     for (const [from, url] of [
@@ -238,8 +263,9 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     );
     const routes = () => nodeA.exec('ip', ['route', 'show']);
     await vi.waitFor(async () => expect(await routes()).toContain('10.244.2.0/24 via 192.168.77.12 dev eth0 proto 76'), SOON);
-    expect(await routes()).not.toContain('10.244.3.0/24');
-    await vi.waitFor(() => expect(mainA.log).toContain('node far (172.30.0.1) is not on this node'), SOON);
+    expect(await routes()).toContain('10.244.3.0/24 via 10.244.3.0 dev porthole-vx');
+    // Node B has no default route.
+    await vi.waitFor(() => expect(mainB.log).toContain('node far (172.30.0.1) cannot be reached from this node'), SOON);
     await vi.waitFor(() => expect(mainA.log).toContain('is not within 10.244.0.0/16'), SOON);
     await mainA.ask({ remove: { kind: 'Node', key: 'c' } });
     await vi.waitFor(async () => expect(await routes()).not.toContain('10.244.2.0/24'), SOON);
@@ -256,7 +282,9 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     await cleanupKubeProxy({ exec: nodeA.exec, iptables });
     await cleanupRoutes(nodeA.exec);
     const left = (await nodeA.exec(`iptables-${backend}-save`, [])).split('\n').filter((line) => /^-A|KUBE/.test(line));
-    expect(left).toEqual(['-A FORWARD -s 203.0.113.7/32 -j DROP']);
+    const foreign = left.filter((line) => !/docker0|--dport 8081/.test(line));
+    expect(foreign).toEqual(['-A FORWARD -s 203.0.113.7/32 -j DROP']);
+    expect(await nodeA.exec('ip', ['link', 'show'])).not.toContain('porthole-vx');
     expect(await nodeA.exec('ip', ['route', 'show'])).not.toMatch(/proto 7[67]|10\.244\.1/);
   });
 });

@@ -35,13 +35,13 @@ const kinds = new Map<string, AnyKind>(
   [nodes, services, endpointSlices, namespaces, pods, networkPolicies].map((kind) => [kind.kind, kind]),
 );
 
-const [nodeName = '', nodeIp = '', backend = ''] = process.argv.slice(2);
+const [nodeName = '', nodeIp = '', backend = '', overlay = ''] = process.argv.slice(2);
 const informers = new FakeInformers({ synced: false });
 const common = { informers, nodeName, nodeIp, clock: systemClock, random: systemRandom, log };
 const iptables = await openIptables({ exec: systemExec, log, backend: backend as Backend });
 const proxy = await startKubeProxy({ ...common, iptables, checkInterval_ms: 300 });
 const policies = startPolicies({ ...common, iptables, checkInterval_ms: 300 });
-startRoutes({ ...common, checkInterval_ms: 300 });
+startRoutes({ ...common, overlay: overlay === 'overlay', checkInterval_ms: 300 });
 await startDns({ ...common, address: nodeIp, port: 10053, upstreams: [] });
 console.log(JSON.stringify({ id: 0 }));
 

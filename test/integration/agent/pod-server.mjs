@@ -6,7 +6,11 @@ import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
 const name = process.argv[2];
-const http = createServer((request, response) => response.end(`${name} ${request.socket.remoteAddress.replace('::ffff:', '')}`));
+const http = createServer((request, response) => {
+  const about = `${name} ${request.socket.remoteAddress.replace('::ffff:', '')}`;
+  // /5000: that many bytes.
+  response.end(about.padEnd(Number(request.url.slice(1)), '.'));
+});
 const echo = createSocket('udp4');
 echo.on('message', (_message, { address, port }) => echo.send(`${name} ${address}`, port, address));
 const client = createSocket('udp4');

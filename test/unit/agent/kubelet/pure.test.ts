@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readSettings } from '../../../../agent/config/load.js';
 import { Backoff } from '../../../../agent/kubelet/backoff.js';
+import { podBandwidth } from '../../../../agent/kubelet/bandwidth.js';
 import { serviceEnv } from '../../../../agent/kubelet/env.js';
 import { expand } from '../../../../agent/kubelet/expand.js';
 import { fieldValue, resourceValue } from '../../../../agent/kubelet/field-path.js';
@@ -216,6 +217,25 @@ it('maps host ports, but not on the node’s own network', () => {
     portMappings: [],
     hostNetwork: true,
   });
+});
+
+it.each([
+  [{ 'kubernetes.io/ingress-bandwidth': '1M' }, { ingressRate: 1_000_000, ingressBurst: 2 ** 31 - 1 }],
+  [
+    { 'kubernetes.io/egress-bandwidth': '1Ki', other: 'x' },
+    { egressRate: 1024, egressBurst: 2 ** 31 - 1 },
+  ],
+  [{ other: '1M' }, undefined],
+])('the network is told of bandwidth: %j', (annotations, bandwidth) => {
+  expect(podBandwidth(annotations)).toEqual(bandwidth);
+});
+
+it.each([
+  ['999', 'resource is unreasonably small (< 1kbit)'],
+  ['2P', 'resource is unreasonably large (> 1Pbit)'],
+  ['fast', 'quantities must match the regular expression'],
+])('a bandwidth of %s is refused: %s', (value, why) => {
+  expect(() => podBandwidth({ 'kubernetes.io/egress-bandwidth': value })).toThrow(why);
 });
 
 describe('the node’s status', () => {

@@ -2,7 +2,6 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseConflist } from '../../../../agent/cni/conflist.js';
 import { readSettings } from '../../../../agent/config/load.js';
 import { sandboxConfig } from '../../../../agent/kubelet/sandbox-config.js';
 import { containerOptions, sandboxOptions } from '../../../../agent/runtime/docker-create.js';
@@ -143,20 +142,4 @@ it('reads the events of pods, and no others', () => {
   expect(eventFrom(event('die', { 'io.kubernetes.pod.uid': 'u' }))).toEqual({ type: 'died', podUid: 'u', containerId: 'c' });
   expect(eventFrom(event('die', {}))).toBeUndefined();
   expect(eventFrom(event('exec_start: sh', { 'io.kubernetes.pod.uid': 'u' }))).toBeUndefined();
-});
-
-describe('a CNI configuration', () => {
-  it('is a list, or one plugin alone', () => {
-    expect(parseConflist('{"name":"n","cniVersion":"1.0.0","plugins":[{"type":"bridge"}]}', 'f').plugins).toEqual([{ type: 'bridge' }]);
-    expect(parseConflist('{"name":"n","type":"bridge"}', 'f')).toMatchObject({ name: 'n', plugins: [{ type: 'bridge' }] });
-  });
-
-  it.each([
-    ['{', 'is not JSON'],
-    ['[]', 'is not an object'],
-    ['{"name":"n","plugins":[]}', 'no name or no plugins'],
-    ['{"name":"n","plugins":[{}]}', 'a plugin has no type'],
-  ])('%s is refused: %s', (text, why) => {
-    expect(() => parseConflist(text, '/etc/cni/net.d/x.conflist')).toThrow(why);
-  });
 });
