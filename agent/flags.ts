@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { parseDuration_ms } from './config/field.js';
+import { parseHostPort } from './proxy/net.js';
 
 /** Go's durations (`10s`, `1m30s`), in milliseconds. */
 export function duration_ms(text: string): number {
@@ -37,6 +38,19 @@ export function labels(text: string): { readonly [key: string]: string } {
       const [key, value, ...rest] = pair.split('=');
       if (!key || value === undefined || rest.length > 0) throw new InvalidArgumentError('it must be key=value pairs with commas between.');
       return [key, value];
+    }),
+  );
+}
+
+/** `corp.example=10.0.0.53+10.0.0.54,lab.example=10.0.1.53`: name servers of single domains. */
+export function stubDomains(text: string): { readonly [domain: string]: readonly string[] } {
+  return Object.fromEntries(
+    list(text).map((pair) => {
+      const [domain, servers, ...rest] = pair.split('=');
+      const addresses = (servers ?? '').split('+');
+      if (!domain || rest.length > 0 || !addresses.every((address) => parseHostPort(address, 53)))
+        throw new InvalidArgumentError('it must be domain=address pairs with commas between, and + between several addresses of a domain.');
+      return [domain, addresses];
     }),
   );
 }

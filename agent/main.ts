@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { keepAlive } from '../src/apimachinery/clock.js';
 import { addKubeletFlags, configurationFromFlags } from './config/flags.js';
 import { loadSettings } from './config/load.js';
-import { addresses, dockerEndpoint, duration_ms, labels, list, serverUrl } from './flags.js';
+import { addresses, dockerEndpoint, duration_ms, labels, list, serverUrl, stubDomains } from './flags.js';
 import type { AgentFlags, NodeAgent } from './node-agent.js';
 
 export const agentCommand = new Command('agent')
@@ -21,6 +21,12 @@ export const agentCommand = new Command('agent')
   .option('--cni-conf-dir <dir>', 'CNI configuration; where it is empty, a bridge is configured', '/etc/cni/net.d')
   .option('--cni-bin-dir <dirs>', 'CNI plugins, several directories with commas between', list, ['/usr/lib/cni', '/opt/cni/bin'])
   .option('--overlay', "carry pods' traffic to every node by VXLAN (default: only to those behind a router)", false)
+  .option(
+    '--dns-stub-domains <domains>',
+    'name servers of domains outside the cluster: domain=address+address, commas between',
+    stubDomains,
+    {},
+  )
   .option('--node-lease-renew-interval <duration>', 'time between heartbeats (default: an eighth of what a Lease says)', duration_ms)
   .option('--config <file>', 'a KubeletConfiguration; flags go before it')
   .action(run);

@@ -7,7 +7,7 @@ import { ApiClient } from '../src/client/api-client.js';
 import { createEventRecorder } from '../src/client/event-recorder.js';
 import { createInformers } from '../src/client/informers.js';
 import { pods } from '../src/kinds/core/pod.js';
-import { PORT_NODE_DNS } from '../src/kinds/wellknown.js';
+import { CLUSTER_IP_DNS, PORT_NODE_DNS, PORT_NODE_DNS_METRICS } from '../src/kinds/wellknown.js';
 import { bootstrapNode, type NodeIdentity } from './bootstrap.js';
 import { CniNetwork } from './cni/cni.js';
 import { podMtu, startRoutes } from './cni/routes.js';
@@ -43,6 +43,7 @@ export interface AgentFlags {
   readonly cniConfDir: string;
   readonly cniBinDir: readonly string[];
   readonly overlay: boolean;
+  readonly dnsStubDomains: { readonly [domain: string]: readonly string[] };
   readonly nodeLeaseRenewInterval?: number;
 }
 
@@ -139,6 +140,10 @@ async function startParts(
     random,
     log,
     domain: settings.clusterDomain,
+    dnsIp: settings.clusterDNS[0] ?? CLUSTER_IP_DNS,
+    stubDomains: flags.dnsStubDomains,
+    pagesPort: PORT_NODE_DNS_METRICS,
+    recordsFile: join(flags.rootDir, 'dns/records.json'),
   });
   const iptables = await openIptables({ exec: systemExec, log });
   const proxy = await startKubeProxy({ informers, nodeName, nodeIp, iptables, clock, log });
@@ -164,7 +169,16 @@ async function startParts(
     log,
   });
   const localPaths = startLocalPaths({ client, informers, nodeName, rootDirectory: flags.rootDir, clock, log });
-  const publishing = publishDnsEndpoints({ client, informers, nodeName, nodeIp, port: dns.port, clock, log });
+  const publishing = publishDnsEndpoints({
+    client,
+    informers,
+    nodeName,
+    nodeIp,
+    port: dns.port,
+    metricsPort: PORT_NODE_DNS_METRICS,
+    clock,
+    log,
+  });
   return [
     () => kubelet.stop(),
     () => server.close(),

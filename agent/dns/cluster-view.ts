@@ -1,6 +1,5 @@
 // The cluster as DNS needs it, read from informer caches through indexes by address and by Service.
 
-import type { Cidr } from '../../src/apimachinery/cidr.js';
 import { isBeingDeleted } from '../../src/apimachinery/object.js';
 import type { Informers } from '../../src/client/informer.js';
 import { namespaces } from '../../src/kinds/core/namespace.js';
@@ -18,7 +17,9 @@ export interface SyncedView extends ClusterView {
   readonly synced: boolean;
 }
 
-export function createClusterView(informers: Informers, domain: string, reverseCidrs: readonly Cidr[]): SyncedView {
+export type Zone = Pick<ClusterView, 'domain' | 'dnsIp' | 'reverseCidrs'>;
+
+export function createClusterView(informers: Informers, zone: Zone): SyncedView {
   const serviceCache = informers.of(services);
   const sliceCache = informers.of(endpointSlices);
   const namespaceCache = informers.of(namespaces);
@@ -29,8 +30,7 @@ export function createClusterView(informers: Informers, domain: string, reverseC
   });
   sliceCache.addIndex(BY_ENDPOINT_IP, (slice) => [...new Set((slice.endpoints ?? []).flatMap(({ addresses }) => addresses))]);
   return {
-    domain,
-    reverseCidrs,
+    ...zone,
     get synced() {
       return serviceCache.synced && sliceCache.synced && namespaceCache.synced;
     },

@@ -1,17 +1,19 @@
-// Everything outside the cluster: asked of the node's own name servers, with time-outs, a bound on what is under way, and a small cache.
-import { randomInt } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { connect } from 'node:net';
-import { type DecodedPacket, decode, encode, type Packet, streamEncode } from 'dns-packet';
+// Everything outside the cluster: asked of the name servers of its domain, or of the node's own, in the order in which they answer;
+// with a bound on what is under way, and a cache.
+import type { DecodedPacket } from 'dns-packet';
 import type { Clock } from '../../src/apimachinery/clock.js';
 import { parseHostPort } from '../proxy/net.js';
+import type { DnsMetrics } from './metrics.js';
 import type { Question } from './records.js';
 import { ReplyCache } from './reply-cache.js';
-import { readFrames } from './tcp-frames.js';
+import { askUpstream, type Upstream } from './upstream.js';
 
 /** Resolves one question; rejects with a ForwardError where no name server could answer it. */
 export interface Forwarder {
+  /** At once where the answer is known. */
+  cached(question: Question): DecodedPacket | undefined;
   resolve(question: Question): Promise<DecodedPacket>;
+  readonly cacheSize: number;
 }
 
 /** Why there is no answer, in words for the log; the client gets SERVFAIL. */
@@ -19,132 +21,102 @@ export class ForwardError extends Error {
   override readonly name = 'ForwardError';
 }
 
-/** Under the 5 s after which resolvers give up, with two name servers tried. */
-const TIMEOUT_MS = 2000;
+/** Name servers of single domains, before all others. */
+export interface StubDomains {
+  readonly [domain: string]: readonly string[];
+}
+
+export interface ForwarderOptions {
+  readonly upstreams: readonly string[];
+  readonly stubDomains?: StubDomains;
+  readonly clock: Clock;
+  readonly metrics: DnsMetrics;
+}
+
 /** glibc knows three name servers at most, too. */
 const MAX_UPSTREAMS = 3;
 /** Each holds a socket; a node's pods together seldom have more than some dozens. */
 const MAX_IN_FLIGHT = 512;
-/** Accepted in answers over UDP: fits any path without fragments (DNS flag day 2020). */
-const UDP_PAYLOAD_BYTES = 1232;
+/** One that did not answer is asked after the others for so long. */
+const DOWN_MS = 10_000;
+/** Its trouble, not the name's: the next may know better. */
+const TRY_NEXT = new Set(['SERVFAIL', 'REFUSED', 'NOTIMP', 'FORMERR']);
 
-export function createForwarder(options: { readonly upstreams: readonly string[]; readonly clock: Clock }): Forwarder {
-  const upstreams = options.upstreams.slice(0, MAX_UPSTREAMS).map((text) => {
-    const upstream = parseHostPort(text, 53);
-    if (!upstream) throw new Error(`name server ${JSON.stringify(text)} is no IPv4 address, with or without :port`);
-    return upstream;
-  });
-  const cache = new ReplyCache(options.clock);
-  let inFlight = 0;
-  return {
-    async resolve(question) {
-      const cached = cache.get(question);
-      if (cached) return cached;
-      if (upstreams.length === 0) throw new ForwardError('this node has no name server for names outside the cluster');
-      if (inFlight >= MAX_IN_FLIGHT) throw new ForwardError(`${MAX_IN_FLIGHT} questions are already under way`);
-      inFlight++;
+const rcodeOf = (reply: DecodedPacket) => (reply as { rcode?: string }).rcode ?? 'SERVFAIL';
+
+export function createForwarder({ upstreams, stubDomains = {}, clock, metrics }: ForwarderOptions): Forwarder {
+  const defaults = parseUpstreams(upstreams);
+  // The longest domain first.
+  const stubs = Object.entries(stubDomains)
+    .map(([domain, servers]) => ({ domain: domain.toLowerCase().replace(/\.$/, ''), servers: parseUpstreams(servers) }))
+    .sort((a, b) => b.domain.length - a.domain.length);
+  const cache = new ReplyCache(clock);
+  const downUntil = new Map<string, number>();
+  const underWay = new Map<string, Promise<DecodedPacket>>();
+
+  const serversFor = ({ name }: Question): readonly Upstream[] => {
+    const asked = name.toLowerCase().replace(/\.$/, '');
+    return stubs.find(({ domain }) => asked === domain || asked.endsWith(`.${domain}`))?.servers ?? defaults;
+  };
+
+  const askInTurn = async (question: Question, servers: readonly Upstream[]): Promise<DecodedPacket> => {
+    const now = clock.monotonic();
+    const isDown = (upstream: Upstream) => (downUntil.get(keyOf(upstream)) ?? 0) > now;
+    const failures: string[] = [];
+    let unsure: DecodedPacket | undefined;
+    for (const upstream of [...servers.filter((each) => !isDown(each)), ...servers.filter(isDown)]) {
+      const to = keyOf(upstream);
       try {
-        const reply = await askInTurn(question, upstreams, options.clock);
-        cache.put(question, reply);
-        return reply;
-      } finally {
-        inFlight--;
+        const reply = await metrics.timeForward(to, () => askUpstream(question, upstream, clock));
+        downUntil.delete(to);
+        if (!TRY_NEXT.has(rcodeOf(reply))) return reply;
+        unsure ??= reply;
+      } catch (error) {
+        downUntil.set(to, clock.monotonic() + DOWN_MS);
+        failures.push(`${to}: ${(error as Error).message}`);
       }
+    }
+    if (unsure) return unsure;
+    throw new ForwardError(failures.join('; '));
+  };
+
+  const look = async (question: Question): Promise<DecodedPacket> => {
+    const servers = serversFor(question);
+    if (servers.length === 0) throw new ForwardError('this node has no name server for names outside the cluster');
+    const reply = await askInTurn(question, servers);
+    cache.put(question, reply);
+    return reply;
+  };
+
+  return {
+    cached(question) {
+      const reply = cache.get(question);
+      if (reply) metrics.cacheHit(rcodeOf(reply) === 'NOERROR' && reply.answers?.length ? 'success' : 'denial');
+      return reply;
+    },
+    resolve(question) {
+      metrics.cacheMiss();
+      // Whoever asks the same meanwhile waits for the same answer: so do our own questions where name servers send them back to us.
+      const key = `${question.type} ${question.name.toLowerCase()}`;
+      const known = underWay.get(key);
+      if (known) return known;
+      if (underWay.size >= MAX_IN_FLIGHT) return Promise.reject(new ForwardError(`${MAX_IN_FLIGHT} questions are already under way`));
+      const asked = look(question).finally(() => underWay.delete(key));
+      underWay.set(key, asked);
+      return asked;
+    },
+    get cacheSize() {
+      return cache.size;
     },
   };
 }
 
-interface Upstream {
-  readonly host: string;
-  readonly port: number;
-}
+const keyOf = ({ host, port }: Upstream) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 
-async function askInTurn(question: Question, upstreams: readonly Upstream[], clock: Clock): Promise<DecodedPacket> {
-  const failures: string[] = [];
-  for (const upstream of upstreams) {
-    try {
-      const reply = await ask(question, upstream, clock, overUdp);
-      return reply.flag_tc ? await ask(question, upstream, clock, overTcp) : reply;
-    } catch (error) {
-      failures.push(`${upstream.host}:${upstream.port}: ${(error as Error).message}`);
-    }
-  }
-  throw new ForwardError(failures.join('; '));
-}
-
-/** Sends `query`, calls back with each message that comes in and with errors; returns how to close. */
-type Carrier = (query: Packet, to: Upstream, onMessage: (message: Buffer) => void, onError: (error: Error) => void) => () => void;
-
-function ask(question: Question, upstream: Upstream, clock: Clock, carry: Carrier): Promise<DecodedPacket> {
-  // Unpredictable, with the random source port, so that nobody off the path can answer in the server's place.
-  const id = randomInt(0x1_0000);
-  const query: Packet = {
-    type: 'query',
-    id,
-    flags: 0x0100,
-    questions: [{ type: question.type as 'A', name: question.name }],
-    additionals: [
-      {
-        type: 'OPT',
-        name: '.',
-        udpPayloadSize: UDP_PAYLOAD_BYTES,
-        flags: 0,
-        flag_do: false,
-        extendedRcode: 0,
-        ednsVersion: 0,
-        options: [],
-      },
-    ],
-  };
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void) => {
-      timer.cancel();
-      close();
-      act();
-    };
-    const timer = clock.after(TIMEOUT_MS, () => settle(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`))));
-    const onMessage = (message: Buffer) => {
-      const reply = parseReply(message, id, question);
-      if (reply) settle(() => resolve(reply));
-    };
-    const close = carry(query, upstream, onMessage, (error) => settle(() => reject(error)));
+function parseUpstreams(texts: readonly string[]): readonly Upstream[] {
+  return texts.slice(0, MAX_UPSTREAMS).map((text) => {
+    const upstream = parseHostPort(text, 53);
+    if (!upstream) throw new Error(`name server ${JSON.stringify(text)} is no address, with or without :port`);
+    return upstream;
   });
 }
-
-/** Undefined for what is no answer to this question: stray or forged, and best left unheard. */
-function parseReply(message: Buffer, id: number, question: Question): DecodedPacket | undefined {
-  try {
-    const reply = decode(message);
-    const asked = reply.questions?.[0];
-    const isOurs = reply.type === 'response' && reply.id === id && asked?.type === question.type;
-    return isOurs && asked.name.toLowerCase() === question.name.toLowerCase() ? reply : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const overUdp: Carrier = (query, { host, port }, onMessage, onError) => {
-  const socket = createSocket('udp4');
-  let open = true;
-  socket.on('error', onError);
-  socket.on('message', onMessage);
-  // Connected, so that only this server's datagrams arrive and a closed port is heard of at once.
-  socket.connect(port, host, () => {
-    if (open) socket.send(encode(query));
-  });
-  return () => {
-    if (open) socket.close();
-    open = false;
-  };
-};
-
-const overTcp: Carrier = (query, { host, port }, onMessage, onError) => {
-  const socket = connect({ host, port }, () => socket.write(streamEncode(query)));
-  socket.on('error', onError);
-  socket.on('close', () => onError(new Error('connection closed before the answer')));
-  readFrames(socket, onMessage);
-  return () => {
-    socket.removeAllListeners('close');
-    socket.destroy();
-  };
-};

@@ -43,7 +43,10 @@ export function parseQuery(message: Buffer): Query | Buffer | undefined {
   if (asked.class !== undefined && asked.class !== 'IN') return refuse('NOTIMP');
   if (['AXFR', 'IXFR'].includes(asked.type as string)) return refuse('NOTIMP');
   if (!NAME.test(asked.name)) return refuse('FORMERR');
-  const edns = packet.additionals?.find((record): record is OptAnswer => record.type === 'OPT');
+  const [edns, ...tooMuch] = (packet.additionals ?? []).filter((record): record is OptAnswer => record.type === 'OPT');
+  if (tooMuch.length > 0) return refuse('FORMERR');
+  // BADVERS: its upper bits are in the record that says which version is spoken here.
+  if (edns && edns.ednsVersion !== 0) return encode({ type: 'response', id, flags: 0, additionals: [optRecord(1)] } as Packet);
   return { id, flags: packet.flags ?? 0, question: { name: asked.name, type: asked.type }, edns };
 }
 
@@ -74,16 +77,6 @@ function replyPacket(query: Query, resolution: Resolution, answerCount: number, 
     (resolution.authoritative ? FLAG_AUTHORITATIVE : 0) |
     (truncated ? FLAG_TRUNCATED : 0) |
     (RCODES[resolution.rcode] ?? RCODES['SERVFAIL']!);
-  const opt = {
-    type: 'OPT',
-    name: '.',
-    udpPayloadSize: UDP_MAX_BYTES,
-    flags: 0,
-    flag_do: false,
-    extendedRcode: 0,
-    ednsVersion: 0,
-    options: [],
-  };
   return {
     type: 'response',
     id: query.id,
@@ -91,6 +84,10 @@ function replyPacket(query: Query, resolution: Resolution, answerCount: number, 
     questions: [{ type: query.question.type as 'A', name: query.question.name }],
     answers: resolution.answers.slice(0, answerCount) as Answer[],
     authorities: resolution.authorities as Answer[],
-    additionals: [...resolution.additionals, ...(query.edns ? [opt] : [])] as Answer[],
+    additionals: [...resolution.additionals, ...(query.edns ? [optRecord(0)] : [])] as Answer[],
   };
+}
+
+function optRecord(extendedRcode: number): OptAnswer {
+  return { type: 'OPT', name: '.', udpPayloadSize: UDP_MAX_BYTES, flags: 0, flag_do: false, extendedRcode, ednsVersion: 0, options: [] };
 }

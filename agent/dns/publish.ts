@@ -18,6 +18,7 @@ export interface PublishOptions {
   readonly nodeIp: string;
   /** Where this node's DNS server listens, UDP and TCP. */
   readonly port: number;
+  readonly metricsPort: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -84,7 +85,7 @@ export function publishDnsEndpoints(options: PublishOptions): { stop(): Promise<
 
 /** The slice as it should be. Pure. */
 export function dnsSlice(
-  { nodeName, nodeIp, port }: Pick<PublishOptions, 'nodeName' | 'nodeIp' | 'port'>,
+  { nodeName, nodeIp, port, metricsPort }: Pick<PublishOptions, 'nodeName' | 'nodeIp' | 'port' | 'metricsPort'>,
   name: { readonly namespace: string; readonly name: string },
   nodeUid: string,
 ): Draft<EndpointSlice> {
@@ -99,6 +100,7 @@ export function dnsSlice(
     ports: [
       { name: 'dns', protocol: 'UDP', port },
       { name: 'dns-tcp', protocol: 'TCP', port },
+      { name: 'metrics', protocol: 'TCP', port: metricsPort },
     ],
   };
 }

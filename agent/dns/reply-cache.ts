@@ -3,16 +3,20 @@ import type { Answer, DecodedPacket } from 'dns-packet';
 import type { Clock } from '../../src/apimachinery/clock.js';
 import type { Question } from './records.js';
 
-/** Enough for what a node's pods ask again and again; about 1 MB. */
-const MAX_ENTRIES = 1000;
+/** Enough for what a node's pods ask again and again; about 4 MB. */
+const MAX_ENTRIES = 4096;
+/** As kubeadm sets CoreDNS' cache up, for names that there are and for those that there are not. */
 const MAX_TTL_S = 30;
-/** For answers without any record to tell: a name that comes into being is seen soon. */
-const NEGATIVE_TTL_S = 5;
+/** Of a "no" without any record to tell: a name that comes into being is seen soon. */
+const UNTOLD_TTL_S = 5;
 
 interface Entry {
   readonly reply: DecodedPacket;
   readonly stored_ms: number;
   readonly ttl_s: number;
+  /** The age in seconds that `aged` has been worked out for. */
+  age_s: number;
+  aged: DecodedPacket;
 }
 
 export class ReplyCache {
@@ -20,6 +24,10 @@ export class ReplyCache {
   private readonly entries = new Map<string, Entry>();
 
   constructor(private readonly clock: Clock) {}
+
+  get size(): number {
+    return this.entries.size;
+  }
 
   /** The reply with its TTLs counted down. */
   get(question: Question): DecodedPacket | undefined {
@@ -30,8 +38,13 @@ export class ReplyCache {
     const age_s = (this.clock.monotonic() - entry.stored_ms) / 1000;
     if (age_s >= entry.ttl_s) return undefined;
     this.entries.set(key, entry);
-    const older = (records: readonly Answer[] | undefined) => (records ?? []).map((record) => aged(record, Math.floor(age_s)));
-    return { ...entry.reply, answers: older(entry.reply.answers), authorities: older(entry.reply.authorities) };
+    const whole_s = Math.floor(age_s);
+    if (whole_s !== entry.age_s) {
+      const older = (records: readonly Answer[] | undefined) => (records ?? []).map((record) => aged(record, whole_s));
+      entry.aged = { ...entry.reply, answers: older(entry.reply.answers), authorities: older(entry.reply.authorities) };
+      entry.age_s = whole_s;
+    }
+    return entry.aged;
   }
 
   put(question: Question, reply: DecodedPacket): void {
@@ -41,7 +54,7 @@ export class ReplyCache {
     if (ttl_s <= 0) return;
     const key = keyOf(question);
     this.entries.delete(key);
-    this.entries.set(key, { reply, stored_ms: this.clock.monotonic(), ttl_s });
+    this.entries.set(key, { reply, stored_ms: this.clock.monotonic(), ttl_s, age_s: 0, aged: reply });
     if (this.entries.size > MAX_ENTRIES) this.entries.delete(this.entries.keys().next().value!);
   }
 }
@@ -52,10 +65,12 @@ function aged(record: Answer, age_s: number): Answer {
   return 'ttl' in record && typeof record.ttl === 'number' ? ({ ...record, ttl: Math.max(0, record.ttl - age_s) } as Answer) : record;
 }
 
-function ttlOf(reply: DecodedPacket): number {
-  const ttls = [...(reply.answers ?? []), ...(reply.authorities ?? [])].flatMap((r) =>
-    'ttl' in r && typeof r.ttl === 'number' ? [r.ttl] : [],
+/** Of an answer its records' least; of a "no" what its SOA says (RFC 2308). */
+function ttlOf({ answers = [], authorities = [] }: DecodedPacket): number {
+  const told = [...answers, ...authorities].flatMap((record) =>
+    'ttl' in record && typeof record.ttl === 'number'
+      ? [record.type === 'SOA' && answers.length === 0 ? Math.min(record.ttl, record.data.minimum ?? record.ttl) : record.ttl]
+      : [],
   );
-  const most = reply.answers?.length ? MAX_TTL_S : NEGATIVE_TTL_S;
-  return Math.min(most, ...ttls);
+  return Math.min(MAX_TTL_S, ...(told.length > 0 ? told : [UNTOLD_TTL_S]));
 }

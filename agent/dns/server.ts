@@ -1,5 +1,6 @@
 // The node's DNS server: the same questions and answers over UDP and TCP on one address and port.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { parseCidr } from '../../src/apimachinery/cidr.js';
 import type { Clock, Random } from '../../src/apimachinery/clock.js';
@@ -8,9 +9,12 @@ import type { Informers } from '../../src/client/informer.js';
 import { CLUSTER_DOMAIN, CLUSTER_IP_DNS, POD_CIDR, SERVICE_CIDR } from '../../src/kinds/wellknown.js';
 import { parseHostPort } from '../proxy/net.js';
 import { createClusterView } from './cluster-view.js';
-import { createForwarder } from './forward.js';
-import { encodeReply, parseQuery } from './message.js';
-import { type ResolverOptions, resolve, SERVFAIL } from './resolver.js';
+import { createForwarder, type StubDomains } from './forward.js';
+import { encodeReply, parseQuery, type Query } from './message.js';
+import { DnsMetrics, type Transport } from './metrics.js';
+import { startDnsPages } from './pages.js';
+import { type Resolution, type ResolverOptions, resolve, SERVFAIL } from './resolver.js';
+import { keepRecords, readRecords } from './saved-records.js';
 import { readFrames } from './tcp-frames.js';
 
 export interface DnsOptions {
@@ -25,6 +29,14 @@ export interface DnsOptions {
   readonly log: Logger;
   /** CLUSTER_DOMAIN if absent. */
   readonly domain?: string;
+  /** CLUSTER_IP_DNS if absent. */
+  readonly dnsIp?: string;
+  /** Name servers of single domains. */
+  readonly stubDomains?: StubDomains;
+  /** Where /metrics, /health and /ready are served; nowhere if absent. */
+  readonly pagesPort?: number;
+  /** A file to keep names in for the next start; none if absent. */
+  readonly recordsFile?: string;
   /** Whose reverse names are the cluster's; POD_CIDR and SERVICE_CIDR if absent. */
   readonly reverseCidrs?: readonly string[];
 }
@@ -48,12 +60,13 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
     if (!cidr) throw new Error(`${JSON.stringify(text)} is no IPv4 prefix such as ${POD_CIDR}`);
     return cidr;
   });
-  const resolver: ResolverOptions = {
-    view: createClusterView(options.informers, options.domain ?? CLUSTER_DOMAIN, cidrs),
-    forwarder: createForwarder({ upstreams: usableUpstreams(options, log), clock: options.clock }),
-    random: options.random,
-    log,
-  };
+  const zone = { domain: options.domain ?? CLUSTER_DOMAIN, dnsIp: options.dnsIp ?? CLUSTER_IP_DNS, reverseCidrs: cidrs };
+  const view = createClusterView(options.informers, zone);
+  const saved = options.recordsFile ? await readRecords(options.recordsFile, zone) : undefined;
+  const metrics = new DnsMetrics(() => options.clock.monotonic());
+  const upstreams = usableUpstreams(options, log);
+  const forwarder = createForwarder({ ...options, upstreams, metrics });
+  const resolver: Answering = { view, saved, forwarder, random: options.random, log, metrics, clock: options.clock };
   const tcp = tcpServer(resolver);
   await listenTcp(tcp.server, options);
   const { port } = tcp.server.address() as { port: number };
@@ -65,54 +78,91 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
     throw error;
   }
   log.info({ address: options.address, port, upstreams: options.upstreams }, 'DNS server listens');
+  const keeper = options.recordsFile ? keepRecords(options.recordsFile, { ...options, log }) : undefined;
+  const pages = await startPages(options, resolver);
   return {
     port,
     async stop() {
-      await Promise.all([tcp.close(), new Promise<void>((resolve) => udp.close(resolve))]);
+      pages?.closeAllConnections();
+      pages?.close();
+      await Promise.all([tcp.close(), new Promise<void>((resolve) => udp.close(resolve)), keeper?.stop()]);
     },
   };
 }
 
-/** Without IPv6 ones, which are not supported, and without ourselves: asking oneself goes in circles. */
-function usableUpstreams({ upstreams, address, port }: DnsOptions, log: Logger): readonly string[] {
+/** What it takes to answer a message. */
+interface Answering extends ResolverOptions {
+  readonly metrics: DnsMetrics;
+  readonly clock: Clock;
+}
+
+async function startPages(
+  { address, pagesPort }: DnsOptions,
+  { view, saved, metrics, forwarder, log }: Answering,
+): Promise<HttpServer | undefined> {
+  if (pagesPort === undefined) return undefined;
+  return startDnsPages({
+    address,
+    port: pagesPort,
+    isReady: () => view.synced || saved !== undefined,
+    writeMetrics: (out) => metrics.write(out, forwarder.cacheSize),
+    log,
+  });
+}
+
+/** Without ourselves: asking oneself goes in circles. */
+function usableUpstreams({ upstreams, address, port, dnsIp = CLUSTER_IP_DNS }: DnsOptions, log: Logger): readonly string[] {
   return upstreams.filter((text) => {
     const upstream = parseHostPort(text, 53);
-    const isOurselves = upstream?.host === CLUSTER_IP_DNS || (upstream?.host === address && upstream.port === port);
+    const isOurselves = upstream?.host === dnsIp || (upstream?.host === address && upstream.port === port);
     if (upstream && !isOurselves) return true;
-    log.warn({ nameserver: text }, upstream ? 'name server left out: it is this one' : 'name server left out: only IPv4 is supported');
+    log.warn({ nameserver: text }, upstream ? 'name server left out: it is this one' : 'name server left out: it is no address');
     return false;
   });
 }
 
-async function reply(message: Buffer, transport: 'udp' | 'tcp', resolver: ResolverOptions): Promise<Buffer | undefined> {
+function reply(message: Buffer, transport: Transport, answering: Answering): Buffer | undefined | Promise<Buffer> {
+  const begun = answering.clock.monotonic();
   const query = parseQuery(message);
   if (!query || Buffer.isBuffer(query)) return query;
-  const resolution = await resolve(query.question, resolver);
+  answering.metrics.request(transport, query.question.type);
+  const done = (resolution: Resolution) => {
+    answering.metrics.response(resolution.rcode, begun);
+    return encoded(query, resolution, transport, answering);
+  };
+  const resolution = resolve(query.question, answering);
+  return resolution instanceof Promise ? resolution.then(done) : done(resolution);
+}
+
+function encoded(query: Query, resolution: Resolution, transport: Transport, { log }: Answering): Buffer {
   try {
     return encodeReply(query, resolution, transport);
   } catch (error) {
     // Records that another server sent and that cannot be written again as they were read.
-    resolver.log.warn({ err: error, ...query.question }, 'reply could not be encoded');
+    log.warn({ err: error, ...query.question }, 'reply could not be encoded');
     return encodeReply(query, SERVFAIL, transport);
   }
 }
 
-function udpSocket(resolver: ResolverOptions, log: Logger): UdpSocket {
+function udpSocket(resolver: Answering, log: Logger): UdpSocket {
   const socket = createSocket('udp4');
   let open = true;
   socket.on('error', (error) => log.error({ err: error }, 'DNS socket failed'));
   socket.on('close', () => {
     open = false;
   });
-  socket.on('message', async (message, client) => {
-    const bytes = await reply(message, 'udp', resolver);
-    // A client that is gone, or whose network is, is no trouble of the server's.
-    if (bytes && open) socket.send(bytes, client.port, client.address, (error) => error && log.debug({ err: error }, 'reply not sent'));
+  // A client that is gone, or whose network is, is no trouble of the server's.
+  const notSent = (error: Error | null) => error && log.debug({ err: error }, 'reply not sent');
+  socket.on('message', (message, { port, address }) => {
+    const send = (bytes: Buffer) => open && socket.send(bytes, port, address, notSent);
+    const bytes = reply(message, 'udp', resolver);
+    if (bytes instanceof Promise) void bytes.then(send);
+    else if (bytes) send(bytes);
   });
   return socket;
 }
 
-function tcpServer(resolver: ResolverOptions): { server: Server; close(): Promise<void> } {
+function tcpServer(resolver: Answering): { server: Server; close(): Promise<void> } {
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
     connections.add(socket);

@@ -13,7 +13,14 @@ import type { Kind } from '../kinds/define.js';
 import { serviceCidrs } from '../kinds/networking/servicecidr.js';
 import { priorityClasses, SYSTEM_PRIORITIES } from '../kinds/scheduling/priorityclass.js';
 import type { ConfigMap, Service } from '../kinds/types/core_v1.js';
-import { NAMESPACE_DEFAULT, NAMESPACE_NODE_LEASE, NAMESPACE_PUBLIC, NAMESPACE_SYSTEM, PORT_NODE_DNS } from '../kinds/wellknown.js';
+import {
+  NAMESPACE_DEFAULT,
+  NAMESPACE_NODE_LEASE,
+  NAMESPACE_PUBLIC,
+  NAMESPACE_SYSTEM,
+  PORT_NODE_DNS,
+  PORT_NODE_DNS_METRICS,
+} from '../kinds/wellknown.js';
 import { bootstrapObjects, DEFAULT_SERVICE_CIDR } from './bootstrap-objects.js';
 import type { ApiServerOptions } from './options.js';
 
@@ -98,6 +105,7 @@ function dnsService(clusterIP: string): Draft<Service> {
       ports: [
         { name: 'dns', port: 53, protocol: 'UDP', targetPort: PORT_NODE_DNS },
         { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: PORT_NODE_DNS },
+        { name: 'metrics', port: PORT_NODE_DNS_METRICS, protocol: 'TCP', targetPort: PORT_NODE_DNS_METRICS },
       ],
     },
   };

@@ -52,6 +52,8 @@ export const PORT_ETCD = 2379;
 export const PORT_KUBELET = 10250;
 /** Where each node's DNS server listens; the Service kube-dns leads to it. */
 export const PORT_NODE_DNS = 10053;
+/** Its /metrics, /health and /ready: CoreDNS' port for metrics. */
+export const PORT_NODE_DNS_METRICS = 9153;
 export const NODE_PORT_MIN = 30000;
 export const NODE_PORT_MAX = 32767;
 

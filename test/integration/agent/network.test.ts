@@ -263,7 +263,7 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     );
     const routes = () => nodeA.exec('ip', ['route', 'show']);
     await vi.waitFor(async () => expect(await routes()).toContain('10.244.2.0/24 via 192.168.77.12 dev eth0 proto 76'), SOON);
-    expect(await routes()).toContain('10.244.3.0/24 via 10.244.3.0 dev porthole-vx');
+    await vi.waitFor(async () => expect(await routes()).toContain('10.244.3.0/24 via 10.244.3.0 dev porthole-vx'), SOON);
     // Node B has no default route.
     await vi.waitFor(() => expect(mainB.log).toContain('node far (172.30.0.1) cannot be reached from this node'), SOON);
     await vi.waitFor(() => expect(mainA.log).toContain('is not within 10.244.0.0/16'), SOON);

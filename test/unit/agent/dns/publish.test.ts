@@ -25,6 +25,7 @@ describe('the DNS endpoint of a node', () => {
       nodeName: 'node-0',
       nodeIp: '192.168.1.10',
       port: 10053,
+      metricsPort: 9153,
       clock: systemClock,
       log: silentLogger,
     });

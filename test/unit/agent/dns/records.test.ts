@@ -12,7 +12,11 @@ import { namespace, service, slice } from '../objects.js';
 
 const http = [{ name: 'http', protocol: 'TCP', port: 80 }];
 const informers = new FakeInformers();
-const view = createClusterView(informers, 'cluster.local', [parseCidr('10.96.0.0/12')!, parseCidr('10.244.0.0/16')!]);
+const view = createClusterView(informers, {
+  domain: 'cluster.local',
+  dnsIp: '10.96.0.10',
+  reverseCidrs: [parseCidr('10.96.0.0/12')!, parseCidr('10.244.0.0/16')!],
+});
 for (const name of ['default', 'dev']) informers.set(namespaces, namespace(name));
 informers.set(services, service('db-service', { clusterIP: '10.96.7.7', ports: http }, 'dev'));
 informers.set(services, service('peers', { clusterIP: 'None', ports: http }));
