@@ -7,6 +7,7 @@ import type { Policies } from './policies.js';
 export function policedNetwork(network: PodNetwork, policies: () => Policies): PodNetwork {
   return {
     notReady: () => network.notReady(),
+    whenReady: () => network.whenReady(),
     ips: (sandboxId) => network.ips(sandboxId),
     collectGarbage: (living) => network.collectGarbage(living),
     async setUp(pod) {
