@@ -24,6 +24,11 @@ informers.set(services, service('empty', { clusterIP: 'None', ports: http }));
 informers.set(services, service('inside', { type: 'ExternalName', externalName: 'db-service.dev.svc.cluster.local' }));
 informers.set(services, service('outside', { type: 'ExternalName', externalName: 'Example.COM.' }));
 informers.set(services, service('circle', { type: 'ExternalName', externalName: 'circle.default.svc.cluster.local' }));
+informers.set(services, service('numbered', { type: 'ExternalName', externalName: '192.0.2.7' }));
+informers.set(services, service('both', { clusterIP: '10.96.7.8', clusterIPs: ['10.96.7.8', 'fd00:96::8'], ports: http }));
+informers.set(endpointSlices, slice('both', [{ ip: '192.0.2.9', hostname: 'outside-0' }], [{ name: 'http', protocol: 'TCP', port: 81 }]));
+informers.set(services, service('six', { clusterIP: 'None', ports: http }));
+informers.set(endpointSlices, { ...slice('six', [{ ip: 'fd00::5' }]), addressType: 'IPv6' });
 informers.set(
   endpointSlices,
   slice(
@@ -64,6 +69,15 @@ describe('names of the cluster', () => {
       'SRV',
       'NOERROR SRV 8080 peer-0.peers.default.svc.cluster.local, SRV 8080 10-244-1-6.peers.default.svc.cluster.local',
     ],
+    ['its IPv6 addresses beside the others', 'both.default.svc.cluster.local', 'AAAA', 'NOERROR AAAA fd00:96::8'],
+    ['and by type', 'both.default.svc.cluster.local', 'A', 'NOERROR A 10.96.7.8'],
+    ['an endpoint of a Service that has an address', 'outside-0.both.default.svc.cluster.local', 'A', 'NOERROR A 192.0.2.9'],
+    ['a headless Service of IPv6 addresses', 'six.default.svc.cluster.local', 'AAAA', 'NOERROR AAAA fd00::5'],
+    ['a pod of it by address', 'fd00--5.six.default.svc.cluster.local', 'AAAA', 'NOERROR AAAA fd00::5'],
+    ['a pod by its IPv6 address', 'fd00--7.default.pod.cluster.local', 'AAAA', 'NOERROR AAAA fd00::7'],
+    ['an ExternalName that is an address', 'numbered.default.svc.cluster.local', 'A', 'NOERROR A 192.0.2.7'],
+    ['the name server of the domain', 'cluster.local', 'NS', 'NOERROR NS ns.dns.cluster.local'],
+    ['its address', 'ns.dns.cluster.local', 'A', 'NOERROR A 10.96.0.10'],
     ['a headless Service without pods', 'empty.default.svc.cluster.local', 'A', 'NXDOMAIN'],
     ['a pod by its address', '10-244-3-4.default.pod.cluster.local', 'A', 'NOERROR A 10.244.3.4'],
     ['no pod', 'nginx.default.pod.cluster.local', 'A', 'NXDOMAIN'],
@@ -72,6 +86,8 @@ describe('names of the cluster', () => {
     ['an ExternalName that leads to itself', 'circle.default.svc.cluster.local', 'A', 'NXDOMAIN'],
     ['a cluster IP', '7.7.96.10.in-addr.arpa', 'PTR', 'NOERROR PTR db-service.dev.svc.cluster.local'],
     ['a pod of a headless Service', '5.0.244.10.in-addr.arpa', 'PTR', 'NOERROR PTR peer-0.peers.default.svc.cluster.local'],
+    ['an IPv6 pod of one', `5${'.0'.repeat(27)}.0.0.d.f.ip6.arpa`, 'PTR', 'NOERROR PTR fd00--5.six.default.svc.cluster.local'],
+    ['an IPv6 address that nobody has', `6${'.0'.repeat(27)}.0.0.d.f.ip6.arpa`, 'PTR', 'not ours'],
     ['an address of the cluster that nobody has', '9.9.244.10.in-addr.arpa', 'PTR', 'NXDOMAIN'],
     ['an address elsewhere', '8.8.8.8.in-addr.arpa', 'PTR', 'not ours'],
     ['a name elsewhere', 'example.com', 'A', 'not ours'],

@@ -1,12 +1,15 @@
 // The DNS server on the loopback address, asked over real sockets: sizes, TCP, forwarding with its failures, nonsense.
 import { createSocket, type Socket } from 'node:dgram';
-import { connect } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type DecodedPacket, decode, encode, type Packet, streamDecode, streamEncode } from 'dns-packet';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeReply, parseQuery } from '../../../../agent/dns/message.js';
 import { SERVFAIL } from '../../../../agent/dns/resolver.js';
-import { type DnsServer, startDns } from '../../../../agent/dns/server.js';
+import { type DnsOptions, type DnsServer, startDns } from '../../../../agent/dns/server.js';
 import { systemClock, systemRandom } from '../../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../../src/apimachinery/logger.js';
 import { namespaces } from '../../../../src/kinds/core/namespace.js';
@@ -87,9 +90,27 @@ async function upstream(
   return { address: `127.0.0.1:${socket.address().port}`, asked, socket };
 }
 
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
 const informers = new FakeInformers();
-const start = (upstreams: readonly string[], from = informers) =>
-  startDns({ informers: from, address: '127.0.0.1', port: 0, upstreams, clock: systemClock, random: systemRandom, log: silentLogger });
+const start = (upstreams: readonly string[], from = informers, more: Partial<DnsOptions> = {}) =>
+  startDns({
+    informers: from,
+    address: '127.0.0.1',
+    port: 0,
+    upstreams,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLogger,
+    ...more,
+  });
 
 describe('the DNS server', () => {
   let server: DnsServer;
@@ -141,6 +162,14 @@ describe('the DNS server', () => {
     expect(rcodeOf(await askUdp(server.port, question('x', 'A', { flags: 5 << 11 })))).toBe('NOTIMP');
     expect(rcodeOf(decode(await askBytes(server.port, Buffer.from('001100000001000000000000ffff', 'hex'))))).toBe('FORMERR');
     expect(rcodeOf(await askUdp(server.port, question('web.default.svc.cluster.local', 'UNKNOWN_65')))).toBe('NOERROR');
+    const [opt] = edns(1232).additionals;
+    const future = await askUdp(
+      server.port,
+      question('web.default.svc.cluster.local', 'A', { additionals: [{ ...opt!, ednsVersion: 1 }] }),
+    );
+    // BADVERS, which is 16.
+    expect(future.additionals).toMatchObject([{ type: 'OPT', extendedRcode: 1, ednsVersion: 0 }]);
+    expect(rcodeOf(await askUdp(server.port, question('x', 'A', { additionals: [opt!, opt!] })))).toBe('FORMERR');
   });
 
   it('says "not now" for names outside when the node has no name server, and before its caches are filled', async () => {
@@ -148,6 +177,60 @@ describe('the DNS server', () => {
     const early = await start([], new FakeInformers({ synced: false }));
     expect(rcodeOf(await askUdp(early.port, question('web.default.svc.cluster.local')))).toBe('SERVFAIL');
     await early.stop();
+  });
+
+  it('keeps the case in which it is asked, and says what it can take itself', async () => {
+    const reply = await askUdp(server.port, question('WEB.Default.svc.cluster.LOCAL', 'A', edns(4096)));
+    expect(reply.questions![0]!.name).toBe('WEB.Default.svc.cluster.LOCAL');
+    expect(reply.answers![0]!.name).toBe('WEB.Default.svc.cluster.LOCAL');
+    expect(reply.additionals).toMatchObject([{ type: 'OPT', udpPayloadSize: 1232 }]);
+  });
+
+  it('counts what it is asked, by the names that CoreDNS has for it, and says whether it is ready', async () => {
+    const pagesPort = await freePort();
+    const counted = await start([], informers, { pagesPort });
+    const earlyPort = await freePort();
+    const early = await start([], new FakeInformers({ synced: false }), { pagesPort: earlyPort });
+    expect((await fetch(`http://127.0.0.1:${earlyPort}/ready`)).status).toBe(503);
+    const get = async (path: string) => (await fetch(`http://127.0.0.1:${pagesPort}${path}`)).text();
+    await askUdp(counted.port, question('web.default.svc.cluster.local'));
+    await askTcp(counted.port, [question('x.default.svc.cluster.local', 'UNKNOWN_999')]);
+    const metrics = await get('/metrics');
+    expect(metrics).toContain('coredns_dns_requests_total{family="1",proto="udp",server="dns://:53",type="A",zone="."} 1\n');
+    expect(metrics).toContain('proto="tcp",server="dns://:53",type="other",zone="."} 1\n');
+    expect(metrics).toContain('coredns_dns_responses_total{rcode="NXDOMAIN",server="dns://:53"} 1\n');
+    expect(metrics).toContain('coredns_dns_request_duration_seconds_count{server="dns://:53"} 2\n');
+    expect([await get('/health'), await get('/ready'), (await fetch(`http://127.0.0.1:${pagesPort}/x`)).status]).toEqual(['OK', 'OK', 404]);
+    await Promise.all([counted.stop(), early.stop()]);
+  });
+
+  it('knows after a start what it knew before, until the control plane tells it more', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'porthole-dns-'));
+    const recordsFile = join(directory, 'dns/records.json');
+    const before = await start([], informers, { recordsFile });
+    await before.stop();
+    const fresh = new FakeInformers({ synced: false });
+    const after = await start([], fresh, { recordsFile });
+    const ask = async (name: string) => {
+      const reply = await askUdp(after.port, question(name));
+      return [rcodeOf(reply), ...addressesOf(reply)].join(' ');
+    };
+    expect(await ask('web.default.svc.cluster.local')).toBe('NOERROR 10.96.7.7');
+    expect(await ask('10-244-0-7.many.default.svc.cluster.local')).toBe('NOERROR 10.244.0.7');
+    expect(await ask('nothing.default.svc.cluster.local')).toBe('NXDOMAIN');
+    fresh.set(namespaces, namespace('default'));
+    fresh.setSynced();
+    expect(await ask('web.default.svc.cluster.local')).toBe('NXDOMAIN');
+    await after.stop();
+    // What the API server has told by then is what is known at the next start.
+    const third = await start([], new FakeInformers({ synced: false }), { recordsFile });
+    expect(rcodeOf(await askUdp(third.port, question('web.default.svc.cluster.local')))).toBe('NXDOMAIN');
+    await third.stop();
+    await writeFile(recordsFile, '{"services":');
+    const fourth = await start([], new FakeInformers({ synced: false }), { recordsFile });
+    expect(rcodeOf(await askUdp(fourth.port, question('web.default.svc.cluster.local')))).toBe('SERVFAIL');
+    await fourth.stop();
+    await rm(directory, { recursive: true });
   });
 
   it('names the address and the way out when its port is taken', async () => {
@@ -235,6 +318,76 @@ describe('names outside the cluster', () => {
     await new Promise<void>((resolve) => dead.close(resolve));
     const port = await serverWith(`127.0.0.1:${deadPort}`, forger.address, good.address);
     expect(addressesOf(await askUdp(port, question('example.com')))).toEqual(['192.0.2.1']);
+  });
+
+  it('are asked of a dead name server last, until it has had time to recover', async () => {
+    const silent = await upstream(() => undefined);
+    opened.push(silent.socket);
+    const port = await serverWith(silent.address, good.address);
+    const begun = performance.now();
+    await askUdp(port, question('one.example.com'));
+    expect(performance.now() - begun).toBeGreaterThan(1500);
+    await askUdp(port, question('two.example.com'));
+    expect([silent.asked, good.asked]).toEqual([['one.example.com'], ['one.example.com', 'two.example.com']]);
+  });
+
+  it('are asked of the next where one has trouble of its own; where all have, that is the answer', async () => {
+    const refuses = await upstream(({ id, questions }) => ({ type: 'response', id: id!, flags: 0x8185, questions: questions! }));
+    opened.push(refuses.socket);
+    const port = await serverWith(refuses.address, good.address);
+    expect(addressesOf(await askUdp(port, question('example.com')))).toEqual(['192.0.2.1']);
+    expect(rcodeOf(await askUdp(await serverWith(refuses.address), question('example.com')))).toBe('REFUSED');
+  });
+
+  it('that are not there are asked for again when their zone says so', async () => {
+    const soa = (minimum: number) => ({
+      type: 'SOA' as const,
+      name: 'example.com',
+      ttl: 600,
+      data: { mname: 'ns.example.com', rname: 'x.example.com', serial: 1, refresh: 1, retry: 1, expire: 1, minimum },
+    });
+    const denies = await upstream(({ id, questions }) => ({
+      type: 'response',
+      id: id!,
+      flags: 0x8183,
+      questions: questions!,
+      authorities: [soa(questions![0]!.name.startsWith('brief') ? 0 : 20)],
+    }));
+    opened.push(denies.socket);
+    const port = await serverWith(denies.address);
+    for (const name of ['long.example.com', 'brief.example.com']) {
+      for (let i = 0; i < 2; i++) expect(rcodeOf(await askUdp(port, question(name)))).toBe('NXDOMAIN');
+    }
+    expect(denies.asked).toEqual(['long.example.com', 'brief.example.com', 'brief.example.com']);
+  });
+
+  it('of a stub domain come from its own name servers', async () => {
+    const corp = await upstream(({ id, questions }) => ({
+      type: 'response',
+      id: id!,
+      flags: 0x8180,
+      questions: questions!,
+      answers: [{ type: 'A', name: questions![0]!.name, ttl: 60, data: '10.1.1.1' }],
+    }));
+    opened.push(corp.socket);
+    const server = await start([good.address], informers, { stubDomains: { 'Corp.example': [corp.address] } });
+    opened.push({ close: () => server.stop() });
+    expect(addressesOf(await askUdp(server.port, question('db.corp.example')))).toEqual(['10.1.1.1']);
+    expect(addressesOf(await askUdp(server.port, question('notcorp.example')))).toEqual(['192.0.2.1']);
+  });
+
+  it('asked for by many at once are asked for once, and a name server that sends them back ends in no circle', async () => {
+    let port = 0;
+    const relay = createSocket('udp4');
+    const circle = await upstream((query) => {
+      relay.send(encode({ ...question(query.questions![0]!.name), id: 99 }), port, '127.0.0.1');
+      return undefined;
+    });
+    opened.push(circle.socket, relay);
+    port = await serverWith(circle.address);
+    const replies = await Promise.all([1, 2, 3].map(() => askUdp(port, question('loop.example.com'))));
+    expect(replies.map(rcodeOf)).toEqual(['SERVFAIL', 'SERVFAIL', 'SERVFAIL']);
+    expect(circle.asked).toEqual(['loop.example.com']);
   });
 
   it('are where an ExternalName leads', async () => {
