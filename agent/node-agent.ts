@@ -14,6 +14,7 @@ import { podMtu, startRoutes } from './cni/routes.js';
 import type { KubeletSettings } from './config/kubelet-configuration.js';
 import { publishDnsEndpoints } from './dns/publish.js';
 import { startDns } from './dns/server.js';
+import type { GlassBox } from './glassbox/proxyz.js';
 import { startKubelet } from './kubelet/kubelet.js';
 import { KubeletMetrics } from './kubelet/metrics.js';
 import { parseResolvConf } from './kubelet/resolv-conf.js';
@@ -104,6 +105,7 @@ async function startParts(
   });
   const metrics = new KubeletMetrics(clock);
   let policies: Policies;
+  let glassBox: GlassBox | undefined;
   const docker = new DockerRuntime({
     endpoint: flags.dockerEndpoint,
     pauseImage: flags.podInfraContainerImage,
@@ -124,6 +126,7 @@ async function startParts(
     rootDirectory: flags.rootDir,
     client,
     metrics,
+    glassBox: () => glassBox,
     lookup: podLookup(ours),
     runtime,
     clock,
@@ -131,6 +134,7 @@ async function startParts(
   });
   identity.onServingChange((serving) => server.setServing(serving));
   const upstreams = parseResolvConf(await readFile(resolvConf, 'utf8')).nameservers;
+  const dnsIp = settings.clusterDNS[0] ?? CLUSTER_IP_DNS;
   const dns = await startDns({
     informers,
     address: nodeIp,
@@ -140,14 +144,15 @@ async function startParts(
     random,
     log,
     domain: settings.clusterDomain,
-    dnsIp: settings.clusterDNS[0] ?? CLUSTER_IP_DNS,
+    dnsIp,
     stubDomains: flags.dnsStubDomains,
     pagesPort: PORT_NODE_DNS_METRICS,
     recordsFile: join(flags.rootDir, 'dns/records.json'),
   });
   const iptables = await openIptables({ exec: systemExec, log });
   const proxy = await startKubeProxy({ informers, nodeName, nodeIp, iptables, clock, log });
-  policies = startPolicies({ informers, nodeName, iptables, clock, log });
+  policies = startPolicies({ informers, nodeName, dnsIp, iptables, clock, log });
+  glassBox = { nodeName, informers, proxy, policies, iptables, exec: systemExec, clusterDomain: settings.clusterDomain, dnsIp };
   const routes = startRoutes({ informers, nodeName, nodeIp, overlay: flags.overlay, clock, log });
   const kubelet = await startKubelet({
     nodeName,

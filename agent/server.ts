@@ -8,6 +8,7 @@ import type { Clock } from '../src/apimachinery/clock.js';
 import type { Logger } from '../src/apimachinery/logger.js';
 import type { Client } from '../src/client/client.js';
 import type { KubeletSettings } from './config/kubelet-configuration.js';
+import type { GlassBox } from './glassbox/proxyz.js';
 import type { KubeletMetrics } from './kubelet/metrics.js';
 import type { ContainerRuntime } from './runtime/runtime.js';
 import { Access } from './server/access.js';
@@ -37,6 +38,8 @@ export interface KubeletServerOptions {
   /** The node's own, to ask who somebody is and what that one may do. */
   readonly client: Client;
   readonly metrics: KubeletMetrics;
+  /** Absent until the node's network runs. */
+  readonly glassBox: () => GlassBox | undefined;
   readonly lookup: PodLookup;
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;

@@ -5,6 +5,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
   up: async () => (await import('./cli/up.js')).upCommand,
   down: async () => (await import('./cli/down.js')).downCommand,
   clean: async () => (await import('./cli/clean.js')).cleanCommand,
+  why: async () => (await import('./cli/why.js')).whyCommand,
   kubectl: async () => (await import('./cli/kubectl.js')).kubectlCommand,
   server: async () => (await import('./cli/server.js')).serverCommand,
   apiserver: async () => (await import('./cli/apiserver.js')).apiserverCommand,
@@ -18,6 +19,7 @@ const ABOUT = `Porthole runs containers on Linux machines as Kubernetes does, an
 
 On one machine:   porthole up         three nodes, each a network namespace with its own Docker Engine
                   porthole kubectl    kubectl against that cluster
+                  porthole why        which rules on which node carry a Service, and where a connection to it fails
                   porthole down       stop it, keep the data; clean: leave no trace
 On several:       porthole server     the control plane, on one of them
                   porthole token      a token to join with

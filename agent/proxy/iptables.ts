@@ -10,8 +10,8 @@ export interface Iptables {
   readonly backend: Backend;
   /** Applies `iptables-restore` input on top of what is there; each table in it is changed as a whole or not at all. */
   restore(input: string): Promise<void>;
-  /** The table as `iptables-save` prints it. */
-  save(table: Table): Promise<string>;
+  /** The table as `iptables-save` prints it; with counters each rule begins with `[packets:bytes]`. */
+  save(table: Table, options?: { readonly counters?: boolean }): Promise<string>;
   /** The rules of one chain as `-A` lines; undefined where there is no such chain. */
   list(table: Table, chain: string): Promise<readonly string[] | undefined>;
 }
@@ -30,7 +30,7 @@ export async function openIptables(options: { exec: Exec; log: Logger; backend?:
     async restore(input) {
       await exec(`${program}-restore`, ['--noflush', '-w', LOCK_WAIT_S], { stdin: input });
     },
-    save: (table) => exec(`${program}-save`, ['-t', table]),
+    save: (table, { counters } = {}) => exec(`${program}-save`, ['-t', table, ...(counters ? ['-c'] : [])]),
     async list(table, chain) {
       try {
         const out = await exec(program, ['-w', LOCK_WAIT_S, '-t', table, '-S', chain]);

@@ -1,8 +1,10 @@
 // What port 10250 shows of the node to whoever asks: its pods, its settings, what is used, and metrics. One line a page.
 import { Exposition, labelText } from '../../src/apimachinery/exposition.js';
 import { writeProcess } from '../../src/apimachinery/process-metrics.js';
+import { serviceUnavailable } from '../../src/apimachinery/status.js';
 import { GIT_VERSION } from '../../src/kinds/wellknown.js';
 import { configz } from '../config/load.js';
+import { proxyz } from '../glassbox/proxyz.js';
 import type { ContainerRuntime, RunningContainer } from '../runtime/runtime.js';
 import type { KubeletServerOptions } from '../server.js';
 import { cadvisorMetrics } from '../stats/cadvisor-metrics.js';
@@ -17,11 +19,18 @@ export interface PageContext extends KubeletServerOptions, SummaryOptions {}
 /** An object is sent as JSON, a text as metrics. */
 type Page = (context: PageContext, query: URLSearchParams) => object | string | Promise<object | string>;
 
+async function ownProxyz({ glassBox }: PageContext, query: URLSearchParams): Promise<object> {
+  const box = glassBox();
+  if (!box) throw serviceUnavailable('kube-proxy has not started yet');
+  return proxyz(box, query);
+}
+
 export const PAGES: { readonly [path: string]: Page } = {
   '/pods': ({ lookup }) => podList(lookup.pods()),
   '/runningpods': async ({ runtime }) => podList(runningPods(await runtime.running())),
   '/configz': ({ settings }) => configz(settings),
   '/stats/summary': (context, query) => summary(context, flag(query, 'only_cpu_and_memory')),
+  '/proxyz': ownProxyz,
   '/metrics': ownMetrics,
   '/metrics/resource': async ({ stats }) => resourceMetrics(await stats.snapshot()),
   '/metrics/cadvisor': async ({ stats }) => cadvisorMetrics(await stats.snapshot()),

@@ -1,11 +1,10 @@
 // `porthole token create|list|delete`: the tokens that nodes join with.
 import { Command } from 'commander';
 import { systemClock, systemRandom } from '../apimachinery/clock.js';
-import { StatusError } from '../apimachinery/status.js';
-import type { ApiClient } from '../client/api-client.js';
 import { DEFAULT_DATA_DIR, dataPaths } from '../cluster/data-paths.js';
 import type { TokenInfo } from '../cluster/tokens.js';
 import { duration_ms } from './flags.js';
+import { type Session, withKubeconfig } from './with-kubeconfig.js';
 
 interface Flags {
   readonly dataDir: string;
@@ -16,12 +15,6 @@ interface CreateFlags extends Flags {
   readonly ttl: number;
   readonly description?: string;
   readonly printJoinCommand?: boolean;
-}
-
-interface Session {
-  readonly client: ApiClient;
-  readonly ca: string;
-  readonly server: string;
 }
 
 const DAY_ms = 24 * 3600_000;
@@ -69,36 +62,10 @@ export const tokenCommand = new Command('token')
   .addCommand(list)
   .addCommand(remove);
 
-/** Runs `act` as the cluster's admin and prints what it returns; what goes wrong is one line and exit code 1. */
-async function withServer(flags: Flags, act: (session: Session) => Promise<string>): Promise<void> {
-  const [{ readKubeconfig }, { httpsTransport }, { ApiClient }] = await Promise.all([
-    import('../cluster/kubeconfig.js'),
-    import('../client/https.js'),
-    import('../client/api-client.js'),
-  ]);
-  const path = flags.kubeconfig ?? dataPaths(flags.dataDir).adminKubeconfig;
-  let transport: ReturnType<typeof httpsTransport> | undefined;
-  try {
-    const credentials = await readKubeconfig(path);
-    transport = httpsTransport(credentials);
-    const { ca, server } = credentials;
-    process.stdout.write(`${await act({ client: new ApiClient(transport), ca, server })}\n`);
-  } catch (error) {
-    const line = failure(error, path);
-    if (!line) throw error;
-    process.stderr.write(`porthole token: ${line}\n`);
-    process.exitCode = 1;
-  } finally {
-    transport?.close();
-  }
-}
-
-function failure(error: unknown, path: string): string | undefined {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (error instanceof StatusError) return error.code === 503 ? `${message}: is \`porthole server\` running?` : message;
-  if (code === 'ENOENT') return `there is no ${path}: run this on the server, or give its --data-dir or a --kubeconfig`;
-  if (code === 'EACCES') return `no permission to read ${path}: run it as root (sudo porthole token ...)`;
-  return code === undefined && error instanceof Error && message.startsWith(path) ? message : undefined;
+/** Runs `act` as the cluster's admin and prints what it returns. */
+function withServer({ kubeconfig, dataDir }: Flags, act: (session: Session) => Promise<string>): Promise<void> {
+  const missing = 'run this on the server, or give its --data-dir or a --kubeconfig';
+  return withKubeconfig('porthole token', kubeconfig ?? dataPaths(dataDir).adminKubeconfig, missing, act);
 }
 
 function row({ id, expires_ms, description }: TokenInfo): readonly string[] {

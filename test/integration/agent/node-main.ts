@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline';
 import { startRoutes } from '../../../agent/cni/routes.js';
 import { startDns } from '../../../agent/dns/server.js';
+import { proxyz } from '../../../agent/glassbox/proxyz.js';
 import { startPolicies } from '../../../agent/policy/policies.js';
 import { systemExec } from '../../../agent/proxy/exec.js';
 import { type Backend, openIptables } from '../../../agent/proxy/iptables.js';
@@ -26,6 +27,8 @@ interface Message {
   readonly synced?: boolean;
   /** Answer when the rules are those of the policies told so far. */
   readonly policies?: boolean;
+  /** Answer what /proxyz would, asked so. */
+  readonly proxyz?: string;
 }
 
 const say = (fields: object, message: string) =>
@@ -47,7 +50,7 @@ console.log(JSON.stringify({ id: 0 }));
 
 const input = createInterface({ input: process.stdin });
 input.on('line', async (line) => {
-  const { id, set, remove, synced, policies: settle } = JSON.parse(line) as Message;
+  const { id, set, remove, synced, policies: settle, proxyz: query } = JSON.parse(line) as Message;
   for (const object of set ?? []) informers.set(kinds.get(object.kind)!, object);
   if (remove) informers.remove(kinds.get(remove.kind)!, remove.key);
   if (synced) {
@@ -56,6 +59,8 @@ input.on('line', async (line) => {
     await policies.whenSynced();
   }
   if (settle) await policies.whenSettled();
-  console.log(JSON.stringify({ id }));
+  const box = { ...common, proxy, policies, iptables, exec: systemExec, clusterDomain: 'cluster.local', dnsIp: '10.96.0.10' };
+  const result = query === undefined ? undefined : await proxyz(box, new URLSearchParams(query));
+  console.log(JSON.stringify({ id, result }));
 });
 input.on('close', () => process.exit(0));

@@ -1,6 +1,7 @@
 // Network policies on real namespaces with real iptables, in both backends: what gets through and what does not, by curl, UDP and DNS.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
+import type { Proxyz } from '../../../src/client/proxyz.js';
 import type { NetworkPolicySpec } from '../../../src/kinds/types/networking_v1.js';
 import { namespace, networkPolicy, node, pod, service, slice } from '../../unit/agent/objects.js';
 import { Lab, type Place, type Pod, type Worker } from './lab.js';
@@ -213,6 +214,95 @@ describe.each(['nft', 'legacy'] as const)('network policies on two nodes, iptabl
     const left = await nodeA.exec(`iptables-${backend}-save`, ['-t', 'mangle']);
     expect(left).not.toContain('NETPOL');
     await tellPods();
+  });
+
+  describe('the glass box', () => {
+    const look = (main: Worker, query = '') => main.ask({ proxyz: query }) as Promise<Proxyz>;
+    const rule = (program: string, ...args: string[]) => nodeA.exec(`iptables-${backend}`, ['-w', '5', ...program.split(' '), ...args]);
+
+    it('shows the rules of a Service in the order of a packet, with counters, and that they are as they should be', async () => {
+      await only(networkPolicy('web', { podSelector: { matchLabels: { app: 'web' } }, ...from(of('client')) }));
+      await tell(
+        service('sticky', {
+          clusterIP: '10.96.7.9',
+          sessionAffinity: 'ClientIP',
+          ports: [{ name: 'u', protocol: 'UDP', port: 53 }],
+        }),
+        slice('sticky', [{ ip: web.ip }, { ip: far.ip }, { ip: client.ip }], [{ name: 'u', protocol: 'UDP', port: 8053 }]),
+        service('empty', { type: 'NodePort', clusterIP: '10.96.7.10', ports: [{ name: '', protocol: 'UDP', port: 1, nodePort: 30001 }] }),
+      );
+      await vi.waitFor(async () => {
+        const all = await look(mainA);
+        expect(all.services.find(({ name }) => name === 'sticky')?.rules.map(({ role }) => role)).toContain('session affinity');
+        expect([all.differences, all.problems]).toEqual([[], []]);
+      }, SOON);
+      expect(await reach(client, WEB)).toMatch(/^web /);
+      const { services } = await look(mainA, 'service=default/web');
+      expect(services).toHaveLength(1);
+      const rows = services[0]!.rules.map(({ table, depth, role, state }) => `${table} ${depth} ${role} ${state}`);
+      expect(rows.slice(0, 5)).toEqual([
+        'nat 0 cluster IP ok',
+        'nat 1 masquerade for clients outside the pod network ok',
+        'nat 1 choice ok',
+        'nat 2 hairpin ok',
+        'nat 2 endpoint ok',
+      ]);
+      const [entry, , choice] = services[0]!.rules;
+      expect(entry).toMatchObject({ chain: 'KUBE-SERVICES', match: `-d ${WEB}/32 -p tcp -m tcp --dport 80` });
+      expect(entry!.packets).toBeGreaterThan(0);
+      expect(choice).toMatchObject({ endpoint: `${web.ip}:8080` });
+      expect(services[0]!.endpoints).toEqual([
+        { port: '8080', protocol: 'TCP', address: `${web.ip}:8080`, target: 'pod default/web', node: 'a', ready: true, terminating: false },
+      ]);
+      await expect(look(mainA, 'service=default/web')).resolves.toMatchObject({ node: 'a', backend });
+    });
+
+    it('walks from a pod: the name, the policies of both ends, the route, and who listens', async () => {
+      const way = async (main: Worker, pod: Pod) => (await look(main, `service=default/web&from=${pod.ip}`)).walk!;
+      const allowed = await way(mainA, client);
+      expect(allowed.dns).toMatchObject({ name: 'web.default.svc.cluster.local', answer: [WEB], verdict: { allowed: true } });
+      expect(allowed.endpoints).toEqual([
+        {
+          address: `${web.ip}:8080`,
+          protocol: 'TCP',
+          verdict: { allowed: true, by: ['policy default/web ingress rule 1: from pod default/client'] },
+          route: { route: '10.244.0.0/24 dev cni0' },
+          listening: 'yes',
+        },
+      ]);
+      const denied = 'policy default/web: no ingress rule allows it';
+      expect((await way(mainA, far)).endpoints[0]!.verdict).toEqual({ allowed: false, by: [denied] });
+      const seenFromB = (await way(mainB, far)).endpoints[0]!;
+      expect([seenFromB.verdict.allowed, seenFromB.listening, seenFromB.route.route]).toEqual([
+        true,
+        undefined,
+        `10.244.0.0/24 via ${NODE_A} dev eth0`,
+      ]);
+    });
+
+    it('tells what is missing, what is foreign and what is changed', async () => {
+      const chainOf = async (role: string) =>
+        (await look(mainA, 'service=default/web')).services[0]!.rules.find((row) => row.role === role)!.chain;
+      const svc = await chainOf('choice');
+      await rule('-t nat -F', svc);
+      const { differences, services } = await look(mainA, 'service=default/web');
+      expect(differences.map(({ kind, chain, about }) => [kind, chain, about])).toEqual([
+        ['missing', svc, 'Service default/web'],
+        ['missing', svc, 'Service default/web'],
+      ]);
+      expect(services[0]!.rules.filter(({ state }) => state === 'missing')).toHaveLength(2);
+      await rule('-t nat -A KUBE-MARK-MASQ -j RETURN');
+      await rule('-A FORWARD -s 203.0.113.7/32 -j DROP');
+      const more = await look(mainA);
+      expect(more.differences).toContainEqual({
+        table: 'nat',
+        chain: 'KUBE-MARK-MASQ',
+        kind: 'foreign',
+        actual: '-A KUBE-MARK-MASQ -j RETURN',
+      });
+      expect(more.others).toContain('filter -A FORWARD -s 203.0.113.7/32 -j DROP');
+      await rule('-D FORWARD -s 203.0.113.7/32 -j DROP');
+    });
   });
 
   it('holds while its agent is away, and is put back after another program flushed the table', async () => {

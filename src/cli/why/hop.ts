@@ -1,0 +1,17 @@
+// What a hop of a connection's way is, and what several of them need.
+import type { Proxyz } from '../../client/proxyz.js';
+import type { Facts } from './gather.js';
+
+export interface Hop {
+  readonly name: 'source' | 'DNS' | 'endpoints' | 'rules' | 'DNAT' | 'policy' | 'route' | 'endpoint';
+  readonly ok: boolean;
+  readonly text: string;
+  /** Of the endpoint that the hop is about, where there are several. */
+  readonly endpoint?: string;
+  readonly remedy?: string;
+}
+
+export const MENDING =
+  'somebody else changed the rules. The agent writes a lost chain again by itself; one rule, when its Service changes or the agent starts: restart it, and look who else runs iptables there';
+
+export const tableOf = ({ nodes }: Facts, name: string | undefined): Proxyz | undefined => nodes.find(({ node }) => node === name)?.table;
