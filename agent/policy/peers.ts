@@ -30,7 +30,7 @@ const ANYBODY: Peers = { matches: [{ what: 'anywhere' }], dns: true, problems: [
 export function peersOf(peers: readonly NetworkPolicyPeer[] | undefined, namespace: string, world: World): Peers {
   if (!peers?.length) return ANYBODY;
   const each = peers.map((peer) => (peer.ipBlock ? ofBlock(peer, world) : ofSelectors(peer, namespace, world)));
-  const matches = new Map(each.flatMap((some) => some.matches).map((match) => [match.range, match]));
+  const matches = new Map(each.flatMap((some) => some.matches).map((match) => [`${match.range} ${match.what}`, match]));
   return {
     matches: [...matches.values()],
     dns: each.some(({ dns }) => dns),

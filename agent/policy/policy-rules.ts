@@ -1,4 +1,5 @@
 // What one policy allows the pods that it selects, in one direction, rule by rule. Pure.
+import { cidrHasIp, parseCidr, parseIpv4 } from '../../src/apimachinery/cidr.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../src/kinds/types/networking_v1.js';
 import { makeRule, type Problem, type Rule, type Subject } from '../proxy/rules.js';
@@ -43,7 +44,8 @@ export function allowRules(policy: NetworkPolicy, direction: Direction, pod: Pol
     const found = peersOf(peers, policy.metadata.namespace!, world);
     messages.push(...found.problems);
     const role = `${direction.toLowerCase()} rule ${i + 1}`;
-    for (const match of found.matches)
+    const isNamed = direction === 'Egress' && ports?.some(({ port }) => typeof port === 'string');
+    for (const match of isNamed ? withPods(found.matches, world) : found.matches)
       rules.push(...peerRules(policy, role, direction, match, portsOf(ports, ingressPod(direction, pod, match))));
     if (direction === 'Egress') rules.push(...dnsRules(policy, role, ports, found, world));
   }
@@ -52,6 +54,17 @@ export function allowRules(policy: NetworkPolicy, direction: Direction, pod: Pol
     rules: rules.slice(0, RULES_MAX),
     problems: messages.map((message) => ({ about: policySubject(policy, 'not enforced'), message })),
   };
+}
+
+/** A port's name means another number in each pod, so pods in a range need rules of their own. */
+function withPods(matches: readonly Match[], { pods }: World): readonly Match[] {
+  const all = [...pods.values()].flat();
+  return matches.flatMap((match) => {
+    if (match.pod) return [match];
+    const range = parseCidr(match.range ?? '0.0.0.0/0')!;
+    const within = all.filter(({ ip }) => cidrHasIp(range, parseIpv4(ip)!));
+    return [match, ...within.map(({ ip, key, pod }) => ({ range: `${ip}/32`, what: `pod ${key}`, pod }))];
+  });
 }
 
 const ingressPod = (direction: Direction, selected: PolicyPod, { pod }: Match) => (direction === 'Ingress' ? selected.pod : pod);
