@@ -39,7 +39,7 @@ export interface KubeletServerOptions {
   readonly client: Client;
   readonly metrics: KubeletMetrics;
   /** Absent until the node's network runs. */
-  readonly glassBox: () => GlassBox | undefined;
+  readonly glassBox?: () => GlassBox | undefined;
   readonly lookup: PodLookup;
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;

@@ -20,7 +20,7 @@ export interface PageContext extends KubeletServerOptions, SummaryOptions {}
 type Page = (context: PageContext, query: URLSearchParams) => object | string | Promise<object | string>;
 
 async function ownProxyz({ glassBox }: PageContext, query: URLSearchParams): Promise<object> {
-  const box = glassBox();
+  const box = glassBox?.();
   if (!box) throw serviceUnavailable('kube-proxy has not started yet');
   return proxyz(box, query);
 }

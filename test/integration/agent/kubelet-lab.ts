@@ -136,7 +136,6 @@ export class KubeletLab {
     const runtime = measuredRuntime(docker, clock, (...operation) => metrics.operation(...operation));
     const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${NODE}` });
     this.server = await startKubeletServer({
-      glassBox: () => undefined,
       settings,
       ...pki.apiserver,
       clientCa: pki.ca.cert,
