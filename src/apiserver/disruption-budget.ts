@@ -2,6 +2,7 @@
 import { rfc3339 } from '../apimachinery/clock.js';
 import { selectorOf } from '../apimachinery/labels.js';
 import { forbiddenRequest, StatusError } from '../apimachinery/status.js';
+import type { Condition } from '../apimachinery/types/meta_v1.js';
 import { podDisruptionBudgets } from '../kinds/policy/poddisruptionbudget.js';
 import type { Pod } from '../kinds/types/core_v1.js';
 import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
@@ -67,6 +68,17 @@ function wouldViolate(why: string, retryAfterSeconds: number): StatusError {
 
 function taken(budget: PodDisruptionBudget, pod: string, now_ms: number): PodDisruptionBudget {
   const { status } = budget;
-  const disruptedPods = { ...status.disruptedPods, [pod]: rfc3339(now_ms) };
-  return { ...budget, status: { ...status, disruptionsAllowed: status.disruptionsAllowed - 1, disruptedPods } };
+  const now = rfc3339(now_ms);
+  const disruptionsAllowed = status.disruptionsAllowed - 1;
+  const disruptedPods = { ...status.disruptedPods, [pod]: now };
+  const conditions =
+    disruptionsAllowed === 0 ? exhausted(status.conditions ?? [], budget.metadata.generation ?? 0, now) : status.conditions;
+  return { ...budget, status: { ...status, disruptionsAllowed, disruptedPods, ...(conditions && { conditions }) } };
+}
+
+/** Says at once that no more may go: the controller would say so only after it has seen this. */
+function exhausted(conditions: readonly Condition[], observedGeneration: number, now: string): readonly Condition[] {
+  const [type, status, reason] = ['DisruptionAllowed', 'False', 'InsufficientPods'];
+  const others = conditions.filter((condition) => condition.type !== type);
+  return [...others, { type, status, observedGeneration, lastTransitionTime: now, reason, message: '' }];
 }

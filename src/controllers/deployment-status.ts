@@ -50,7 +50,13 @@ function countsOf({
 }: StatusInput): Required<
   Pick<
     DeploymentStatus,
-    'observedGeneration' | 'replicas' | 'updatedReplicas' | 'readyReplicas' | 'availableReplicas' | 'unavailableReplicas'
+    | 'observedGeneration'
+    | 'replicas'
+    | 'updatedReplicas'
+    | 'readyReplicas'
+    | 'availableReplicas'
+    | 'unavailableReplicas'
+    | 'terminatingReplicas'
   >
 > &
   Pick<DeploymentStatus, 'collisionCount'> {
@@ -64,6 +70,7 @@ function countsOf({
     readyReplicas: sum((set) => set.status.readyReplicas),
     availableReplicas,
     unavailableReplicas: Math.max(0, sumReplicas(all) - availableReplicas),
+    terminatingReplicas: sum((set) => set.status.terminatingReplicas),
     ...(deployment.status.collisionCount === undefined ? {} : { collisionCount: deployment.status.collisionCount }),
   };
 }

@@ -261,6 +261,7 @@ function statusText(status: Deployment['status']): string {
     status.readyReplicas,
     status.availableReplicas,
     status.unavailableReplicas,
+    status.terminatingReplicas,
     status.collisionCount,
   ].map((count) => count ?? 0);
   const fields = conditions.map(({ type, status: value, reason, message, lastUpdateTime, lastTransitionTime }) =>

@@ -31,6 +31,7 @@ import { serviceAccount } from './serviceaccount.js';
 import { serviceAccountToken } from './serviceaccounttoken.js';
 import { serviceCidr } from './servicecidr.js';
 import { serviceLb } from './servicelb.js';
+import { stalePodDisruption } from './stalepoddisruption.js';
 import { statefulSet } from './statefulset.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
@@ -47,6 +48,7 @@ export const controllers: readonly ControllerDefinition[] = [
   cronJob,
   ttlAfterFinished,
   disruption,
+  stalePodDisruption,
   persistentVolumeBinder,
   persistentVolumeExpander,
   localPath,

@@ -1,10 +1,10 @@
 // The one control loop of ReplicaSets and ReplicationControllers: as many pods of the template as asked for, no more, no fewer.
 import { rfc3339 } from '../apimachinery/clock.js';
 import type { Selector } from '../apimachinery/labels.js';
-import { isBeingDeleted, type KubeObject, parseKey } from '../apimachinery/object.js';
+import { controllerOf, isBeingDeleted, type KubeObject, parseKey } from '../apimachinery/object.js';
 import { StatusError } from '../apimachinery/status.js';
 import { pods } from '../kinds/core/pod.js';
-import { isPodActive, isPodReady } from '../kinds/core/podutil.js';
+import { isPodActive, isPodReady, isPodTerminal } from '../kinds/core/podutil.js';
 import type { Kind } from '../kinds/define.js';
 import type { Pod, PodTemplateSpec } from '../kinds/types/core_v1.js';
 import { isPodAvailable, untilAvailable_ms } from './availability.js';
@@ -29,6 +29,7 @@ export interface ReplicaStatus {
   readonly fullyLabeledReplicas?: number;
   readonly readyReplicas?: number;
   readonly availableReplicas?: number;
+  readonly terminatingReplicas?: number;
   readonly observedGeneration?: number;
   readonly conditions?: readonly ReplicaCondition[];
 }
@@ -44,6 +45,8 @@ export interface ReplicaControllerOptions<T extends ReplicaOwner> {
   readonly serviceAccount?: string;
   readonly kind: Kind<T>;
   readonly selector: (owner: T) => Selector;
+  /** Its status tells how many of its pods are on their way out. */
+  readonly countsTerminating?: boolean;
 }
 
 export function replicaController<T extends ReplicaOwner>(options: ReplicaControllerOptions<T>): ControllerDefinition {
@@ -56,11 +59,12 @@ export function replicaController<T extends ReplicaOwner>(options: ReplicaContro
     async reconcile(key, context) {
       const owner = context.get(kind, parseKey(key));
       if (!owner) return;
-      const candidates = context.list(pods, owner.metadata.namespace).filter(isPodActive);
-      const own = await claim(context, { kind, object: owner, selector: selector(owner) }, pods, candidates);
+      const all = context.list(pods, owner.metadata.namespace);
+      const own = await claim(context, { kind, object: owner, selector: selector(owner) }, pods, all.filter(isPodActive));
+      const terminating = options.countsTerminating ? terminatingOf(owner, selector(owner), all) : undefined;
       const failure = isBeingDeleted(owner) ? undefined : await manageReplicas(context, kind, owner, own);
       const now_ms = context.clock.now();
-      const status = replicaStatus(owner, own, failure, now_ms);
+      const status = replicaStatus({ owner, own, terminating, failure, now_ms });
       if (JSON.stringify(status) !== JSON.stringify(normalStatus(owner.status))) {
         const patch = { metadata: { uid: owner.metadata.uid }, status };
         await context.client.patch(kind, owner.metadata, 'application/merge-patch+json', patch, 'status');
@@ -89,7 +93,8 @@ async function manageReplicas<T extends ReplicaOwner>(
   try {
     if (missing > 0 && template) await slowStart(Math.min(missing, BURST_REPLICAS), () => createPod(context, kind, owner, template));
     if (missing < 0) {
-      const surplus = rankForDeletion(own).slice(0, Math.min(-missing, BURST_REPLICAS));
+      const ranking = { related: relatedPods(context, kind, owner, own), now_ms: context.clock.now() };
+      const surplus = rankForDeletion(own, ranking).slice(0, Math.min(-missing, BURST_REPLICAS));
       await Promise.all(surplus.map((pod) => deletePod(context, owner, pod)));
     }
   } catch (error) {
@@ -98,8 +103,36 @@ async function manageReplicas<T extends ReplicaOwner>(
   }
 }
 
-/** The status that `own` (active pods) amounts to. Pure. */
-export function replicaStatus(owner: ReplicaOwner, own: readonly Pod[], failure: Failure | undefined, now_ms: number): ReplicaStatus {
+/** The pods of all sets of the owner's owner: where two of those share a node, one may go. */
+function relatedPods<T extends ReplicaOwner>(context: ReconcileContext, kind: Kind<T>, owner: T, own: readonly Pod[]): readonly Pod[] {
+  const above = controllerOf(owner)?.uid;
+  if (above === undefined) return own;
+  const { namespace } = owner.metadata;
+  const siblings = new Set(
+    context
+      .list(kind, namespace)
+      .filter((each) => controllerOf(each)?.uid === above)
+      .map(({ metadata }) => metadata.uid),
+  );
+  return context.list(pods, namespace).filter((pod) => isPodActive(pod) && siblings.has(controllerOf(pod)?.uid ?? ''));
+}
+
+function terminatingOf(owner: ReplicaOwner, selector: Selector, all: readonly Pod[]): number {
+  const isLeaving = (pod: Pod) => isBeingDeleted(pod) && !isPodTerminal(pod) && controllerOf(pod)?.uid === owner.metadata.uid;
+  return all.filter((pod) => isLeaving(pod) && selector.matches(pod.metadata.labels)).length;
+}
+
+interface StatusInput {
+  readonly owner: ReplicaOwner;
+  /** Its active pods. */
+  readonly own: readonly Pod[];
+  readonly terminating?: number | undefined;
+  readonly failure?: Failure | undefined;
+  readonly now_ms: number;
+}
+
+/** The status that the pods amount to. Pure. */
+export function replicaStatus({ owner, own, terminating, failure, now_ms }: StatusInput): ReplicaStatus {
   const labels = Object.entries(owner.spec.template?.metadata.labels ?? {});
   const minReadySeconds = owner.spec.minReadySeconds ?? 0;
   return normalStatus({
@@ -107,6 +140,7 @@ export function replicaStatus(owner: ReplicaOwner, own: readonly Pod[], failure:
     fullyLabeledReplicas: own.filter((pod) => labels.every(([name, value]) => pod.metadata.labels?.[name] === value)).length,
     readyReplicas: own.filter(isPodReady).length,
     availableReplicas: own.filter((pod) => isPodAvailable(pod, minReadySeconds, now_ms)).length,
+    ...(terminating === undefined ? {} : { terminatingReplicas: terminating }),
     ...(owner.metadata.generation === undefined ? {} : { observedGeneration: owner.metadata.generation }),
     conditions: failureCondition(owner.status.conditions ?? [], failure, now_ms),
   });
@@ -119,6 +153,7 @@ function normalStatus(status: Partial<ReplicaStatus>): ReplicaStatus {
     fullyLabeledReplicas: status.fullyLabeledReplicas ?? 0,
     readyReplicas: status.readyReplicas ?? 0,
     availableReplicas: status.availableReplicas ?? 0,
+    ...(status.terminatingReplicas === undefined ? {} : { terminatingReplicas: status.terminatingReplicas }),
     observedGeneration: status.observedGeneration ?? 0,
     conditions: (status.conditions ?? []).map(({ type, status, lastTransitionTime, reason, message }) => ({
       type,

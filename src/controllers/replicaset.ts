@@ -7,4 +7,5 @@ export const replicaSet = replicaController({
   name: 'replicaset',
   kind: replicaSets,
   selector: (owner) => selectorOf(owner.spec.selector),
+  countsTerminating: true,
 });

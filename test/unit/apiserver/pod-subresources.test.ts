@@ -128,6 +128,7 @@ describe('eviction', () => {
     expect((await api.client.get(podDisruptionBudgets, at('a'))).status).toMatchObject({
       disruptionsAllowed: 0,
       disruptedPods: { a1: expect.any(String) },
+      conditions: [{ type: 'DisruptionAllowed', status: 'False', reason: 'InsufficientPods' }],
     });
     await expect(evict('a2')).rejects.toMatchObject({
       code: 429,

@@ -1,9 +1,12 @@
 // Disruption budgets: what the controller says of them while pods come, go and are evicted.
 import { expect, test } from 'vitest';
+import { daemonSets } from '../../../src/kinds/apps/daemonset.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
+import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { podDisruptionBudgets } from '../../../src/kinds/policy/poddisruptionbudget.js';
 import { one, useControlPlane, web } from './control-plane.js';
+import { daemonSet, node, readyPod } from './objects.js';
 
 const plane = useControlPlane();
 
@@ -52,4 +55,61 @@ test('an eviction that was granted counts until its pod is gone, or forgotten if
   await plane.clock.advance(121_000);
   await plane.quiet();
   expect(status().disruptedPods).toBeUndefined();
+});
+
+test('a pod that an eviction was granted for and that stays is told of, and not said to be disrupted for ever', async () => {
+  await plane.api.create(nodes, node('node-1'));
+  await plane.api.create(deployments, web(1) as never);
+  await plane.settled();
+  await budget({ minAvailable: 0 });
+  const pod = plane.active()[0]!;
+  const now = new Date(plane.clock.now()).toISOString();
+  const conditions = [
+    ...pod.status.conditions!,
+    { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', lastTransitionTime: now },
+  ];
+  await plane.api.update(pods, { ...pod, status: { ...pod.status, conditions } } as never);
+  const current = one(plane.api.objects(podDisruptionBudgets));
+  await plane.api.update(
+    podDisruptionBudgets,
+    { ...current, status: { ...current.status, disruptedPods: { [pod.metadata.name]: now } } } as never,
+    'status',
+  );
+  await plane.clock.advance(121_000);
+  await plane.quiet();
+  expect(plane.told).toContain(
+    `Pod ${pod.metadata.name} Warning NotDeleted: Pod was expected by PDB default/b to be deleted but it wasn't`,
+  );
+  const left = one(plane.api.objects(pods)).status.conditions!.find(({ type }) => type === 'DisruptionTarget');
+  expect(left?.status).toBe('False');
+});
+
+test('where nobody says how many pods there should be, nothing may go, and the budget says why', async () => {
+  await plane.api.create(nodes, node('a'));
+  await plane.api.create(daemonSets, daemonSet('agent'));
+  await plane.settled();
+  await plane.api.create(podDisruptionBudgets, {
+    metadata: { namespace: 'default', name: 'b' },
+    spec: { selector: { matchLabels: { app: 'web' } }, maxUnavailable: 1 },
+  } as never);
+  await plane.quiet();
+  const message = 'daemonsets.apps does not implement the scale subresource';
+  expect(status()).toMatchObject({ disruptionsAllowed: 0, conditions: [{ status: 'False', reason: 'SyncFailed', message }] });
+  expect(plane.told).toContain(
+    `PodDisruptionBudget b Warning CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: ${message}`,
+  );
+});
+
+test('pods without an owner and a budget without pods are told of', async () => {
+  const make = (name: string, app: string) =>
+    plane.api.create(podDisruptionBudgets, {
+      metadata: { namespace: 'default', name },
+      spec: { selector: { matchLabels: { app } }, maxUnavailable: 1 },
+    } as never);
+  await plane.api.create(pods, readyPod('mine', { metadata: { labels: { app: 'web' } } }));
+  await make('b', 'web');
+  await make('none', 'nobody');
+  await plane.quiet();
+  expect(plane.told.find((line) => line.startsWith('PodDisruptionBudget b Warning UnmanagedPods: '))).toContain('(selector: app=web)');
+  expect(plane.told).toContain('PodDisruptionBudget none Normal NoPods: No matching pods found');
 });

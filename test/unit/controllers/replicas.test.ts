@@ -52,6 +52,21 @@ describe('which pods go first', () => {
       }),
     );
   });
+
+  test('ages of the same order count as equal, so that not only the youngest go', () => {
+    const created = (name: string, seconds: number) => readyPod(name, { metadata: { creationTimestamp: at(seconds) } }, seconds);
+    const aged = [created('c', -90), created('b', -80), created('a', -600)];
+    const names = (all: typeof aged) => rankForDeletion(all, { now_ms: NOW }).map(({ metadata }) => metadata.name);
+    expect(names(aged)).toEqual(['b', 'c', 'a']);
+    expect(rankForDeletion(aged).map(({ metadata }) => metadata.name)).toEqual(['b', 'c', 'a']);
+    expect(names([created('a', -90), created('b', -80)])).toEqual(['a', 'b']);
+  });
+
+  test('a pod beside one of a sibling set goes before one that is alone', () => {
+    const [beside, alone] = [readyPod('z', { spec: { nodeName: 'n1' } }), readyPod('a', { spec: { nodeName: 'n2' } })];
+    const sibling = readyPod('s', { spec: { nodeName: 'n1' } });
+    expect(rankForDeletion([alone, beside], { related: [alone, beside, sibling] })[0]).toBe(beside);
+  });
 });
 
 describe('status', () => {
@@ -63,7 +78,7 @@ describe('status', () => {
 
   test('counts pods that are there, ready, ready for long enough, and of the template’s labels', () => {
     const set = replicaSet('web', { metadata: { generation: 4 }, spec: { minReadySeconds: 10 } });
-    expect(replicaStatus(set, own, undefined, NOW)).toEqual({
+    expect(replicaStatus({ owner: set, own, now_ms: NOW })).toEqual({
       replicas: 3,
       fullyLabeledReplicas: 2,
       readyReplicas: 2,
@@ -74,7 +89,7 @@ describe('status', () => {
   });
 
   test('without minReadySeconds a pod whose node’s clock runs ahead is available all the same', () => {
-    expect(replicaStatus(owner, [readyPod('a', {}, 3600)], undefined, NOW).availableReplicas).toBe(1);
+    expect(replicaStatus({ owner, own: [readyPod('a', {}, 3600)], now_ms: NOW }).availableReplicas).toBe(1);
   });
 });
 

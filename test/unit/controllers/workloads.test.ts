@@ -161,6 +161,7 @@ describe('deployments', () => {
     await plane.quiet();
     expect(plane.active()).toHaveLength(0);
     expect(plane.api.objects(pods)).toHaveLength(2);
+    expect(stored(plane).status).toMatchObject({ replicas: 0, terminatingReplicas: 2 });
     const [first, last] = plane.api.objects(pods);
     await plane.api.delete(pods, first!.metadata, { gracePeriodSeconds: 0 });
     await plane.quiet();
