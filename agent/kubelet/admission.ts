@@ -29,6 +29,8 @@ export interface Admission {
   readonly failure?: Failure;
   /** Who has to go first. */
   readonly preempts: readonly Pod[];
+  /** Of what there was too little. */
+  readonly signal?: string;
 }
 
 /** `others`: the pods that this node has taken and that are not over. */
@@ -52,7 +54,7 @@ const answer = (rejection: Rejection): Admission =>
 function makeRoom(pod: Pod, others: readonly Pod[], { allocatable }: NodeState): Admission {
   const missing = new Map(insufficient(pod, others, allocatable).map(({ resource, missing }) => [resource, missing]));
   const { pods, stillMissing } = preempt(pod, others, missing);
-  if (stillMissing.size === 0) return { preempts: pods };
+  if (stillMissing.size === 0) return { preempts: pods, signal: [...missing.keys()][0]! };
   const list = [...stillMissing].map(([resource, amount]) => `(res: ${resource}, q: ${amount}), `).join('');
   const why = `preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: [${list}]`;
   return answer(['UnexpectedAdmissionError', `Unexpected error while attempting to recover from admission failure: ${why}`]);

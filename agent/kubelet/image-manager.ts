@@ -7,6 +7,7 @@ import type { ContainerRuntime, Image } from '../runtime/runtime.js';
 import { Backoff } from './backoff.js';
 import { containerPath } from './container-path.js';
 import { withTag } from './container-status.js';
+import type { PodStarts } from './pod-starts.js';
 import { credentialsFor, type PullCredential, type PullSecrets } from './pull-secrets.js';
 import { type PullLimits, PullTurns } from './pull-turns.js';
 import type { PulledImages } from './pulled-images.js';
@@ -24,6 +25,7 @@ export interface ImageManagerOptions {
   readonly events: EventRecorder;
   readonly settings: PullLimits;
   readonly pulled: PulledImages;
+  readonly starts: Pick<PodStarts, 'pulled'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -105,6 +107,7 @@ export class ImageManager {
     const asked_ms = clock.monotonic();
     try {
       const { image, took_ms } = await this.turns.run(signal, () => this.pullNow(reference, credentials, signal));
+      this.options.starts.pulled(pod.metadata.uid, took_ms);
       this.errors.delete(key);
       this.backoff.reset(key);
       const [took, all] = [took_ms, clock.monotonic() - asked_ms].map(formatSpan);

@@ -132,7 +132,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     statuses: new StatusManager({ client, clock, random, log, stopping: signal, apiUid: (pod) => workers.statics.apiUid(pod) }),
     probes,
     metrics: options.metrics,
-    images: new ImageManager({ runtime, events, settings, pulled, clock, log }),
+    images: new ImageManager({ runtime, events, settings, pulled, starts: options.metrics.starts, clock, log }),
     restarts: new Backoff(clock),
     dirs,
     logs,

@@ -2,6 +2,7 @@
 import type { Clock } from '../../src/apimachinery/clock.js';
 import { type Exposition, Histogram, labelText } from '../../src/apimachinery/exposition.js';
 import type { ProbeOutcome } from '../probes/probe.js';
+import { PodStarts } from './pod-starts.js';
 
 const SECONDS = [0.005, 0.0125, 0.03, 0.08, 0.2, 0.5, 1.2, 3, 8, 20];
 
@@ -10,6 +11,16 @@ interface Operation {
   errors: number;
   readonly duration: Histogram;
 }
+
+/** What a pod's worker does in one step, as upstream calls it. */
+export type PodWork = 'create' | 'sync' | 'kill';
+
+/** What is only counted. */
+const COUNTS = {
+  kubelet_evictions: { help: 'Pods ended for want of a resource, by the signal.', label: 'eviction_signal' },
+  kubelet_preemptions: { help: 'Pods ended for a critical one, by the resource.', label: 'preemption_signal' },
+} as const;
+export type CountName = keyof typeof COUNTS;
 
 /** Of one probe of one container. */
 export interface ProbeName {
@@ -26,8 +37,15 @@ export class KubeletMetrics {
   /** By pod uid, so that they go with it. */
   readonly #probes = new Map<string, Map<string, number>>();
   #relistedAt_ms: number | undefined;
+  readonly #relistInterval = new Histogram(SECONDS);
+  readonly #relistDuration = new Histogram(SECONDS);
+  readonly #podWork = new Map<PodWork, Histogram>();
+  readonly #counts = new Map<CountName, Map<string, number>>();
+  readonly starts: PodStarts;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly clock: Clock) {
+    this.starts = new PodStarts(clock);
+  }
 
   operation(name: string, duration_ms: number, failed: boolean): void {
     let known = this.#operations.get(name);
@@ -54,9 +72,28 @@ export class KubeletMetrics {
     this.#probes.delete(uid);
   }
 
-  /** All pods were looked at. */
+  /** All pods are looked at. */
   relisted(): void {
+    if (this.#relistedAt_ms !== undefined) this.#relistInterval.observe(this.sinceRelist_ms() / 1000);
     this.#relistedAt_ms = this.clock.monotonic();
+  }
+
+  /** All were. */
+  relistTook(took_ms: number): void {
+    this.#relistDuration.observe(took_ms / 1000);
+  }
+
+  podWorked(work: PodWork, took_ms: number): void {
+    let known = this.#podWork.get(work);
+    if (!known) this.#podWork.set(work, (known = new Histogram(SECONDS)));
+    known.observe(took_ms / 1000);
+  }
+
+  /** `value`: of the label that such things are told apart by. */
+  count(name: CountName, value: string): void {
+    const labels = labelText({ [COUNTS[name].label]: value });
+    const counts = this.#counts.get(name) ?? new Map<string, number>();
+    this.#counts.set(name, counts.set(labels, (counts.get(labels) ?? 0) + 1));
   }
 
   /** Infinite before the first time. */
@@ -86,6 +123,19 @@ export class KubeletMetrics {
     started('containers', 'start_container');
     out.metric('kubelet_http_requests_total', 'counter', 'Requests to this server.');
     for (const [labels, count] of this.#requests) out.sample('kubelet_http_requests_total', labels, count);
+    this.starts.write(out);
+    out.metric('kubelet_pod_worker_duration_seconds', 'histogram', 'How long one look at a pod and what follows from it take.');
+    for (const [work, duration] of this.#podWork)
+      duration.write(out, 'kubelet_pod_worker_duration_seconds', labelText({ operation_type: work }));
+    for (const [name, counts] of this.#counts) {
+      out.metric(name, 'counter', COUNTS[name].help);
+      for (const [labels, count] of counts) out.sample(name, labels, count);
+    }
+    out.metric('kubelet_pleg_relist_interval_seconds', 'histogram', 'Between looks at all pods.');
+    this.#relistInterval.write(out, 'kubelet_pleg_relist_interval_seconds', '');
+    out.metric('kubelet_pleg_relist_duration_seconds', 'histogram', 'How long it takes until all have been looked at.');
+    this.#relistDuration.write(out, 'kubelet_pleg_relist_duration_seconds', '');
+    out.single('kubelet_pleg_discard_events', 'counter', 'Events of the runtime that were dropped: none ever is.', 0);
     if (this.#relistedAt_ms !== undefined) {
       const at_ms = this.clock.now() - this.sinceRelist_ms();
       out.single('kubelet_pleg_last_seen_seconds', 'gauge', 'When all pods were looked at last, since 1970.', at_ms / 1000);

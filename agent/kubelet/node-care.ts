@@ -30,7 +30,7 @@ export interface NodeCareSeams {
 
 export interface NodeCareOptions
   extends NodeCareSeams,
-    Pick<EvictionOptions, 'events' | 'clock' | 'log' | 'stopping' | 'node' | 'changed'> {
+    Pick<EvictionOptions, 'metrics' | 'events' | 'clock' | 'log' | 'stopping' | 'node' | 'changed'> {
   readonly settings: KubeletSettings;
   readonly rootDirectory: string;
   readonly runtime: ContainerRuntime;

@@ -25,7 +25,7 @@ export class PodReporter {
 
   /** `isStill`: asked last, whether it is still to be told. */
   async report(pod: Pod, observed: RuntimePod, outlook: Outlook = {}, isStill = () => true): Promise<void> {
-    const { statuses, images, probes, node, clock, logs } = this.services;
+    const { statuses, images, probes, node, clock, logs, metrics } = this.services;
     const { uid, name, namespace = '' } = pod.metadata;
     await logs.sync({ uid, name, namespace }, observed.containers);
     await this.messages.learn(observed.containers);
@@ -47,6 +47,7 @@ export class PodReporter {
       ...outlook,
     });
     statuses.set(pod, status);
+    metrics.starts.observed({ ...pod, status }, false);
   }
 
   /** Of a pod that is being ended, for as long as some of it runs and `current` gives it: what ends first is told first. */

@@ -9,6 +9,7 @@ import { deletePod } from './delete-pod.js';
 import { PodEnding } from './end-pod.js';
 import type { Failure } from './failure.js';
 import { deletionGrace_s, restartKill } from './kill.js';
+import type { PodWork } from './metrics.js';
 import { concernsUs, deadlineLeft_ms, isDefect, isIdle, podIp } from './pod-facts.js';
 import { PodReporter } from './pod-reporter.js';
 import { PodResize } from './pod-resize.js';
@@ -49,6 +50,9 @@ export class PodWorker {
   private failure: Failure | undefined;
   private failures = 0;
   private retry: Timer | undefined;
+  private isNew = true;
+  /** Whoever waits for a look at it. */
+  private looked: (() => void) | undefined;
   private readonly reporter: PodReporter;
   private readonly resize: PodResize;
 
@@ -94,6 +98,7 @@ export class PodWorker {
     const before = this.pod;
     this.pod = pod;
     this.services.statuses.observed(pod);
+    this.services.metrics.starts.observed(pod, true);
     if (isBeingDeleted(pod)) this.hasten(pod);
     if (concernsUs(before, pod)) this.wake();
   }
@@ -135,13 +140,27 @@ export class PodWorker {
     this.services.probes.remove(this.pod.metadata.uid);
   }
 
+  /** Resolves once what runs of it was looked at; at once where a round is under way, which may take its time. */
+  look(): Promise<void> {
+    if (this.looping || this.over) {
+      this.wake();
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.looked = resolve;
+      this.wake();
+    });
+  }
+
   private async loop(): Promise<void> {
     this.looping = true;
     this.retry?.cancel();
     while (this.dirty && !this.over) {
       this.dirty = false;
+      const began_ms = this.services.clock.monotonic();
       try {
         const retryAfter_ms = await this.sync();
+        this.services.metrics.podWorked(this.work(), this.services.clock.monotonic() - began_ms);
         this.failures = 0;
         if (retryAfter_ms !== undefined) this.retryAfter(retryAfter_ms);
       } catch (error) {
@@ -149,6 +168,13 @@ export class PodWorker {
       }
     }
     this.looping = false;
+    this.looked?.();
+  }
+
+  private work(): PodWork {
+    const isFirst = this.isNew;
+    this.isNew = false;
+    return this.isActive && !isBeingDeleted(this.pod) ? (isFirst ? 'create' : 'sync') : 'kill';
   }
 
   private failedWith(error: Error): void {
@@ -252,6 +278,7 @@ export class PodWorker {
   private async observe(pod: Pod): Promise<RuntimePod> {
     const observed = await this.services.runtime.podStatus(pod.metadata.uid);
     const running = observed.containers.filter(({ state }) => state === 'running');
+    this.looked?.();
     if (!this.starting.signal.aborted) this.services.probes.sync(pod, running, podIp(observed, this.services));
     return observed;
   }
@@ -297,7 +324,7 @@ export class PodWorker {
 
   /** The pod is deleted: all of it goes, and then its object. */
   private async end(pod: Pod, failure: Failure | undefined): Promise<undefined> {
-    const { runtime, statuses, dirs, logs, restarts, images } = this.services;
+    const { runtime, statuses, dirs, logs, restarts, images, metrics } = this.services;
     const { uid, name, namespace = '' } = pod.metadata;
     await this.bringDown(pod, failure);
     if (!this.gone) await statuses.flush(uid);
@@ -309,6 +336,7 @@ export class PodWorker {
     if (!this.gone) await deletePod(this.services.client, pod);
     restarts.reset(`${uid}/`);
     images.forgetPod(uid);
+    metrics.starts.forget(uid);
     if (!this.gone) return;
     statuses.forget(uid);
     this.over = true;

@@ -76,11 +76,13 @@ export class PodWorkers {
   /** Only a pod that is new to the node is asked about; one that is over or goes takes nothing. */
   private verdict(pod: Pod): Verdict {
     if (wasTaken(pod) || !isPodActive(pod)) return { failure: undefined, hasRoom: () => true };
-    const { events, admit } = this.services;
-    const { failure, preempts } = admit(pod, this.active());
+    const { events, admit, metrics } = this.services;
+    metrics.starts.seen(pod.metadata.uid);
+    const { failure, preempts, signal = '' } = admit(pod, this.active());
     if (failure) events.event(pod, 'Warning', failure.reason, failure.message.replace(/^Pod was rejected: /, ''));
     for (const victim of preempts) {
       events.event(victim, 'Warning', PREEMPTED.reason, PREEMPTED.message);
+      metrics.count('kubelet_preemptions', signal);
       this.fail(victim.metadata.uid, PREEMPTED);
     }
     return { failure, hasRoom: () => preempts.every(({ metadata }) => this.isDown(metadata.uid)) };
@@ -127,8 +129,11 @@ export class PodWorkers {
   }
 
   private wakeAll(): void {
-    this.services.metrics.relisted();
-    for (const worker of this.workers.values()) worker.wake();
+    const { metrics, clock } = this.services;
+    metrics.relisted();
+    const began_ms = clock.monotonic();
+    const looks = [...this.workers.values()].map((worker) => worker.look());
+    void Promise.all(looks).then(() => metrics.relistTook(clock.monotonic() - began_ms));
   }
 
   private async followRuntime(): Promise<void> {

@@ -2,7 +2,9 @@
 import { Exposition, labelText } from '../../src/apimachinery/exposition.js';
 import { writeProcess } from '../../src/apimachinery/process-metrics.js';
 import { serviceUnavailable } from '../../src/apimachinery/status.js';
-import { GIT_VERSION } from '../../src/kinds/wellknown.js';
+import { isPodActive } from '../../src/kinds/core/podutil.js';
+import type { Pod } from '../../src/kinds/types/core_v1.js';
+import { ANNOTATION_MIRROR_POD, GIT_VERSION } from '../../src/kinds/wellknown.js';
 import { configz } from '../config/load.js';
 import { proxyz } from '../glassbox/proxyz.js';
 import type { ContainerRuntime, RunningContainer } from '../runtime/runtime.js';
@@ -10,6 +12,7 @@ import type { KubeletServerOptions } from '../server.js';
 import { cadvisorMetrics } from '../stats/cadvisor-metrics.js';
 import { resourceMetrics } from '../stats/resource-metrics.js';
 import { type SummaryOptions, summary } from '../stats/summary.js';
+import { volumeMetrics } from '../stats/volume-metrics.js';
 import { flag } from './query.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -56,17 +59,36 @@ function exposed(write: (out: Exposition) => void): string {
   return out.toString();
 }
 
-async function ownMetrics({ metrics, runtime, nodeName, clock }: PageContext): Promise<string> {
-  const counts = await countRunning(runtime);
+async function ownMetrics(context: PageContext): Promise<string> {
+  const { metrics, runtime, nodeName, clock } = context;
+  const [counts, writeVolumes] = await Promise.all([countRunning(runtime), volumeMetrics(context)]);
   return exposed((out) => {
     out.single('kubelet_node_name', 'gauge', 'The name of the node.', 1, { node: nodeName });
     out.single('kubelet_running_pods', 'gauge', 'Pods whose sandbox runs.', counts.pods);
     out.metric('kubelet_running_containers', 'gauge', 'Containers by their states.');
     out.sample('kubelet_running_containers', labelText({ container_state: 'running' }), counts.containers);
+    writePods(out, context.lookup.pods());
     metrics.write(out);
+    writeVolumes(out);
     out.single('kubernetes_build_info', 'gauge', 'What is running.', 1, { git_version: GIT_VERSION });
     writeProcess(out, clock.now());
   });
+}
+
+/** What the node is to run, static pods apart. */
+function writePods(out: Exposition, all: readonly Pod[]): void {
+  const isStatic = ({ metadata }: Pod) => metadata.annotations?.[ANNOTATION_MIRROR_POD] !== undefined;
+  const each = (name: string, help: string, pods: readonly Pod[]) => {
+    out.metric(name, 'gauge', help);
+    for (const [label, is] of [
+      ['', (pod: Pod) => !isStatic(pod)],
+      ['true', isStatic],
+    ] as const)
+      out.sample(name, labelText({ static: label }), pods.filter(is).length);
+  };
+  each('kubelet_desired_pods', 'Pods that the node was given.', all);
+  each('kubelet_active_pods', 'Of them those that are not over.', all.filter(isPodActive));
+  out.single('kubelet_mirror_pods', 'gauge', 'Static pods that the API shows.', all.filter(isStatic).length);
 }
 
 async function countRunning(runtime: ContainerRuntime): Promise<{ readonly pods: number; readonly containers: number }> {

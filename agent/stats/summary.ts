@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { type Clock, rfc3339 } from '../../src/apimachinery/clock.js';
 import type { Volume } from '../../src/kinds/types/core_v1.js';
 import type { PodLookup } from '../server/find-container.js';
+import { readClaim } from '../volumes/claim.js';
 import type { DiskUsage, Usage } from './disk-usage.js';
 import { defaultInterface, type InterfaceStats, interfacesOf } from './network.js';
 import type { ContainerStats, Measured, NodeStats, PodStats } from './node-stats.js';
@@ -20,6 +21,8 @@ export interface SummaryOptions {
 
 interface FileSystem {
   readonly availableBytes: number;
+  /** Also what only root may take. */
+  readonly freeBytes: number;
   readonly capacityBytes: number;
   readonly inodesFree: number;
   readonly inodes: number;
@@ -97,7 +100,7 @@ async function podSummary(options: SummaryOptions, pod: PodStats, rates: Rates, 
   }
   const fs = await fileSystem(options.rootDirectory);
   const time = rfc3339(options.clock.now());
-  const used = ({ bytes, inodes }: Usage) => ({ time, ...fs, usedBytes: bytes, inodesUsed: inodes });
+  const used = ({ bytes, inodes }: Usage, { freeBytes: _free, ...told } = fs) => ({ time, ...told, usedBytes: bytes, inodesUsed: inodes });
   const containers = await Promise.all(
     pod.containers.map(async (each) => ({ each, rootfs: await rootUsage(each, options.disk), logs: await logUsage(each, options.disk) })),
   );
@@ -115,7 +118,7 @@ async function podSummary(options: SummaryOptions, pod: PodStats, rates: Rates, 
     ...whole,
     ...(pod.interfaces.length > 0 ? { network: network(pod.interfaces, pod.interfaces[0]!.name, time) } : {}),
     ...(volumes.length > 0
-      ? { volume: volumes.map(({ name: volume, claim, usage }) => ({ ...used(usage), name: volume, ...claim })) }
+      ? { volume: volumes.map(({ name: volume, claim, usage, fs: its }) => ({ ...used(usage, its), name: volume, ...claim })) }
       : {}),
     'ephemeral-storage': used({ bytes: sum(local, 'bytes'), inodes: sum(local, 'inodes') }),
     process_stats: { process_count: partsOf(pod).reduce((total, { usage }) => total + usage.processes, 0) },
@@ -138,34 +141,43 @@ function logUsage({ container: { logPath } }: ContainerStats, disk: DiskUsage): 
 
 interface VolumeUsage {
   readonly name: string;
-  readonly plugin: string;
   readonly spec: Volume | undefined;
-  readonly claim: object;
+  readonly claim: { readonly pvcRef?: { readonly name: string; readonly namespace: string } };
   readonly usage: Usage;
+  /** Of the file system that it is on. */
+  readonly fs: FileSystem;
 }
 
-/** As upstream lays them out: volumes/<plugin>/<name> in the pod's directory. */
-async function volumesOf(
-  { rootDirectory, lookup, disk }: SummaryOptions,
-  { uid, namespace, name }: PodStats,
+/** As upstream lays them out: volumes/<plugin>/<name> in the pod's directory, by the name of what is claimed where it is a claim. */
+export async function volumesOf(
+  { rootDirectory, lookup, disk }: Pick<SummaryOptions, 'rootDirectory' | 'lookup' | 'disk'>,
+  { uid, namespace, name }: Pick<PodStats, 'uid' | 'namespace' | 'name'>,
 ): Promise<readonly VolumeUsage[]> {
-  const directory = join(rootDirectory, 'pods', uid, 'volumes');
+  const directory = join(rootDirectory, 'pods', uid);
   const list = (path: string) => readdir(path).catch(() => [] as string[]);
-  const spec = lookup.pod(namespace, name)?.spec;
+  const volumes = lookup.pod(namespace, name)?.spec.volumes ?? [];
   const found: VolumeUsage[] = [];
-  for (const plugin of await list(directory)) {
-    for (const volume of await list(join(directory, plugin))) {
-      const its = spec?.volumes?.find((each) => each.name === volume);
-      const claimName = its?.persistentVolumeClaim?.claimName;
-      const claim = claimName ? { pvcRef: { name: claimName, namespace } } : {};
-      found.push({ name: volume, plugin, spec: its, claim, usage: await disk.of(join(directory, plugin, volume)) });
+  for (const plugin of await list(join(directory, 'volumes'))) {
+    for (const volume of await list(join(directory, 'volumes', plugin))) {
+      const path = join(directory, 'volumes', plugin, volume);
+      const claimName = await readClaim(directory, volume);
+      const claims = (each: Volume) => each.persistentVolumeClaim?.claimName === claimName || `${name}-${each.name}` === claimName;
+      const spec = volumes.find((each) => (claimName === undefined ? each.name === volume : claims(each)));
+      const claim = claimName === undefined ? {} : { pvcRef: { name: claimName, namespace } };
+      const fs = await fileSystem(path).catch(() => undefined);
+      // It went meanwhile.
+      if (!fs) continue;
+      // What is claimed is a file system of its own to whoever measures it, and may be too large to look through.
+      const usage =
+        claimName === undefined ? await disk.of(path) : { bytes: fs.capacityBytes - fs.freeBytes, inodes: fs.inodes - fs.inodesFree };
+      found.push({ name: spec?.name ?? volume, spec, claim, usage, fs });
     }
   }
   return found;
 }
 
 /** What counts against a pod's ephemeral storage: not what lies in memory or is somebody else's. */
-const isEphemeral = ({ spec }: VolumeUsage) => spec?.persistentVolumeClaim === undefined && spec?.emptyDir?.medium !== 'Memory';
+const isEphemeral = ({ spec, claim }: VolumeUsage) => claim.pvcRef === undefined && spec?.emptyDir?.medium !== 'Memory';
 
 function network(interfaces: readonly InterfaceStats[], main: string, time: string): object {
   const one = ({ name, rx, tx }: InterfaceStats) => ({
@@ -196,7 +208,7 @@ async function nodeRest({ rootDirectory, clock }: SummaryOptions, at_ms: number)
   };
 }
 
-async function fileSystem(path: string): Promise<FileSystem & { readonly freeBytes: number }> {
+async function fileSystem(path: string): Promise<FileSystem> {
   const { bsize, bavail, bfree, blocks, ffree, files } = await statfs(path);
   return { availableBytes: bavail * bsize, freeBytes: bfree * bsize, capacityBytes: blocks * bsize, inodesFree: ffree, inodes: files };
 }

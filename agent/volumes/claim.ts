@@ -1,4 +1,6 @@
 // What a pod claims: the PersistentVolume behind its persistentVolumeClaim or ephemeral volume.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { controllerOf } from '../../src/apimachinery/object.js';
 import { persistentVolumeSource } from '../../src/kinds/core/persistentvolume.js';
 import { ephemeralClaimName } from '../../src/kinds/core/pod-claims.js';
@@ -10,6 +12,23 @@ export interface Claimed {
   readonly spec: VolumeSpec;
   readonly mountOptions: readonly string[];
   readonly readOnly: boolean;
+  readonly claimName: string;
+}
+
+/** Below a pod's directory, for whoever measures its volumes: by the volume's name, what claims it. */
+const CLAIMS = 'claims';
+
+export async function noteClaim(podDirectory: string, volume: string, claimName: string): Promise<void> {
+  await mkdir(join(podDirectory, CLAIMS), { recursive: true });
+  await writeFile(join(podDirectory, CLAIMS, volume), claimName);
+}
+
+/** undefined for a volume that nobody claims. */
+export function readClaim(podDirectory: string, volume: string): Promise<string | undefined> {
+  return readFile(join(podDirectory, CLAIMS, volume), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
 }
 
 type Context = Pick<VolumeContext, 'pod' | 'sources'>;
@@ -34,6 +53,7 @@ export async function claimedVolume(volume: Volume, context: Context): Promise<C
       spec: spec as VolumeSpec,
       mountOptions: persistent.spec.mountOptions ?? [],
       readOnly: persistentVolumeClaim?.readOnly === true,
+      claimName: name,
     };
   } catch (error) {
     throw new VolumeError(`error processing PVC ${namespace}/${name}: ${(error as Error).message}`);

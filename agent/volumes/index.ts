@@ -1,7 +1,7 @@
 // All volume types, and their life in a pod's directory. Adding a type is one file and one line here.
 import { join } from 'node:path';
 import type { Volume } from '../../src/kinds/types/core_v1.js';
-import { type Claimed, claimedVolume } from './claim.js';
+import { claimedVolume, noteClaim } from './claim.js';
 import configMap from './configmap.js';
 import downwardAPI from './downwardapi.js';
 import emptyDir from './emptydir.js';
@@ -44,11 +44,13 @@ async function setUp(podDirectory: string, volume: Volume, context: PodContext):
   const claimed = await claimedVolume(volume, context).catch((error: Error) => {
     throw new VolumeError(notProcessed(volume, error.message));
   });
-  const { spec, mountOptions, readOnly }: Claimed = claimed ?? { spec: volume, mountOptions: [], readOnly: false };
+  const spec: VolumeSpec = claimed?.spec ?? volume;
+  const { mountOptions = [], readOnly = false } = claimed ?? {};
   const type = volumeTypes.find(({ field }) => spec[field] !== undefined);
   try {
     if (!type) throw new VolumeError(unsupportedVolume(spec));
     const directory = join(podDirectory, 'volumes', type.plugin, spec.name);
+    if (claimed) await noteClaim(podDirectory, spec.name, claimed.claimName);
     const path = await type.setUp(spec, { ...context, directory, mountOptions, readOnly });
     return { path, readOnly: readOnly || type.managed || spec.nfs?.readOnly === true };
   } catch (error) {

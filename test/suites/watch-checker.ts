@@ -1,5 +1,6 @@
 // WatchChecker: follows every resource of a server and holds its streams to what watches promise: order, no gap, no repetition, bookmarks
 // that only go forward. It comes again when a stream ends, as a client does, so servers may be killed under it.
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from '../../src/apimachinery/object.js';
 import { StatusError } from '../../src/apimachinery/status.js';
@@ -21,6 +22,8 @@ export class WatchChecker {
   readonly #abort = new AbortController();
 
   private constructor(transport: Transport, paths: readonly string[]) {
+    // A watch of each resource listens to it.
+    setMaxListeners(0, this.#abort.signal);
     this.#followers = paths.map((path) => new Follower(transport, path, this.#abort.signal));
     this.#ended = Promise.all(this.#followers.map((follower) => follower.run()));
   }

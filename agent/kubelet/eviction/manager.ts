@@ -5,6 +5,7 @@ import type { EventRecorder } from '../../../src/client/events.js';
 import { isCriticalPod } from '../../../src/kinds/core/podutil.js';
 import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
 import type { Failure } from '../failure.js';
+import type { KubeletMetrics } from '../metrics.js';
 import type { PodUsages } from '../pod-usage.js';
 import type { PodWorkers } from '../pod-workers.js';
 import { hasStorageLimit, storageExcess } from './local-storage.js';
@@ -25,6 +26,7 @@ export interface EvictionOptions {
   /** Of soft evictions, at most. */
   readonly softGrace_s: number;
   readonly events: EventRecorder;
+  readonly metrics: Pick<KubeletMetrics, 'count'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly stopping: AbortSignal;
@@ -104,6 +106,7 @@ export class EvictionManager {
     const [first] = rank(used, resource);
     if (!first) return;
     const message = evictionMessage(first, threshold, this.observations.get(threshold.signal)!);
+    this.options.metrics.count('kubelet_evictions', threshold.signal);
     const grace_s = threshold.grace_ms === 0 ? HARD_GRACE_S : this.options.softGrace_s;
     this.evict(pods, first.pod, { reason: 'Evicted', message, disruption: message, grace_s });
   }

@@ -217,8 +217,9 @@ describe('metrics', () => {
 
   it('/metrics tells of the kubelet, /metrics/probes of its probes', async () => {
     await until('a probe was counted', async () => {
-      const [probe] = samples(await page('/metrics/probes'), 'prober_probe_total');
-      return probe?.includes('probe_type="Readiness",result="successful"') && numberOf(probe) > 0;
+      const probes = samples(await page('/metrics/probes'), 'prober_probe_total');
+      const probe = probes.find((each) => each.includes('probe_type="Readiness",result="successful"'));
+      return probe !== undefined && numberOf(probe) > 0;
     });
     const text = await page('/metrics');
     expect(samples(text, 'kubelet_node_name')).toEqual([`kubelet_node_name{node="${NODE}"} 1`]);
@@ -226,6 +227,12 @@ describe('metrics', () => {
     expect(samples(text, 'kubelet_running_containers')).toEqual(['kubelet_running_containers{container_state="running"} 1']);
     expect(numberOf(samples(text, 'kubelet_started_containers_total')[0])).toBeGreaterThan(0);
     expect(numberOf(samples(text, 'kubelet_runtime_operations_total').find((line) => line.includes('run_podsandbox')))).toBeGreaterThan(0);
+    for (const name of ['kubelet_pod_start_duration_seconds', 'kubelet_pod_start_sli_duration_seconds'])
+      expect([name, numberOf(samples(text, `${name}_count`)[0]) > 0]).toEqual([name, true]);
+    expect(samples(text, 'kubelet_pod_worker_duration_seconds_count').map((line) => line.split(' ')[0])).toContain(
+      'kubelet_pod_worker_duration_seconds_count{operation_type="create"}',
+    );
+    expect(samples(text, 'kubelet_desired_pods')[0]).toBe('kubelet_desired_pods{static=""} 1');
     expect(samples(text, 'kubelet_http_requests_total').some((line) => line.includes('path="metrics"'))).toBe(true);
   });
 
