@@ -1,6 +1,7 @@
 // `porthole server`: the control plane in one process, until SIGTERM or SIGINT.
 import { Command } from 'commander';
 import type { ControlPlaneOptions, EtcdListenOptions } from '../cluster/control-plane.js';
+import { dataPaths } from '../cluster/data-paths.js';
 import { UserError } from '../cluster/local/user-error.js';
 import { startFailure } from '../cluster/start-failure.js';
 import type { ListenUrl } from '../etcd/grpc/server.js';
@@ -12,6 +13,7 @@ import { stopOnSignal } from './stop-on-signal.js';
 
 interface Flags extends ApiServerFlags, ControllerFlags {
   readonly etcdListenClientUrls?: readonly ListenUrl[];
+  readonly manifests?: string;
 }
 
 export const serverCommand = withControllerFlags(
@@ -22,6 +24,7 @@ export const serverCommand = withControllerFlags(
     `where etcd's own clients are served, with certificates from pki/etcd; empty: nowhere (default: port ${PORT_ETCD} of 127.0.0.1 and --advertise-address)`,
     listenUrls,
   )
+  .option('--manifests <dir>', 'the folder whose manifests are applied and kept in step (default: server/manifests in --data-dir)')
   .action(run);
 
 async function run(flags: Flags): Promise<void> {
@@ -58,6 +61,7 @@ function planeOptions(flags: Flags): Omit<ControlPlaneOptions, 'advertiseAddress
     ...apiServerSetup(flags),
     ...(etcdServers && { etcdServers }),
     ...(election && { election }),
+    manifests: flags.manifests ?? dataPaths(flags.dataDir).manifests,
     enabled: controllerNames(flags),
     controllers: controllerSettings(flags),
   };

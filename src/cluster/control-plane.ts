@@ -1,5 +1,6 @@
 // startControlPlane: etcd store, API server, controllers and scheduler in one process, each an API client under its own user name.
 
+import { hostname } from 'node:os';
 import type { Exposition } from '../apimachinery/exposition.js';
 import type { ApiServer, UserInfo } from '../apiserver/index.js';
 import { createEventRecorder } from '../client/event-recorder.js';
@@ -46,6 +47,8 @@ export interface ControlPlaneOptions extends ApiServerSetup {
   readonly enabled?: readonly string[];
   /** Where other processes may run controllers of this cluster, too; absent: these are the only ones. */
   readonly election?: LeaderElectionFlags;
+  /** The folder whose manifests are applied and kept in step; absent: none is. */
+  readonly manifests?: string;
   readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey' | 'rootCa' | 'serviceAccountPrivateKey'>;
 }
 
@@ -78,6 +81,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await api.listen();
     // A class that nobody provisions for would leave claims waiting.
     if (enabled.includes(localPath)) await ensureLocalPathClass(componentClient(api, ADMINISTRATOR));
+    if (options.manifests) loops.set('manifests', await runManifests(options.manifests, options, api));
     loops.set('controller-manager', runManager(enabled, options, api, pki)).set('scheduler', runScheduler(options, api));
     return running(adminUrl(options), opened, [...loops.values()]);
   } catch (error) {
@@ -166,6 +170,16 @@ function runManager(enabled: readonly ControllerDefinition[], options: ControlPl
 function runScheduler(options: ControlPlaneOptions, api: ApiServer): Loop {
   const parts = component(api, SCHEDULER, 'scheduler', options);
   return withInformers(parts.informers, startScheduler({ ...parts, events: parts.events('default-scheduler') }));
+}
+
+async function runManifests(path: string, options: ControlPlaneOptions, api: ApiServer): Promise<Loop> {
+  const parts = component(api, ADMINISTRATOR, 'manifests', options);
+  const { startManifests } = await import('./manifests/manifests.js');
+  const transport = api.transport(ADMINISTRATOR);
+  return withInformers(
+    parts.informers,
+    await startManifests({ ...parts, path, server: hostname(), transport, events: parts.events('manifests') }),
+  );
 }
 
 function withInformers(informers: Informers, loop: Loop): Loop {

@@ -6,6 +6,8 @@ export const DEFAULT_DATA_DIR = '/var/lib/porthole';
 export interface DataPaths {
   readonly etcd: string;
   readonly pki: string;
+  /** Whose contents are applied, unless another folder's are. */
+  readonly manifests: string;
   readonly adminKubeconfig: string;
   readonly controllerManagerKubeconfig: string;
 }
@@ -15,6 +17,7 @@ export function dataPaths(dataDir: string): DataPaths {
   return {
     etcd: join(server, 'etcd'),
     pki: join(server, 'pki'),
+    manifests: join(server, 'manifests'),
     adminKubeconfig: join(server, 'admin.kubeconfig'),
     controllerManagerKubeconfig: join(server, 'controller-manager.kubeconfig'),
   };
