@@ -30,8 +30,8 @@ export function resourcePath(kind: AnyKind, namespace?: string, name?: string, s
 export class ApiClient implements Client {
   constructor(private readonly transport: Transport) {}
 
-  async get<T extends KubeObject>(kind: Kind<T>, name: ObjectName): Promise<T> {
-    return this.#request<T>({ method: 'GET', path: objectPath(kind, name), query: new URLSearchParams() });
+  async get<T extends KubeObject>(kind: Kind<T>, name: ObjectName, subresource?: string): Promise<T> {
+    return this.#request<T>({ method: 'GET', path: objectPath(kind, name, subresource), query: new URLSearchParams() });
   }
 
   async list<T extends KubeObject>(kind: Kind<T>, options: ListOptions = {}): Promise<ListResult<T>> {

@@ -49,7 +49,8 @@ export interface DeleteOptions {
  * that come back may be shared with a cache and must not be changed.
  */
 export interface Client {
-  get<T extends KubeObject>(kind: Kind<T>, name: ObjectName): Promise<T>;
+  /** Of a subresource: what it shows of the object (`scale`). */
+  get<T extends KubeObject>(kind: Kind<T>, name: ObjectName, subresource?: string): Promise<T>;
   list<T extends KubeObject>(kind: Kind<T>, options?: ListOptions): Promise<ListResult<T>>;
   /** Ends without error when the server closes the stream or `signal` aborts; go on from the last resourceVersion seen. */
   watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;

@@ -5,7 +5,7 @@ import type { Client } from './client.js';
 /** `check` throws what the write is to be rejected with. */
 export function guardWrites(client: Client, check: (kind: AnyKind, subresource?: string) => void): Client {
   return {
-    get: (kind, name) => client.get(kind, name),
+    get: (kind, name, subresource) => client.get(kind, name, subresource),
     list: (kind, options) => client.list(kind, options),
     watch: (kind, options, signal) => client.watch(kind, options, signal),
     async create(kind, object) {

@@ -13,6 +13,7 @@ import { endpointSlice } from './endpointslice.js';
 import { endpointSliceMirroring } from './endpointslicemirroring.js';
 import { ephemeralVolume } from './ephemeralvolume.js';
 import { garbageCollector } from './garbagecollector.js';
+import { horizontalPodAutoscaler } from './horizontalpodautoscaler.js';
 import { job } from './job.js';
 import { localPath } from './localpath.js';
 import { namespace } from './namespace.js';
@@ -46,6 +47,7 @@ export const controllers: readonly ControllerDefinition[] = [
   daemonSet,
   job,
   cronJob,
+  horizontalPodAutoscaler,
   ttlAfterFinished,
   disruption,
   stalePodDisruption,

@@ -42,7 +42,7 @@ export class OwnWrites {
       return object;
     };
     return {
-      get: (kind, name) => client.get(kind, name),
+      get: (kind, name, subresource) => client.get(kind, name, subresource),
       list: (kind, options) => client.list(kind, options),
       watch: (kind, options, signal) => client.watch(kind, options, signal),
       create: async (kind, object) => wrote(kind, await client.create(kind, object)),

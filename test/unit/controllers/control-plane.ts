@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from '../../../src/apimachinery/logger.js';
 import { isBeingDeleted, type KubeObject } from '../../../src/apimachinery/object.js';
 import type { Informers } from '../../../src/client/informer.js';
 import { createInformers } from '../../../src/client/informers.js';
+import type { ControllerDefinition } from '../../../src/controllers/define.js';
 import { controllers } from '../../../src/controllers/index.js';
 import { startControllers } from '../../../src/controllers/manager.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
@@ -34,6 +35,8 @@ class ControlPlane {
   #informers: Informers | undefined;
   #running: { stop(): Promise<void> } | undefined;
 
+  constructor(private readonly only: readonly ControllerDefinition[]) {}
+
   async start(): Promise<void> {
     this.api = new PatchingApi();
     this.clock = new ManualClock();
@@ -47,7 +50,7 @@ class ControlPlane {
     const event = (about: KubeObject, type: string, reason: string, message: string) =>
       void this.told.push(`${about.kind} ${about.metadata.name} ${type} ${reason}: ${message}`);
     this.#informers = createInformers(deps);
-    this.#running = startControllers(controllers, { ...deps, informers: this.#informers, options: OPTIONS, events: { event } });
+    this.#running = startControllers(this.only, { ...deps, informers: this.#informers, options: { ...OPTIONS }, events: { event } });
     await this.quiet();
   }
 
@@ -91,8 +94,9 @@ class ControlPlane {
   }
 }
 
-export function useControlPlane(): ControlPlane {
-  const plane = new ControlPlane();
+/** `only` some controllers, where others would do what a test's users and kubelets are too lazy to keep them from. */
+export function useControlPlane(only = controllers): ControlPlane {
+  const plane = new ControlPlane(only);
   beforeEach(() => plane.start());
   afterEach(() => plane.stop());
   return plane;

@@ -7,7 +7,7 @@ import { applyStrategicMergePatch } from '../../../src/apimachinery/patch/strate
 import { conflict } from '../../../src/apimachinery/status.js';
 import type { DeleteOptions, ListOptions, ListResult } from '../../../src/client/client.js';
 import { pods } from '../../../src/kinds/core/pod.js';
-import type { AnyKind, Kind } from '../../../src/kinds/define.js';
+import type { AnyKind, Kind, Mutable } from '../../../src/kinds/define.js';
 import { schemas } from '../../../src/kinds/index.js';
 import type { Namespace, Pod } from '../../../src/kinds/types/core_v1.js';
 import { fixedRandom, MemoryApi } from '../client/fakes.js';
@@ -37,7 +37,16 @@ export class PatchingApi extends MemoryApi {
     });
   }
 
+  override async get<T extends KubeObject>(kind: Kind<T>, name: ObjectName, subresource?: string): Promise<T> {
+    const object = await super.get(kind, name);
+    if (subresource !== 'scale') return object;
+    const { specReplicas, statusReplicas, selector } = kind.subresources!.scale!.get(object);
+    const view = { spec: { replicas: specReplicas }, status: { replicas: statusReplicas, selector } };
+    return { ...view, apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: object.metadata } as unknown as T;
+  }
+
   override async update<T extends KubeObject>(kind: Kind<T>, draft: object, subresource?: string): Promise<T> {
+    if (subresource === 'scale') return this.#setScale(kind, draft as KubeObject & { readonly spec: { readonly replicas: number } });
     const object = draft as KubeObject & { readonly spec?: { readonly finalizers?: readonly string[] } };
     const old = this.#stored(kind, object.metadata) as typeof object | undefined;
     if (old && object.metadata.uid !== old.metadata.uid) throw conflict(kind.groupResource, old.metadata.name, 'another uid');
@@ -94,6 +103,13 @@ export class PatchingApi extends MemoryApi {
     this.requests.push(`${subresource} ${keyOf(name!)} ${target}`);
     await this.update(pods, { ...pod, spec: { ...pod.spec, nodeName: target } });
     return {};
+  }
+
+  async #setScale<T extends KubeObject>(kind: Kind<T>, { metadata, spec }: KubeObject & { spec: { replicas: number } }): Promise<T> {
+    const object = structuredClone(this.#stored(kind, metadata)) as Mutable<T>;
+    kind.subresources!.scale!.set(object, spec.replicas);
+    await this.update(kind, { ...object, metadata: { ...object.metadata, resourceVersion: metadata.resourceVersion } });
+    return this.get(kind, metadata, 'scale');
   }
 
   #stored(kind: AnyKind, name: ObjectName): KubeObject | undefined {
