@@ -24,6 +24,7 @@ import {
   identityOf,
   makeApiServer,
 } from './api-server.js';
+import { ensureClusterInfo } from './cluster-info.js';
 import { ADMINISTRATOR, CONTROLLER_MANAGER, componentClient, controllerClients, SCHEDULER } from './component-clients.js';
 import { dataPaths } from './data-paths.js';
 import { ensureLocalPathClass } from './default-storage-class.js';
@@ -79,6 +80,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const api = await makeApiServer({ ...options, components }, backend, identityOf(pki));
     opened.push(api);
     await api.listen();
+    await ensureClusterInfo(componentClient(api, ADMINISTRATOR), adminUrl(options), pki.ca.cert);
     // A class that nobody provisions for would leave claims waiting.
     if (enabled.includes(localPath)) await ensureLocalPathClass(componentClient(api, ADMINISTRATOR));
     if (options.manifests) loops.set('manifests', await runManifests(options.manifests, options, api));

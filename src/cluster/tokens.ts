@@ -35,6 +35,7 @@ export async function createToken({ client, ca, ttl_ms, description, clock, rand
     'token-id': token.id,
     'token-secret': token.secret,
     'usage-bootstrap-authentication': 'true',
+    'usage-bootstrap-signing': 'true',
     ...(ttl_ms > 0 && { expiration: rfc3339(clock.now() + ttl_ms) }),
     ...(description && { description }),
   };

@@ -1,4 +1,5 @@
 // All controllers, one file each: adding one is one file and one line here.
+import { bootstrapSigner } from './bootstrapsigner.js';
 import { clusterRoleAggregation } from './clusterroleaggregation.js';
 import { cronJob } from './cronjob.js';
 import { csrApproving } from './csrapproving.js';
@@ -71,6 +72,7 @@ export const controllers: readonly ControllerDefinition[] = [
   csrApproving,
   csrSigning,
   csrCleaner,
+  bootstrapSigner,
   tokenCleaner,
   resourceQuota,
   serviceAccount,

@@ -3,6 +3,7 @@ import { parseKey } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
 import { BOOTSTRAP_TOKEN_TYPE } from '../client/join-token.js';
 import { secrets } from '../kinds/core/secret.js';
+import { NAMESPACE_SYSTEM } from '../kinds/wellknown.js';
 import { defineController } from './define.js';
 
 export const tokenCleaner = defineController({
@@ -12,7 +13,8 @@ export const tokenCleaner = defineController({
   outputs: [secrets],
   async reconcile(key, { get, client, clock, log }) {
     const secret = get(secrets, parseKey(key));
-    if (secret?.type !== BOOTSTRAP_TOKEN_TYPE) return;
+    // Elsewhere such a Secret lets nobody in.
+    if (secret?.type !== BOOTSTRAP_TOKEN_TYPE || secret.metadata.namespace !== NAMESPACE_SYSTEM) return;
     const expiration = Buffer.from(secret.data?.['expiration'] ?? '', 'base64').toString('utf8');
     if (!expiration) return;
     const expires_ms = Date.parse(expiration);

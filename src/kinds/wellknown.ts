@@ -60,6 +60,7 @@ export const NODE_PORT_MAX = 32767;
 /** What a pod that names no ServiceAccount runs as. */
 export const SERVICE_ACCOUNT_DEFAULT = 'default';
 export const CONFIG_MAP_ROOT_CA = 'kube-root-ca.crt';
+export const CONFIG_MAP_CLUSTER_INFO = 'cluster-info';
 
 /** The minor version of the Kubernetes release whose API this is: the one place that names it. */
 export const UPSTREAM_MINOR = 35;

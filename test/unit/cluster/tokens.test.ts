@@ -35,6 +35,7 @@ test('a token pins the CA and is stored as upstream stores it', async () => {
     'token-id': id,
     'token-secret': secret,
     'usage-bootstrap-authentication': 'true',
+    'usage-bootstrap-signing': 'true',
     expiration: '2026-01-01T01:00:00Z',
     description: 'for node 7',
   });
