@@ -16,24 +16,26 @@ export interface Packet {
 /** Follows the packet from `chain` on. Rules that ask for what a packet does not tell are taken not to match. */
 export function verdict(chains: Chains, chain: string, packet: Packet): Verdict {
   const by: string[] = [];
-  const dropped = follow(chains, chain, packet, by);
-  return { allowed: !dropped, by };
+  return { allowed: follow(chains, chain, packet, by) !== 'dropped', by };
 }
 
-function follow(chains: Chains, chain: string, packet: Packet, by: string[]): boolean {
+/** Undefined: the packet goes back to where it came from. */
+function follow(chains: Chains, chain: string, packet: Packet, by: string[]): 'accepted' | 'dropped' | undefined {
   for (const line of chains.get(chain) ?? []) {
     const options = optionsOf(line.tokens);
     if (!options.every((option) => holds(option, packet))) continue;
     const target = options.find(({ name }) => name === '-j')?.values[0] ?? '';
     if (chains.has(target)) {
-      if (follow(chains, target, packet, by)) return true;
+      const end = follow(chains, target, packet, by);
+      if (end) return end;
       continue;
     }
     by.push(line.comment);
-    if (target === 'DROP' || target === 'REJECT') return true;
-    if (target === 'RETURN' || target === 'ACCEPT') return false;
+    if (target === 'DROP' || target === 'REJECT') return 'dropped';
+    if (target === 'ACCEPT') return 'accepted';
+    if (target === 'RETURN') return undefined;
   }
-  return false;
+  return undefined;
 }
 
 function holds({ name, negated, values: [value = ''] }: Option, packet: Packet): boolean {

@@ -22,7 +22,7 @@ spec:
     image: porthole/echo:1
     imagePullPolicy: IfNotPresent
     ports: [{name: http, containerPort: 8080}]
-    readinessProbe: {exec: {command: [sh, -c, 'test ! -e /tmp/unready']}, periodSeconds: 1, failureThreshold: 1}
+    readinessProbe: {exec: {command: [sh, -c, 'test ! -e /tmp/unready']}, periodSeconds: 1, timeoutSeconds: 20, failureThreshold: 1}
 ---
 apiVersion: v1
 kind: Pod
@@ -68,11 +68,11 @@ function keep(name: string, { text }: Said): void {
   writeFileSync(join(folder, `${name}.txt`), text);
 }
 
-const get = async () => (await kubectlRaw(['exec', '-n', NS, 'client', '--', 'timeout', '2', 'wget', '-qO-', 'http://web'])).stdout.trim();
+const get = async () => (await kubectlRaw(['exec', '-n', NS, 'client', '--', 'timeout', '4', 'wget', '-qO-', 'http://web'])).stdout.trim();
 const patch = (patch: object) => kubectl('patch', 'service', 'web', '-n', NS, '--type', 'merge', '-p', JSON.stringify(patch));
 const policy = (name: string, spec: object) =>
   apply(JSON.stringify({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: NS }, spec }));
-const works = () => eventually('the Service answers', async () => (await get()) !== '', 30);
+const works = () => eventually('the Service answers', async () => (await get()) !== '', 60);
 const isWell = async () => {
   await works();
   await saysWithin(/Nothing stands in the way/);
