@@ -7,6 +7,8 @@ import { pods } from '../../src/kinds/core/pod.js';
 import { networkPolicies } from '../../src/kinds/networking/networkpolicy.js';
 import type { Namespace, Pod } from '../../src/kinds/types/core_v1.js';
 import { CLUSTER_IP_DNS, POD_CIDR } from '../../src/kinds/wellknown.js';
+import { differences } from '../glassbox/difference.js';
+import { parseChains } from '../glassbox/lines.js';
 import { type Exec, systemExec } from '../proxy/exec.js';
 import type { Iptables } from '../proxy/iptables.js';
 import { cleanupRules, RuleWriter } from '../proxy/rule-writer.js';
@@ -14,7 +16,7 @@ import type { RuleSet } from '../proxy/rules.js';
 import { createSyncLoop } from '../proxy/sync-loop.js';
 import type { PodNetworkConfig } from '../runtime/network.js';
 import { isSamePart, policyPart } from './kept-pod.js';
-import { POLICY } from './names.js';
+import { POLICY, TABLE } from './names.js';
 import { renderPolicies } from './render.js';
 import { byNamespace, policyPod, type World } from './world.js';
 
@@ -53,7 +55,7 @@ export interface Policies {
 
 /** A burst of pods costs a few writes. */
 const MIN_INTERVAL_MS = 100;
-/** One listing of the node's policy chains; nothing where there are none. */
+/** One listing of the node's policy chains, since a rule less may let everybody through; nothing where there are none. */
 const CHECK_INTERVAL_MS = 5_000;
 /** The informer shows what the kubelet was told within milliseconds; a first policy's list of all pods takes a second. */
 const ADMIT_WAIT_MS = 5_000;
@@ -83,6 +85,7 @@ class NodePolicies implements Policies {
   #reported = new Set<string>();
   readonly #unsubscribe: (() => void)[] = [];
   #wrote = false;
+  #writing = false;
   #timer: Timer | undefined;
   #checking: Promise<void> | undefined;
 
@@ -157,11 +160,14 @@ class NodePolicies implements Policies {
 
   async #run(): Promise<void> {
     const waiting = this.#waiting.splice(0);
+    this.#writing = true;
     try {
       await this.#write();
     } catch (error) {
       for (const { reject } of waiting) reject(error);
       throw error;
+    } finally {
+      this.#writing = false;
     }
     for (const { resolve } of waiting) resolve();
     this.#markSynced();
@@ -225,8 +231,11 @@ class NodePolicies implements Policies {
   async #lookForFlush(): Promise<void> {
     if (this.ruleSet.chains.length === 0) return;
     try {
-      if (!(await this.#writer.isIntact())) {
-        this.#log.warn({}, 'rules of network policies were removed by another program: writing all of them again');
+      const table = parseChains(await this.options.iptables.save(TABLE));
+      const [first] = differences(this.ruleSet, POLICY, new Map([[TABLE, table]]));
+      // While a change is being written, some are to be expected.
+      if (first && !this.#writing) {
+        this.#log.warn({ first }, 'rules of network policies were changed by another program: writing all of them again');
         this.#writer.forget();
         this.#loop.trigger();
       }
