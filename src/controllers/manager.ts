@@ -214,7 +214,7 @@ class Controller {
     const abort = () => waiting.abort(this.#stopping.signal.reason);
     this.#stopping.signal.addEventListener('abort', abort, { once: true });
     const timer = this.options.clock.after(SEEN_TIMEOUT_ms, () =>
-      waiting.abort(new Error('its own last writes have not come back in time')),
+      waiting.abort(new StatusError(504, 'Timeout', 'its own last writes have not come back in time')),
     );
     try {
       await this.#writes.whenSeen(key, waiting.signal);
