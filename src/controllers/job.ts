@@ -161,7 +161,7 @@ class JobSync {
       const type = outcome.type === 'FailureTarget' ? 'Failed' : 'Complete';
       this.#conditions = withCondition(this.#conditions, type, 'True', outcome, this.#now());
     }
-    await this.#store(isOver && outcome.type === 'SuccessCriteriaMet' ? { ...counted, completionTime: this.#now() } : counted);
+    await this.#store(isOver && outcome.type === 'SuccessCriteriaMet' ? { ...counted, completionTime: this.#endTime() } : counted);
     if (isOver) this.#tellEnd(job, outcome);
     else if (!all) this.#waits.push(0);
   }
@@ -191,6 +191,11 @@ class JobSync {
     this.#stored = await this.context.client.update(jobs, { ...this.#stored, status }, 'status');
     // From here on what has ended is on record, and is not new again.
     this.memory = { uid: this.job.metadata.uid, version: this.#stored.metadata.resourceVersion!, backoff: this.#backoff };
+  }
+
+  /** Not before its start, which is refused: the clock may have been set back, or be another manager's. */
+  #endTime(): string {
+    return rfc3339(Math.max(this.context.clock.now(), Date.parse(this.#startTime!)));
   }
 
   #now(): string {

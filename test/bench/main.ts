@@ -2,6 +2,7 @@
 // as one line of JSON. Needs root. Exits 0 when it ran: a figure that misses its goal is `ok: false`, not a failure.
 import { benchApi } from './api.js';
 import { clean } from './cluster.js';
+import { benchControllers } from './controllers.js';
 import { benchEtcd } from './etcd.js';
 import { benchPod } from './pod.js';
 import { benchProxy } from './proxy.js';
@@ -14,6 +15,7 @@ const AREAS: { readonly [area: string]: () => Promise<readonly Row[]> } = {
   etcd: benchEtcd,
   api: benchApi,
   proxy: benchProxy,
+  controllers: benchControllers,
 };
 /** A shell's for a command ended by Ctrl-C. */
 const INTERRUPTED_STATUS = 130;
