@@ -14,6 +14,23 @@ async function deployment(k: KubectlSession, replicas = 1): Promise<void> {
 }
 const image = '.spec.template.spec.containers[0].image';
 
+/** The StatefulSet s of two pods and the DaemonSet a, rolled out. */
+async function sets(k: KubectlSession): Promise<void> {
+  const make = (kind: string, name: string, spec: object) => {
+    const labels = { app: name };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'nginx:1' }] } };
+    return { apiVersion: 'apps/v1', kind, metadata: { name }, spec: { selector: { matchLabels: labels }, template, ...spec } };
+  };
+  const items = [make('StatefulSet', 's', { serviceName: 's', replicas: 2 }), make('DaemonSet', 'a', {})];
+  await k.ok('apply -f -', JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  await setsRolledOut(k);
+}
+
+async function setsRolledOut(k: KubectlSession): Promise<void> {
+  expect(await k.ok('rollout status sts/s')).toMatch(/partitioned roll out complete: 2 new pods have been updated\.\.\.\n$/);
+  expect(await k.ok('rollout status ds/a')).toContain('daemon set "a" successfully rolled out');
+}
+
 verb('run', async (k) => {
   expect(await k.ok('run web --image=nginx --labels=a=b --env=K=V --port=80 --expose')).toBe('service/web created\npod/web created\n');
   const { metadata, spec } = await k.json('get pod web');
@@ -30,6 +47,9 @@ verb('scale', async (k) => {
   await k.ok('rollout status deployment/d');
   expect(await k.ok('get deployment d --no-headers')).toMatch(/^d +3\/3 /);
   expect(await k.fails('scale deployment/d --replicas=1 --current-replicas=9')).toContain('Expected replicas to be 9, was 3');
+  await sets(k);
+  expect(await k.ok('scale sts/s --replicas=1')).toBe('statefulset.apps/s scaled\n');
+  await until('the last is gone', async () => (await k.ok('get pods -l app=s -o name')) === 'pod/s-0\n');
 });
 
 verb('autoscale', async (k) => {
@@ -86,6 +106,10 @@ verb('rollout status', async (k) => {
   await deployment(k, 2);
   await k.ok('set image deployment/d nginx=nginx:2');
   expect(await k.ok('rollout status deployment/d --timeout=20s')).toContain('deployment "d" successfully rolled out');
+  await sets(k);
+  expect(await k.ok('get pods -l app=s -o name')).toBe('pod/s-0\npod/s-1\n');
+  expect(await k.ok('get sts s --no-headers')).toMatch(/^s +2\/2 /);
+  expect(await k.ok('get ds a --no-headers')).toMatch(/^a +2 +2 +2 +2 +2 +<none>/);
 });
 
 verb('rollout history, undo', async (k) => {
@@ -97,6 +121,17 @@ verb('rollout history, undo', async (k) => {
   await k.ok('rollout undo deployment/d');
   expect(await k.get('deployment/d', image)).toBe('nginx:1');
   expect(await k.fails('rollout undo deployment/d --to-revision=7')).toContain('unable to find specified revision 7 in history');
+  await sets(k);
+  for (const set of ['sts/s', 'ds/a']) {
+    await k.ok(`set image ${set} c=nginx:2`);
+    await k.ok(`rollout status ${set}`);
+    expect(await k.ok(`rollout history ${set}`)).toMatch(/REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>\n/);
+    expect(await k.ok(`rollout history ${set} --revision=1`)).toMatch(/Image:\s+nginx:1/);
+    await k.ok(`rollout undo ${set}`);
+    expect(await k.get(set, image)).toBe('nginx:1');
+    await k.ok(`rollout status ${set}`);
+    expect(await k.ok(`rollout history ${set}`)).toMatch(/\n2 +<none>\n3 +<none>\n/);
+  }
 });
 
 verb('rollout pause, resume', async (k) => {
@@ -113,6 +148,9 @@ verb('rollout restart', async (k) => {
   await k.ok('rollout restart deployment/d');
   expect(await k.ok('rollout status deployment/d')).toContain('successfully rolled out');
   expect(await k.ok('get rs -l app=d -o name')).toMatch(/^(replicaset\.apps\/d-\w+\n){2}$/);
+  await sets(k);
+  await k.ok('rollout restart sts/s ds/a');
+  await setsRolledOut(k);
 });
 
 verb('expose', async (k) => {
