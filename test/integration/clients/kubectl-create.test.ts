@@ -78,6 +78,8 @@ verb('create job', async (k) => {
     template: { spec: { restartPolicy: 'Never' } },
   });
   expect(spec.selector.matchLabels['batch.kubernetes.io/controller-uid']).toBe(metadata.uid);
+  await k.ok('wait --for=condition=complete job/j --timeout=60s');
+  expect(await k.ok('get job j --no-headers')).toMatch(/^j +Complete +1\/1 /);
 });
 
 verb('create cronjob', async (k) => {
@@ -85,6 +87,8 @@ verb('create cronjob', async (k) => {
   if (k.minor < 21) return gone(await k.fails(['create', 'cronjob', 'c', '--image=busybox', '--schedule=0 3 * * *']));
   await k.ok(['create', 'cronjob', 'c', '--image=busybox', '--schedule=0 3 * * *']);
   expect(await k.ok('get cj c --no-headers')).toMatch(/^c +0 3 \* \* \* +(<none> +)?False +0 +<none> /);
+  await k.ok('create job now --from=cronjob/c');
+  expect(await k.get('job/now', '.metadata.ownerReferences[0].name')).toBe('c');
   expect(await k.fails(['create', 'cronjob', 'd', '--image=busybox', '--schedule=never'])).toContain(
     'spec.schedule: Invalid value: "never"',
   );

@@ -55,7 +55,10 @@ verb('scale', async (k) => {
 verb('autoscale', async (k) => {
   await deployment(k);
   expect(await k.ok('autoscale deployment d --min=1 --max=5 --cpu-percent=80')).toContain('autoscaled');
-  expect(await k.ok('get hpa d --no-headers')).toMatch(/^d +Deployment\/d +.*<unknown>\/80% +1 +5 +0 /);
+  const isSeen = /^d +Deployment\/d +.*<unknown>\/80% +1 +5 +1 /;
+  await until('its replicas are seen', async () => isSeen.test(await k.ok('get hpa d --no-headers')));
+  // These nodes have no kubelets to say what pods use.
+  await until('what is missing is told of', async () => (await k.ok('describe hpa d')).includes('FailedGetResourceMetric'));
 });
 
 verb('set image', async (k) => {
