@@ -1,18 +1,15 @@
 // Runs one CNI plugin as the specification says: parameters in the environment, configuration on stdin, result on stdout.
-import { spawn } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../src/apimachinery/json.js';
 import { RuntimeError } from '../runtime/runtime.js';
+import { runInShell, type ShellOutcome } from '../shells.js';
 
 /** A plugin takes some 20 ms; one that hangs (a lock, a dead DHCP server) must not hold its pod for ever. */
 const PLUGIN_TIMEOUT_MS = 60_000;
 
 /** A result is a few hundred bytes; past this the plugin talks nonsense. */
 const OUTPUT_MAX_BYTES = 1 << 20;
-
-/** Plugins run iptables and the like, and not every service's PATH has their place. */
-const PATH = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(':');
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';
 
@@ -71,10 +68,8 @@ export async function pluginVersions(type: string, directories: readonly string[
   return versions;
 }
 
-function environment({ command, attachment }: PluginCall, directories: readonly string[]): NodeJS.ProcessEnv {
+function environment({ command, attachment }: PluginCall, directories: readonly string[]): { readonly [name: string]: string } {
   return {
-    ...process.env,
-    PATH,
     CNI_COMMAND: command,
     CNI_PATH: directories.join(':'),
     ...(attachment && {
@@ -96,44 +91,14 @@ function parseObject(text: string): JsonObject | undefined {
 }
 
 /** A failed plugin prints `{code, msg, details}`; one that crashed only has its standard error. */
-function reason(stdout: string, stderr: string, code: Outcome['code']): string {
+function reason(stdout: string, stderr: string, code: ShellOutcome['code']): string {
   const error = parseObject(stdout);
   if (typeof error?.['msg'] === 'string') return [error['msg'], error['details']].filter(Boolean).join('; ');
+  if (code === 'timeout') return `no answer within ${PLUGIN_TIMEOUT_MS / 1000} s`;
   if (typeof code === 'string') return code;
   return stderr.trim() || stdout.trim() || `exit code ${code}`;
 }
 
-interface Outcome {
-  /** The exit code, or in words why there is none. */
-  readonly code: number | string;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(path: string, env: NodeJS.ProcessEnv, stdin: string): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(path, [], { env, timeout: PLUGIN_TIMEOUT_MS, killSignal: 'SIGKILL' });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      if (stdout.length < OUTPUT_MAX_BYTES) stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (stderr.length < OUTPUT_MAX_BYTES) stderr += text;
-    });
-    child.once('error', (error) => reject(new RuntimeError(500, `${path}: ${error.message}`)));
-    child.once('exit', () => {
-      // A program that it has left running may hold its outputs open for ever.
-      if (!child.killed) return;
-      child.stdout.destroy();
-      child.stderr.destroy();
-    });
-    child.once('close', (code, signal) => {
-      const killed = child.killed ? `no answer within ${PLUGIN_TIMEOUT_MS / 1000} s` : `ended by ${signal}`;
-      resolve({ code: code ?? killed, stdout, stderr });
-    });
-    // A plugin that ends without reading is judged by its exit code.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(stdin);
-  });
+function run(path: string, env: { readonly [name: string]: string }, stdin: string): Promise<ShellOutcome> {
+  return runInShell({ program: path, env, stdin, timeout_ms: PLUGIN_TIMEOUT_MS, output_max_bytes: OUTPUT_MAX_BYTES });
 }

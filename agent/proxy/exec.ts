@@ -1,5 +1,5 @@
-// Runs the host's programs (ip, iptables-restore, conntrack): never through a shell, always with a time-out.
-import { execFile } from 'node:child_process';
+// Runs the host's programs (ip, iptables-restore, conntrack): arguments as they are, always with a time-out.
+import { runInShell } from '../shells.js';
 
 export interface ExecOptions {
   readonly stdin?: string;
@@ -14,7 +14,7 @@ export class ExecError extends Error {
   constructor(
     readonly program: string,
     readonly args: readonly string[],
-    /** The exit code, or why there is none: `ENOENT`, `timeout`, a signal's name. */
+    /** The exit code (128 and more: a signal), or why there is none: `ENOENT`, `timeout`. */
     readonly code: number | string,
     readonly stderr: string,
     readonly stdout: string,
@@ -35,25 +35,11 @@ const STDERR_IN_MESSAGE_CHARS = 2000;
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** `iptables-save` of 5,000 Services is about 10 MB. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
-/** A login shell's PATH has no sbin for some users of sudo. */
-const PATH = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(':');
+/** What a shell answers for a program that is not there. */
+const NOT_FOUND = 127;
 
-export const systemExec: Exec = (program, args, options = {}) =>
-  new Promise((resolve, reject) => {
-    const settings = {
-      timeout: options.timeout_ms ?? DEFAULT_TIMEOUT_MS,
-      killSignal: 'SIGKILL' as const,
-      maxBuffer: MAX_OUTPUT_BYTES,
-      env: { ...process.env, PATH, LC_ALL: 'C' },
-    };
-    const child = execFile(program, [...args], settings, (error, stdout, stderr) => {
-      if (!error) return resolve(stdout);
-      const code = error.killed ? 'timeout' : (error.code ?? error.signal ?? 'failed');
-      reject(new ExecError(program, args, code, stderr, stdout));
-    });
-    // A program that ends before it has read its input says why by its exit code; the broken pipe adds nothing.
-    child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') child.kill('SIGKILL');
-    });
-    child.stdin?.end(options.stdin ?? '');
-  });
+export const systemExec: Exec = async (program, args, { stdin, timeout_ms = DEFAULT_TIMEOUT_MS } = {}) => {
+  const { code, stdout, stderr } = await runInShell({ program, args, stdin, timeout_ms, output_max_bytes: MAX_OUTPUT_BYTES });
+  if (code === 0) return stdout;
+  throw new ExecError(program, args, code === NOT_FOUND ? 'ENOENT' : code, stderr, stdout);
+};

@@ -1,13 +1,12 @@
 // Mounting and unmounting on the node, and what is mounted there.
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { runInShell } from '../shells.js';
 import { VolumeError } from './volume.js';
-
-const run = promisify(execFile);
 
 /** A mount that hangs must not hold its pod for ever. */
 const MOUNT_TIMEOUT_MS = 30_000;
+/** It says nothing, or a line. */
+const OUTPUT_MAX_BYTES = 64 << 10;
 
 /** Mount points of the node, in the order in which they were mounted. */
 async function mountPoints(): Promise<readonly string[]> {
@@ -40,18 +39,19 @@ const withOptions = (options: readonly string[]) => (options.length > 0 ? ['-o',
 
 /** Says what failed as upstream does, command and all. */
 async function mount(args: readonly string[]): Promise<void> {
-  await run('mount', [...args], { timeout: MOUNT_TIMEOUT_MS }).catch((error: Error & { code?: number; stderr?: string }) => {
-    const status = typeof error.code === 'number' ? `exit status ${error.code}` : error.message;
-    const said = `Mounting command: mount\nMounting arguments: ${args.join(' ')}\nOutput: ${error.stderr ?? ''}`;
-    throw new VolumeError(`mount failed: ${status}\n${said}`);
-  });
+  const { code, stderr } = await run('mount', args);
+  if (code === 0) return;
+  const status = typeof code === 'number' ? `exit status ${code}` : code;
+  throw new VolumeError(`mount failed: ${status}\nMounting command: mount\nMounting arguments: ${args.join(' ')}\nOutput: ${stderr}`);
 }
 
 export async function unmount(directory: string): Promise<void> {
-  await run('umount', ['--no-canonicalize', directory], { timeout: MOUNT_TIMEOUT_MS }).catch((error: Error & { stderr?: string }) => {
-    throw new VolumeError(`unmount failed: ${error.stderr?.trim() || error.message}`);
-  });
+  const { code, stderr } = await run('umount', ['--no-canonicalize', directory]);
+  if (code !== 0) throw new VolumeError(`unmount failed: ${stderr.trim() || code}`);
 }
+
+const run = (program: string, args: readonly string[]) =>
+  runInShell({ program, args, timeout_ms: MOUNT_TIMEOUT_MS, output_max_bytes: OUTPUT_MAX_BYTES });
 
 /**
  * Unmounts all that is mounted in a directory, whoever did it: containers can propagate mounts to the node. Rejects where something

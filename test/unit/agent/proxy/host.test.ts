@@ -21,7 +21,7 @@ function host(answers: { readonly [command: string]: string | Error }): { exec: 
 
 describe('programs', () => {
   it('get their input, and each argument as it is', async () => {
-    expect(await systemExec('cat', ['-'], { stdin: 'hello' })).toBe('hello');
+    expect(await systemExec('cat', ['-'], { stdin: 'hello\n' })).toBe('hello\n');
     expect(await systemExec('printf', ['%s|', '$(id)', 'a b; c'])).toBe('$(id)|a b; c|');
   });
 
