@@ -49,7 +49,7 @@ async function run(flags: AgentFlags & { readonly config?: string }): Promise<vo
   }
 }
 
-/** Pods run on. A second signal does not wait: whoever sends it means it. */
+/** Pods run on. A second signal does not wait: whoever sends it means it. What keeps agents running starts an outdated one anew. */
 function stopOnSignal(agent: NodeAgent): void {
   let stopping = false;
   const onSignal = () => {
@@ -57,6 +57,10 @@ function stopOnSignal(agent: NodeAgent): void {
     stopping = true;
     void agent.stop().then(() => process.exit(0));
   };
+  void agent.outdated.then((why) => {
+    process.stderr.write(`porthole agent: ${why}: it ends, to be started anew\n`);
+    onSignal();
+  });
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
 }

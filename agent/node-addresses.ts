@@ -1,6 +1,7 @@
-// What a node finds out about itself where no flag says it: its address towards the server, its resolv.conf.
+// What a node finds out about itself where no flag says it: its address towards the server, and when that changes, its resolv.conf.
 import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
+import type { Clock, Timer } from '../src/apimachinery/clock.js';
 import { parseResolvConf } from './kubelet/resolv-conf.js';
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -24,6 +25,39 @@ export function addressTowards(server: string): Promise<string> {
       resolve(address);
     });
   });
+}
+
+/** A new lease, a new network: seldom, and pods' names and the node's ports are at the old address meanwhile. */
+const ADDRESS_CHECK_MS = 10_000;
+
+export interface AddressWatch {
+  readonly address: string;
+  /** As `addressTowards`: rejects while there is no way to the server, which says nothing. */
+  readonly find: () => Promise<string>;
+  readonly clock: Clock;
+  readonly changed: (address: string) => void;
+}
+
+/** Calls `changed` once, when another address has been found twice in a row. Returns how to stop. */
+export function watchAddress({ address, find, clock, changed }: AddressWatch): () => void {
+  let before = address;
+  let timer: Timer;
+  let stopped = false;
+  const arm = () => {
+    timer = clock.after(ADDRESS_CHECK_MS, () => void look());
+  };
+  const look = async () => {
+    const now = await find().catch(() => address);
+    if (stopped) return;
+    if (now !== address && now === before) return changed(now);
+    before = now;
+    arm();
+  };
+  arm();
+  return () => {
+    stopped = true;
+    timer.cancel();
+  };
 }
 
 export async function defaultResolvConf(): Promise<string> {

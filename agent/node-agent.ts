@@ -20,7 +20,7 @@ import { KubeletMetrics } from './kubelet/metrics.js';
 import { parseResolvConf } from './kubelet/resolv-conf.js';
 import { podLookup } from './kubelet/static/mirror.js';
 import { createAgentLogger } from './logger.js';
-import { addressTowards, defaultResolvConf } from './node-addresses.js';
+import { addressTowards, defaultResolvConf, watchAddress } from './node-addresses.js';
 import { policedNetwork } from './policy/network.js';
 import { type Policies, startPolicies } from './policy/policies.js';
 import { systemExec } from './proxy/exec.js';
@@ -51,6 +51,8 @@ export interface AgentFlags {
 export interface NodeAgent {
   /** Ends the agent's work; pods, routes and rules stay as they are. */
   stop(): Promise<void>;
+  /** Resolves, saying why, when all that it knows of the node is to be found out anew: by another that is started in its place. */
+  readonly outdated: Promise<string>;
 }
 
 const clock = systemClock;
@@ -74,8 +76,16 @@ export async function startNodeAgent(flags: AgentFlags, settings: KubeletSetting
   });
   const stops = await startParts(flags, settings, identity, nodeName, nodeIps, log);
   log.info({ node: nodeName, addresses: nodeIps, server: flags.server }, 'the agent runs');
+  let unwatch = () => {};
+  const outdated = new Promise<string>((resolve) => {
+    if (flags.nodeIp) return;
+    const changed = (address: string) => resolve(`the node's address is ${address} now, and was ${nodeIps[0]}`);
+    unwatch = watchAddress({ address: nodeIps[0]!, find: () => addressTowards(flags.server), clock, changed });
+  });
   return {
+    outdated,
     async stop() {
+      unwatch();
       for (const stop of stops) await stop();
       identity.stop();
     },
@@ -96,6 +106,23 @@ async function startParts(
   const events = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, random, log });
   const nodeIp = nodeIps[0]!;
   const resolvConf = settings.resolvConf || (await defaultResolvConf());
+  // First of all what running pods ask all the time: an agent that is restarted is missed by nobody else.
+  const dnsIp = settings.clusterDNS[0] ?? CLUSTER_IP_DNS;
+  const upstreams = parseResolvConf(await readFile(resolvConf, 'utf8')).nameservers;
+  const dns = await startDns({
+    informers,
+    address: nodeIp,
+    port: PORT_NODE_DNS,
+    upstreams,
+    clock,
+    random,
+    log,
+    domain: settings.clusterDomain,
+    dnsIp,
+    stubDomains: flags.dnsStubDomains,
+    pagesPort: PORT_NODE_DNS_METRICS,
+    recordsFile: join(flags.rootDir, 'dns/records.json'),
+  });
   const network = await CniNetwork.open({
     confDirectory: flags.cniConfDir,
     binDirectories: flags.cniBinDir,
@@ -116,7 +143,7 @@ async function startParts(
   });
   const runtime = measuredRuntime(docker, clock, (...operation) => metrics.operation(...operation));
 
-  // First what listens: a port that is taken must be found out before the node says that it is there.
+  // What listens comes early: a port that is taken must be found out before the node says that it is there.
   const ours = informers.of(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const server = await startKubeletServer({
     settings,
@@ -133,22 +160,6 @@ async function startParts(
     log,
   });
   identity.onServingChange((serving) => server.setServing(serving));
-  const upstreams = parseResolvConf(await readFile(resolvConf, 'utf8')).nameservers;
-  const dnsIp = settings.clusterDNS[0] ?? CLUSTER_IP_DNS;
-  const dns = await startDns({
-    informers,
-    address: nodeIp,
-    port: PORT_NODE_DNS,
-    upstreams,
-    clock,
-    random,
-    log,
-    domain: settings.clusterDomain,
-    dnsIp,
-    stubDomains: flags.dnsStubDomains,
-    pagesPort: PORT_NODE_DNS_METRICS,
-    recordsFile: join(flags.rootDir, 'dns/records.json'),
-  });
   const iptables = await openIptables({ exec: systemExec, log });
   const proxy = await startKubeProxy({ informers, nodeName, nodeIp, iptables, clock, log });
   policies = startPolicies({ informers, nodeName, dnsIp, iptables, clock, log });

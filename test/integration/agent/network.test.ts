@@ -1,7 +1,11 @@
 // The node's network on real namespaces with real iptables, in both backends: what reaches what, by curl, UDP and DNS from pods,
 // from nodes and from outside.
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cleanupRoutes } from '../../../agent/cni/routes.js';
+import type { ExecError } from '../../../agent/proxy/exec.js';
 import { openIptables } from '../../../agent/proxy/iptables.js';
 import { cleanupKubeProxy } from '../../../agent/proxy/kube-proxy.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
@@ -85,7 +89,9 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     return [...names].sort();
   };
 
+  const resolvConf = join(tmpdir(), `phnet-resolv-${process.pid}-${backend}`);
   beforeAll(async () => {
+    writeFileSync(resolvConf, 'search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n');
     lan = await lab.lan();
     [nodeA, nodeB] = [await lab.node(0), await lab.node(1)];
     // Node A has a default route and a policy that drops what nobody allows, as Docker sets it; node B has no default route.
@@ -109,9 +115,12 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     ];
     await tell(...state);
     await Promise.all([mainA.ask({ synced: true }), mainB.ask({ synced: true })]);
-  }, 60_000);
+  }, 120_000);
 
-  afterAll(() => lab.close(), 30_000);
+  afterAll(async () => {
+    rmSync(resolvConf);
+    await lab.close();
+  }, 30_000);
 
   it('pods reach pods of the other node by their own addresses, and the world outside by the address of their node', async () => {
     await vi.waitFor(async () => expect(await a1.curl(`${b1.ip}:8080`)).toBe(`b1 ${a1.ip}`), SOON);
@@ -231,6 +240,28 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     await mainB.kill();
     expect(await resolve(a1, 'web.default.svc.cluster.local')).toEqual([WEB]);
     mainB = await lab.nodeMain(nodeB, ['b', NODE_B, backend]);
+  });
+
+  it('names are found as programs look for them: by glibc and busybox with a search list, and by dig', async () => {
+    const as = (program: string) => `mount --bind ${resolvConf} /etc/resolv.conf && exec ${program}`;
+    const run = (program: string) =>
+      a1.exec('unshare', ['-m', 'sh', '-c', as(program)]).catch((error: ExecError) => `exit ${error.code} ${error.stdout}`);
+    expect(await run('getent ahostsv4 web')).toContain(`${WEB}       STREAM web.default.svc.cluster.local`);
+    expect(await run('getent ahostsv4 kube-dns.kube-system')).toContain('10.96.0.10');
+    expect(await run('getent ahosts nothing.default')).toMatch(/^exit 2/);
+    expect(await run(`getent hosts ${WEB}`)).toContain('web.default.svc.cluster.local');
+    expect(await run('busybox nslookup web.default.svc.cluster.local')).toContain(`Address: ${WEB}`);
+    const dig = (...args: string[]) => a1.exec('dig', ['@10.96.0.10', '+tries=2', '+timeout=2', ...args]);
+    expect(await dig('+short', '-x', WEB)).toBe('web.default.svc.cluster.local.\n');
+    expect(await dig('+short', '+tcp', 'dns-version.cluster.local', 'TXT')).toBe('"1.1.0"\n');
+    expect(await dig('+short', '_dns._udp.kube-dns.kube-system.svc.cluster.local', 'SRV')).toBe(
+      '0 100 53 kube-dns.kube-system.svc.cluster.local.\n',
+    );
+    expect(await dig('+edns=1', '+noednsnegotiation', 'web.default.svc.cluster.local')).toContain('status: BADVERS');
+    expect(await dig('web.default.svc.cluster.local', 'AAAA')).toMatch(
+      /status: NOERROR[\s\S]*ANSWER: 0, AUTHORITY: 1[\s\S]*SOA\tns\.dns\.cluster\.local/,
+    );
+    expect(await dig('+ignore', '+noedns', 'many.default.svc.cluster.local')).toMatch(/flags: qr aa tc rd ra/);
   });
 
   it('leaves rules and routes in use while it is away and until it knows better', async () => {
