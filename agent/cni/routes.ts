@@ -231,10 +231,10 @@ async function ensureRoute(way: Way, present: readonly IpRoute[], { exec, log }:
   const ours = present.find(({ dst }) => dst === cidr);
   if (ours?.gateway === gateway && ours.dev === device) return undefined;
   const onLink = device === VXLAN_DEVICE ? ['onlink'] : [];
-  // `add` fails on what somebody else has put there, which `replace` would take away.
-  if (ours) await removeRoute(exec, cidr);
+  // `add` fails on what somebody else has put there, which `replace` would take away; of our own, nothing is without a way meanwhile.
+  const verb = ours ? 'replace' : 'add';
   try {
-    await exec('ip', ['route', 'add', cidr, 'via', gateway, 'dev', device, ...onLink, 'proto', ROUTE_PROTOCOL]);
+    await exec('ip', ['route', verb, cidr, 'via', gateway, 'dev', device, ...onLink, 'proto', ROUTE_PROTOCOL]);
   } catch (error) {
     if (!(error instanceof ExecError && /File exists/.test(error.stderr))) throw error;
     return `node ${node}: a route to ${cidr} that is not ours is in the way, and left alone`;
