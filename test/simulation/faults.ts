@@ -55,6 +55,7 @@ export class Faults {
   }
 
   async hold(max_ms: number): Promise<void> {
+    if (!this.on) return;
     const over = new AbortController();
     const release = () => over.abort();
     this.#held.add(release);

@@ -37,7 +37,12 @@ export function stateOf(informers: Informers): readonly string[] {
     const { namespace = '', name } = object.metadata;
     lines.push(`${object.kind} ${namespace}/${name} ${JSON.stringify({ ...facts, ...(isBeingDeleted(object) && { going: true }) })}`);
   };
-  for (const kind of [deployments, statefulSets, daemonSets, jobs]) {
+  for (const job of informers.of(jobs).list()) {
+    // A program may be started twice, as Kubernetes says, where the manager could not know of the first: what counts is that enough succeeded.
+    const succeeded = Math.min(job.status.succeeded ?? 0, job.spec.completions ?? 1);
+    put(job, workload({ ...job, status: { ...job.status, succeeded } }));
+  }
+  for (const kind of [deployments, statefulSets, daemonSets]) {
     for (const object of all<{ status: object } & KubeObject>(kind)) put(object, workload(object));
   }
   for (const set of informers.of(replicaSets).list()) {
