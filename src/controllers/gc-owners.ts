@@ -82,7 +82,9 @@ export function dependentsOf(lister: Lister, owner: Identity): readonly Dependen
   const { namespace } = owner.name;
   for (const kind of collectedKinds(lister)) {
     if (namespace && !kind.namespaced) continue;
-    for (const object of lister.list<KubeObject>(kind, namespace)) {
+    // Without the index each of many objects that go together would look at all that are left.
+    for (const object of lister.ownedBy?.<KubeObject>(kind, owner.uid) ?? lister.list<KubeObject>(kind, namespace)) {
+      if (namespace && object.metadata.namespace !== namespace) continue;
       const ref = object.metadata.ownerReferences?.find(({ uid }) => uid === owner.uid);
       if (ref) found.push({ kind, object, ref });
     }

@@ -16,6 +16,8 @@ import type { ControllerDefinition, ControllerOptions, ReconcileContext } from '
 import { onlyDeclared } from './outputs.js';
 import { OwnWrites } from './own-writes.js';
 
+/** The index of objects by their owners' uids, made when somebody first asks for it. */
+const BY_OWNER = 'owner';
 /** Upstream's number of workers of most controllers. */
 const CONCURRENCY = 5;
 /** By then a healthy informer has seen a write; past it the key waits its back-off, so that it holds up no worker. */
@@ -167,6 +169,11 @@ class Controller {
     return {
       get: (kind, name) => of(kind)?.get(name),
       list: (kind, namespace) => of(kind)?.list(namespace) ?? [],
+      ownedBy: (kind, ownerUid) => {
+        const informer = of(kind);
+        informer?.addIndex(BY_OWNER, ownerUids);
+        return informer?.byIndex(BY_OWNER, ownerUid) ?? [];
+      },
       get customKinds() {
         return customKinds?.known ?? [];
       },
@@ -239,5 +246,6 @@ class Controller {
   }
 }
 
+const ownerUids = ({ metadata }: KubeObject): readonly string[] => (metadata.ownerReferences ?? []).map(({ uid }) => uid);
 const isMapped = (input: Input): input is MappedInput => 'source' in input;
 const sourceOf = (input: Input): AnyKind => (isMapped(input) ? input.source : input);

@@ -14,6 +14,8 @@ import { defineController, type ReconcileContext } from './define.js';
 const FINALIZER = 'kubernetes';
 /** How many objects one list asks for: bounds the memory that emptying a large namespace takes. */
 const PAGE_SIZE = 500;
+/** So many share one sync of the store, and leave room for what others write. */
+const DELETIONS_AT_ONCE = 50;
 
 /** Everything that can be in a namespace and be deleted. */
 const content: readonly AnyKind[] = kinds.filter(
@@ -55,15 +57,22 @@ async function customContent({ client }: ReconcileContext): Promise<readonly Any
 
 /** Begins the deletion of all objects of a kind; returns those that were still there afterwards. Asked live, not of a cache. */
 async function empty({ client }: ReconcileContext, kind: AnyKind, name: string): Promise<readonly KubeObject[]> {
-  for await (const object of pages(client, kind, name)) {
-    if (isBeingDeleted(object)) continue;
-    const { uid } = object.metadata;
+  const remove = async ({ metadata }: KubeObject) => {
     try {
-      await client.delete(kind, object.metadata, { propagationPolicy: 'Background', preconditions: { uid } });
+      await client.delete(kind, metadata, { propagationPolicy: 'Background', preconditions: { uid: metadata.uid } });
     } catch (error) {
       if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
     }
+  };
+  let together: KubeObject[] = [];
+  for await (const object of pages(client, kind, name)) {
+    if (isBeingDeleted(object)) continue;
+    together.push(object);
+    if (together.length < DELETIONS_AT_ONCE) continue;
+    await Promise.all(together.map(remove));
+    together = [];
   }
+  await Promise.all(together.map(remove));
   const left: KubeObject[] = [];
   for await (const object of pages(client, kind, name)) left.push(object);
   return left;

@@ -145,6 +145,8 @@ export interface KindOptions<T extends KubeObject> {
 export interface Lister {
   get<T extends KubeObject>(kind: Kind<T>, name: ObjectName): T | undefined;
   list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly T[];
+  /** Objects that name the owner by its uid, where the reader has an index of them. */
+  ownedBy?<T extends KubeObject>(kind: Kind<T>, ownerUid: string): readonly T[];
   /** Kinds that are, or were, defined at run time, where the reader takes them as inputs. */
   readonly customKinds?: readonly AnyKind[];
 }
