@@ -162,7 +162,7 @@ async function startParts(
   identity.onServingChange((serving) => server.setServing(serving));
   const iptables = await openIptables({ exec: systemExec, log });
   const proxy = await startKubeProxy({ informers, nodeName, nodeIp, iptables, clock, log });
-  policies = startPolicies({ informers, nodeName, dnsIp, iptables, clock, log });
+  policies = startPolicies({ informers, nodeName, dnsIp, iptables, events, clock, log });
   glassBox = { nodeName, informers, proxy, policies, iptables, exec: systemExec, clusterDomain: settings.clusterDomain, dnsIp };
   const routes = startRoutes({ informers, nodeName, nodeIp, overlay: flags.overlay, clock, log });
   const kubelet = await startKubelet({

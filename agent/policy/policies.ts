@@ -1,6 +1,7 @@
 // The node's NetworkPolicies: kept in its rules as policies, pods and namespaces change, and before a new pod's first container starts.
 import { type Clock, sleep, type Timer } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
+import type { EventRecorder } from '../../src/client/events.js';
 import type { Change, Informer, Informers } from '../../src/client/informer.js';
 import { namespaces } from '../../src/kinds/core/namespace.js';
 import { pods } from '../../src/kinds/core/pod.js';
@@ -11,6 +12,7 @@ import { differences } from '../glassbox/difference.js';
 import { parseChains } from '../glassbox/lines.js';
 import { type Exec, systemExec } from '../proxy/exec.js';
 import type { Iptables } from '../proxy/iptables.js';
+import { ProblemReports } from '../proxy/problem-reports.js';
 import { cleanupRules, RuleWriter } from '../proxy/rule-writer.js';
 import type { RuleSet } from '../proxy/rules.js';
 import { createSyncLoop } from '../proxy/sync-loop.js';
@@ -26,6 +28,8 @@ export interface PoliciesOptions {
   readonly iptables: Iptables;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Tells of what cannot be enforced on the policy itself. */
+  readonly events?: EventRecorder;
   readonly exec?: Exec;
   /** All pods' addresses; POD_CIDR if absent. */
   readonly clusterCidr?: string;
@@ -82,7 +86,8 @@ class NodePolicies implements Policies {
   /** Who waits for the cache to show a pod, by its uid, and who for a run that has not begun. */
   readonly #unseen = new Map<string, () => void>();
   #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
-  #reported = new Set<string>();
+  readonly #reports: ProblemReports;
+  #troubled: ReadonlySet<string> = new Set();
   readonly #unsubscribe: (() => void)[] = [];
   #wrote = false;
   #writing = false;
@@ -92,6 +97,7 @@ class NodePolicies implements Policies {
   constructor(private readonly options: PoliciesOptions) {
     const { informers, iptables, clock, exec = systemExec } = options;
     this.#log = options.log.child({ component: 'network-policy' });
+    this.#reports = new ProblemReports(options.events, this.#log);
     this.#writer = new RuleWriter(iptables, exec, this.#log, POLICY);
     this.#policies = informers.of(networkPolicies);
     this.#loop = createSyncLoop({
@@ -245,11 +251,18 @@ class NodePolicies implements Policies {
     if (!this.#aborter.signal.aborted) this.#checkLater();
   }
 
-  /** Logs each problem once for as long as it lasts. */
-  #report({ problems }: RuleSet): void {
-    const current = new Set(problems.map(({ about, message }) => `policy ${about.namespace}/${about.name}: ${message}`));
-    for (const line of current) if (!this.#reported.has(line)) this.#log.warn({}, line);
-    this.#reported = current;
+  /** Each problem once for as long as it lasts. */
+  #report(ruleSet: RuleSet): void {
+    const messages = new Map([...this.#troubled].map((key) => [key, [] as string[]]));
+    for (const { about, message } of ruleSet.problems) {
+      const key = `${about.namespace}/${about.name}`;
+      messages.set(key, [...(messages.get(key) ?? []), message]);
+    }
+    for (const [key, list] of messages) {
+      const [namespace, name = ''] = key.split('/');
+      this.#reports.set(`NetworkPolicy ${key}`, list, this.#policies.get({ namespace, name }), 'NotEnforced');
+    }
+    this.#troubled = new Set([...messages].flatMap(([key, list]) => (list.length > 0 ? [key] : [])));
   }
 }
 

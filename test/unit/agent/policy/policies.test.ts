@@ -8,6 +8,8 @@ import type { Iptables } from '../../../../agent/proxy/iptables.js';
 import type { PodNetwork, PodNetworkConfig } from '../../../../agent/runtime/network.js';
 import { systemClock } from '../../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../../src/apimachinery/logger.js';
+import type { KubeObject } from '../../../../src/apimachinery/object.js';
+import type { EventRecorder } from '../../../../src/client/events.js';
 import { namespaces } from '../../../../src/kinds/core/namespace.js';
 import { pods } from '../../../../src/kinds/core/pod.js';
 import { networkPolicies } from '../../../../src/kinds/networking/networkpolicy.js';
@@ -35,8 +37,14 @@ function start(...policies: ReturnType<typeof networkPolicy>[]) {
   informers.set(namespaces, namespace('default'));
   for (const policy of policies) informers.set(networkPolicies, policy);
   const iptables = new FakeIptables();
+  const events: string[] = [];
+  const recorder = {
+    event: ({ metadata }: KubeObject, type: string, reason: string, message: string) =>
+      events.push([metadata.name, type, reason, message].join(' ')),
+  };
   const options = {
     informers,
+    events: recorder as unknown as EventRecorder,
     nodeName: 'a',
     iptables,
     clock: systemClock,
@@ -45,7 +53,7 @@ function start(...policies: ReturnType<typeof networkPolicy>[]) {
     checkInterval_ms: 60_000,
   };
   const running = startPolicies(options);
-  return { informers, iptables, running };
+  return { informers, iptables, events, running };
 }
 
 const sandbox = (name: string): PodNetworkConfig => ({
@@ -130,6 +138,17 @@ describe('the rules', () => {
     expect(more).toEqual([]);
     expect(change!.match(/^:/gm)).toHaveLength(1);
     expect(change).toContain('-s 10.244.1.7/32');
+    await running.stop();
+  });
+
+  it('that cannot be made are told of on the policy, once for as long as it lasts', async () => {
+    const six = networkPolicy('six', { ingress: [{ from: [{ ipBlock: { cidr: 'fd00::/8' } }] }] });
+    const { informers, events, running } = start(six);
+    informers.set(pods, pod('web', { ip: '10.244.0.6', node: 'a' }));
+    await vi.waitFor(() => expect(events).toHaveLength(1));
+    informers.set(pods, pod('web-2', { ip: '10.244.0.7', node: 'a' }));
+    await running.whenSettled();
+    expect(events).toEqual(['six Warning NotEnforced ipBlock fd00::/8 matches nothing: only IPv4 is supported']);
     await running.stop();
   });
 
