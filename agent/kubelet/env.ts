@@ -1,5 +1,7 @@
 // A container's environment: services, envFrom and env, each over what came before it.
-import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from '../../src/kinds/types/core_v1.js';
+import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from '../../src/kinds/types/core_v1.js';
+import type { ReadyVolume } from '../volumes/index.js';
+import { readEnvFile, valueInEnvFile } from './env-file.js';
 import { expand } from './expand.js';
 import { fieldValue, type NodeFacts, needsPodIp, resourceValue } from './field-path.js';
 
@@ -21,6 +23,8 @@ export interface EnvContext {
   readonly podIps: readonly string[];
   readonly node: NodeFacts;
   readonly sources: EnvSources;
+  /** The pod's, by name. */
+  readonly volumes: ReadonlyMap<string, ReadyVolume>;
 }
 
 /** True where the environment cannot be made before the pod has its address. */
@@ -96,7 +100,24 @@ async function valueFrom({ name, valueFrom: from }: EnvVar, container: Container
     );
     return value === undefined ? undefined : decode(value);
   }
+  if (from?.fileKeyRef) return fromFile(from.fileKeyRef, context);
   throw new ContainerConfigError(`env ${name}: ${Object.keys(from ?? {})[0]} is not supported by this node`);
+}
+
+async function fromFile({ volumeName, path, key, optional }: FileKeySelector, { volumes }: EnvContext): Promise<string | undefined> {
+  const volume = volumes.get(volumeName);
+  if (!volume) throw new ContainerConfigError(`cannot find the volume "${volumeName}" referenced by FileKeyRef`);
+  let text: string | undefined;
+  let value: string | undefined;
+  try {
+    text = await readEnvFile(volume.path, path);
+    value = text === undefined ? undefined : valueInEnvFile(text, key);
+  } catch {
+    // Not in detail, as upstream: it could tell of the node's files.
+    throw new ContainerConfigError("couldn't parse env file");
+  }
+  const problem = `environment variable key "${key}" not found in file "${path}"`;
+  return required(value, optional, text === undefined ? "couldn't parse env file" : problem);
 }
 
 function required(value: string | undefined, optional: boolean | undefined, problem: string): string | undefined {

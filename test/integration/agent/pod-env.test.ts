@@ -6,7 +6,7 @@ import { secrets } from '../../../src/kinds/core/secret.js';
 import { services } from '../../../src/kinds/core/service.js';
 import { serviceAccounts } from '../../../src/kinds/core/serviceaccount.js';
 import type { EnvVar, Pod } from '../../../src/kinds/types/core_v1.js';
-import { refusesFields, showsFields } from '../../suites/pod-spec.js';
+import { showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE } from './engine-lab.js';
 import { KubeletLab, NODE } from './kubelet-lab.js';
 
@@ -172,16 +172,33 @@ describe('the environment', () => {
     await lab.delete(name);
   });
 
-  it('is not read from files of volumes', async (context) => {
-    const fileKeyRef = { volumeName: 'v', path: 'vars', key: 'A' };
+  it('is read from a file that an init container writes, and says what that lacks', async (context) => {
+    const from = (key: string, more: object = {}) => ({ valueFrom: { fileKeyRef: { volumeName: 'v', path: 'vars', key, ...more } } });
+    const volumes = [{ name: 'v', emptyDir: {} }];
+    const write = `printf "# made here\nA='a b'\nB='two\nlines'\n" > /v/vars`;
     await lab.create('from-file', {
-      volumes: [{ name: 'v', emptyDir: {} }],
-      containers: [{ name: 'main', env: [{ name: 'A', valueFrom: { fileKeyRef } }] }],
+      volumes,
+      initContainers: [{ name: 'writer', command: ['/bin/sh', '-c', write], volumeMounts: [{ name: 'v', mountPath: '/v' }] }],
+      containers: [
+        {
+          name: 'main',
+          command: ['/bin/sh', '-c', 'sleep 1000'],
+          env: [
+            { name: 'ONE', ...from('A') },
+            { name: 'OTHER', ...from('B') },
+            { name: 'NONE', ...from('C', { optional: true }) },
+          ],
+        },
+      ],
     });
-    const pod = await lab.pod('from-file', 'it waits', (p) => why(p)?.reason === 'CreateContainerConfigError');
-    expect(why(pod)?.message).toBe('env A: fileKeyRef is not supported by this node');
-    refusesFields(context, why(pod)!.message!, 'spec.containers[].env[].valueFrom.fileKeyRef');
-    await lab.delete('from-file');
+    await lab.ready('from-file');
+    expect(await lab.sh('from-file', 'echo "$ONE,$OTHER,$NONE"')).toBe('a b,two\nlines,\n');
+    showsFields(context, 'spec.containers[].env[].valueFrom.fileKeyRef.{volumeName,path,key,optional}');
+    await lab.create('from-nothing', { volumes, containers: [{ name: 'main', env: [{ name: 'A', ...from('A') }] }] });
+    const pod = await lab.pod('from-nothing', 'it waits', (p) => why(p)?.reason === 'CreateContainerConfigError');
+    expect(why(pod)?.message).toBe("couldn't parse env file");
+    await lab.delete('from-file', 0);
+    await lab.delete('from-nothing', 0);
   });
 });
 
