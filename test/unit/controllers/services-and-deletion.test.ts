@@ -45,7 +45,9 @@ describe('services', () => {
     await plane.api.create(endpoints, { metadata: { name: 'db', namespace: 'default' }, subsets: [{ addresses: [{ ip: '192.0.2.1' }] }] });
     await plane.quiet();
     expect(one(plane.api.objects(endpoints)).subsets).toHaveLength(1);
-    expect(plane.api.objects(endpointSlices)).toEqual([]);
+    // Mirrored, not made of pods.
+    const managers = plane.api.objects(endpointSlices).map(({ metadata }) => metadata.labels?.['endpointslice.kubernetes.io/managed-by']);
+    expect(managers).toEqual(['endpointslicemirroring-controller.k8s.io']);
   });
 });
 
