@@ -1,13 +1,16 @@
 // How many pods a disruption budget is about, and how many of them it wants healthy: from what the pods' owners are to have.
 import { controllerOf, type KubeObject } from '../apimachinery/object.js';
+import { isStatus } from '../apimachinery/status.js';
+import type { OwnerReference } from '../apimachinery/types/meta_v1.js';
+import type { Client } from '../client/client.js';
 import { deployments } from '../kinds/apps/deployment.js';
 import { replicaSets } from '../kinds/apps/replicaset.js';
 import { statefulSets } from '../kinds/apps/statefulset.js';
 import { replicationControllers } from '../kinds/core/replicationcontroller.js';
 import type { AnyKind, Lister } from '../kinds/define.js';
-import { kinds } from '../kinds/index.js';
 import type { Pod } from '../kinds/types/core_v1.js';
 import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
+import { targetKind } from './hpa-target.js';
 
 /** Kinds that say how many pods they are to have. */
 export const SCALED: readonly AnyKind[] = [deployments, replicaSets, replicationControllers, statefulSets];
@@ -22,13 +25,15 @@ export interface Wanted {
 /** Nobody can say how many pods there should be; its message is upstream's. */
 export class UnknownScale extends Error {}
 
-/** Throws UnknownScale. */
-export function wantedOf(lister: Lister, { spec }: PodDisruptionBudget, own: readonly Pod[]): Wanted {
+type Reader = Lister & { readonly client: Client };
+
+/** Rejects with UnknownScale. */
+export async function wantedOf(reader: Reader, { spec }: PodDisruptionBudget, own: readonly Pod[]): Promise<Wanted> {
   const { minAvailable, maxUnavailable } = spec;
   // A plain number of pods needs nobody who says how many there should be.
   if (typeof minAvailable === 'number') return { expectedPods: own.length, desiredHealthy: minAvailable, unmanaged: [] };
   if (minAvailable === undefined && maxUnavailable === undefined) return { expectedPods: 0, desiredHealthy: 0, unmanaged: [] };
-  const expectedPods = expectedOf(lister, own);
+  const expectedPods = await expectedOf(reader, own);
   const unmanaged = own.filter((pod) => !controllerOf(pod));
   if (minAvailable !== undefined) return { expectedPods, desiredHealthy: share(minAvailable, expectedPods), unmanaged };
   return { expectedPods, desiredHealthy: Math.max(0, expectedPods - share(maxUnavailable!, expectedPods)), unmanaged };
@@ -39,32 +44,43 @@ function share(value: number | string, total: number): number {
 }
 
 /** As many as all the owners of the pods should have together. */
-function expectedOf(lister: Lister, own: readonly Pod[]): number {
+async function expectedOf(reader: Reader, own: readonly Pod[]): Promise<number> {
+  const asked = new Set<string>();
   const replicas = new Map<string, number>();
   for (const pod of own) {
-    if (!controllerOf(pod)) continue;
-    const owner = ownerOf(lister, pod);
-    replicas.set(owner.metadata.uid, (owner as KubeObject & { spec: { replicas?: number } }).spec.replicas ?? 1);
+    const ref = controllerOf(pod);
+    if (!ref || asked.has(ref.uid)) continue;
+    asked.add(ref.uid);
+    const { metadata, spec } = await scaleOf(reader, pod, ref);
+    replicas.set(metadata.uid, spec.replicas ?? 1);
   }
   return [...replicas.values()].reduce((sum, count) => sum + count, 0);
 }
 
-/** Who says how many pods of this one's sort there should be. */
-function ownerOf(lister: Lister, pod: Pod): KubeObject {
-  const { kind: name, apiVersion } = controllerOf(pod)!;
-  const kind = kinds.find((each) => each.kind === name && each.apiVersion === apiVersion);
-  if (kind && !kind.subresources?.scale) {
-    const resource = kind.group ? `${kind.plural}.${kind.group}` : kind.plural;
-    throw new UnknownScale(`${resource} does not implement the scale subresource`);
+type Scaled = KubeObject & { readonly spec: { readonly replicas?: number } };
+
+/** Who says how many pods of this one's sort there should be: a Deployment for its ReplicaSets, others by their scale. */
+async function scaleOf(reader: Reader, pod: Pod, ref: OwnerReference): Promise<Scaled> {
+  const kind = targetKind(ref, reader);
+  const nobody = new UnknownScale(`found no controllers for pod "${pod.metadata.name}"`);
+  if (typeof kind === 'string') throw nobody;
+  if (SCALED.includes(kind)) {
+    const owner = controllerObject(reader, kind, pod);
+    const above = owner && controllerOf(owner)?.kind === deployments.kind && controllerObject(reader, deployments, owner);
+    if (!owner) throw nobody;
+    return (above || owner) as Scaled;
   }
-  const owner = kind && controllerObject(lister, kind, pod);
-  if (!owner) throw new UnknownScale(`found no controllers for pod "${pod.metadata.name}"`);
-  return (controllerOf(owner)?.kind === deployments.kind && controllerObject(lister, deployments, owner)) || owner;
+  try {
+    return (await reader.client.get(kind, { namespace: pod.metadata.namespace, name: ref.name }, 'scale')) as Scaled;
+  } catch (error) {
+    if (!isStatus(error, 'NotFound')) throw error;
+    if (error.details?.name === ref.name) throw nobody;
+    throw new UnknownScale(`${kind.group ? `${kind.plural}.${kind.group}` : kind.plural} does not implement the scale subresource`);
+  }
 }
 
 function controllerObject(lister: Lister, kind: AnyKind, object: KubeObject): KubeObject | undefined {
-  const ref = controllerOf(object);
-  if (!ref || !SCALED.includes(kind)) return undefined;
+  const ref = controllerOf(object)!;
   const owner = lister.get<KubeObject>(kind, { namespace: object.metadata.namespace, name: ref.name });
   return owner?.metadata.uid === ref.uid ? owner : undefined;
 }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { rfc3339 } from '../apimachinery/clock.js';
 import { selectorOf } from '../apimachinery/labels.js';
 import { isBeingDeleted, type KubeObject, objectKey, parseKey } from '../apimachinery/object.js';
+import { customResourceDefinitions } from '../kinds/apiextensions/customresourcedefinition.js';
 import { pods } from '../kinds/core/pod.js';
 import { isPodReady } from '../kinds/core/podutil.js';
 import type { Lister } from '../kinds/define.js';
@@ -23,6 +24,8 @@ export const disruption = defineController({
   inputs: [
     podDisruptionBudgets,
     pods.mapped((pod, lister) => budgetsOf(pod, lister)),
+    // To know the kinds of owners that are defined at run time.
+    customResourceDefinitions.mapped(() => []),
     ...SCALED.map((kind) => kind.mapped((object: KubeObject, lister: Lister) => budgetsIn(object.metadata.namespace, lister))),
   ],
   outputs: [podDisruptionBudgets.status],
@@ -31,7 +34,7 @@ export const disruption = defineController({
     if (!budget) return;
     const selector = selectorOf(budget.spec.selector);
     const own = context.list(pods, budget.metadata.namespace).filter(({ metadata }) => selector.matches(metadata.labels));
-    const wanted = wantedOrFailure(context, budget, own);
+    const wanted = await wantedOrFailure(context, budget, own);
     tell(context, budget, own, wanted);
     const { status, recheck_ms } =
       wanted instanceof UnknownScale ? failedStatus(context, budget, wanted) : statusOf(context, budget, own, wanted);
@@ -48,9 +51,13 @@ const budgetsOf = (pod: Pod, lister: Lister) =>
     .filter(({ spec }) => selectorOf(spec.selector).matches(pod.metadata.labels))
     .map(objectKey);
 
-function wantedOrFailure(context: ReconcileContext, budget: PodDisruptionBudget, own: readonly Pod[]): Wanted | UnknownScale {
+async function wantedOrFailure(
+  context: ReconcileContext,
+  budget: PodDisruptionBudget,
+  own: readonly Pod[],
+): Promise<Wanted | UnknownScale> {
   try {
-    return wantedOf(context, budget, own);
+    return await wantedOf(context, budget, own);
   } catch (error) {
     if (error instanceof UnknownScale) return error;
     throw error;

@@ -1,12 +1,14 @@
 // Disruption budgets: what the controller says of them while pods come, go and are evicted.
 import { expect, test } from 'vitest';
+import { wantedOf } from '../../../src/controllers/disruption-scale.js';
+import { customResourceDefinitions } from '../../../src/kinds/apiextensions/customresourcedefinition.js';
 import { daemonSets } from '../../../src/kinds/apps/daemonset.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { podDisruptionBudgets } from '../../../src/kinds/policy/poddisruptionbudget.js';
 import { one, useControlPlane, web } from './control-plane.js';
-import { daemonSet, node, readyPod } from './objects.js';
+import { daemonSet, listerOf, node, readyPod } from './objects.js';
 
 const plane = useControlPlane();
 
@@ -112,4 +114,24 @@ test('pods without an owner and a budget without pods are told of', async () => 
   await plane.quiet();
   expect(plane.told.find((line) => line.startsWith('PodDisruptionBudget b Warning UnmanagedPods: '))).toContain('(selector: app=web)');
   expect(plane.told).toContain('PodDisruptionBudget none Normal NoPods: No matching pods found');
+});
+
+test('owners of kinds that are defined at run time are asked for their scale, each once', async () => {
+  const names = { plural: 'rollouts', kind: 'Rollout' };
+  const definition = {
+    metadata: { name: 'rollouts.example.com' },
+    spec: { group: 'example.com', scope: 'Namespaced', names, versions: [{ name: 'v1', served: true, storage: true }] },
+    status: { acceptedNames: names, conditions: [{ type: 'Established', status: 'True' }] },
+  };
+  const asked: string[] = [];
+  const get = async (kind: { plural: string }, { name }: { name: string }, subresource?: string) => {
+    asked.push(`${kind.plural} ${name} ${subresource}`);
+    return { metadata: { uid: 'uid-r' }, spec: { replicas: 6 } };
+  };
+  const ref = { apiVersion: 'example.com/v1', kind: 'Rollout', name: 'r', uid: 'uid-r', controller: true };
+  const own = ['a', 'b'].map((name) => readyPod(name, { metadata: { ownerReferences: [ref] } }));
+  const reader = { ...listerOf([[customResourceDefinitions, [definition as never]]]), client: { get } };
+  const wanted = await wantedOf(reader as never, { spec: { maxUnavailable: '50%' } } as never, own);
+  expect(wanted).toMatchObject({ expectedPods: 6, desiredHealthy: 3 });
+  expect(asked).toEqual(['rollouts r scale']);
 });

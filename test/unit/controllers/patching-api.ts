@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../src/apimachinery/json.js';
 import { isBeingDeleted, type KubeObject, keyOf, type ObjectName } from '../../../src/apimachinery/object.js';
 import { applyMergePatch } from '../../../src/apimachinery/patch/merge.js';
 import { applyStrategicMergePatch } from '../../../src/apimachinery/patch/strategic.js';
-import { conflict } from '../../../src/apimachinery/status.js';
+import { conflict, noSuchPath } from '../../../src/apimachinery/status.js';
 import type { DeleteOptions, ListOptions, ListResult } from '../../../src/client/client.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { AnyKind, Kind, Mutable } from '../../../src/kinds/define.js';
@@ -40,7 +40,9 @@ export class PatchingApi extends MemoryApi {
   override async get<T extends KubeObject>(kind: Kind<T>, name: ObjectName, subresource?: string): Promise<T> {
     const object = await super.get(kind, name);
     if (subresource !== 'scale') return object;
-    const { specReplicas, statusReplicas, selector } = kind.subresources!.scale!.get(object);
+    const { scale } = kind.subresources ?? {};
+    if (!scale) throw noSuchPath();
+    const { specReplicas, statusReplicas, selector } = scale.get(object);
     const view = { spec: { replicas: specReplicas }, status: { replicas: statusReplicas, selector } };
     return { ...view, apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: object.metadata } as unknown as T;
   }
