@@ -1,4 +1,4 @@
-// Custom resources in the hands of the controllers that act on objects of any kind: garbage collection and the end of namespaces.
+// Custom resources in the hands of the controllers that act on objects of any kind: garbage collection, the end of namespaces, quotas, autoscaling.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
@@ -7,11 +7,13 @@ import { isStatus } from '../../../src/apimachinery/status.js';
 import { createEventRecorder } from '../../../src/client/event-recorder.js';
 import { createInformers } from '../../../src/client/informers.js';
 import { garbageCollector } from '../../../src/controllers/garbagecollector.js';
+import { horizontalPodAutoscaler } from '../../../src/controllers/horizontalpodautoscaler.js';
 import { startControllers } from '../../../src/controllers/manager.js';
 import { namespace } from '../../../src/controllers/namespace.js';
 import { resourceQuota } from '../../../src/controllers/resourcequota.js';
 import { customResourceDefinitions } from '../../../src/kinds/apiextensions/customresourcedefinition.js';
 import { servedKind } from '../../../src/kinds/apiextensions/served-kind.js';
+import { horizontalPodAutoscalers } from '../../../src/kinds/autoscaling/horizontalpodautoscaler.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { namespaces } from '../../../src/kinds/core/namespace.js';
 import { resourceQuotas } from '../../../src/kinds/core/resourcequota.js';
@@ -32,7 +34,12 @@ beforeAll(async () => {
   const informers = createInformers(parts);
   const options = {} as Parameters<typeof startControllers>[1]['options'];
   const events = createEventRecorder({ ...parts, component: 'test' });
-  const running = startControllers([garbageCollector, namespace, resourceQuota], { ...parts, informers, options, events });
+  const running = startControllers([garbageCollector, namespace, resourceQuota, horizontalPodAutoscaler], {
+    ...parts,
+    informers,
+    options,
+    events,
+  });
   stop = async () => {
     await running.stop();
     informers.stop();
@@ -130,4 +137,21 @@ it('what the objects of a definition own goes when the definition goes, and a ne
   await makeConfigMap('again', ownedBy(await make('y')));
   await api.client.delete(kind, { namespace: 'default', name: 'y' });
   await until('what is owned goes', () => isGone(configMaps, 'again'));
+});
+
+it('an autoscaler scales one through its scale', async () => {
+  await make('scaled');
+  const name = { namespace: 'default', name: 'scaled' };
+  await api.client.patch(kind, name, 'application/merge-patch+json', { spec: { replicas: 1 } });
+  const scaleTargetRef = { apiVersion: kind.apiVersion, kind: kind.kind, name: name.name };
+  const spec = { scaleTargetRef, minReplicas: 3, maxReplicas: 5 };
+  await api.client.create(horizontalPodAutoscalers, { metadata: { ...name }, spec } as never);
+  await until('it has its least', async () => {
+    const { spec } = (await api.client.get(kind, name)) as KubeObject & { readonly spec: { readonly replicas?: number } };
+    return spec.replicas === 3;
+  });
+  await until('it is told of', async () => {
+    const { conditions = [] } = (await api.client.get(horizontalPodAutoscalers, name)).status;
+    return conditions.some(({ type, reason }) => type === 'AbleToScale' && reason === 'SucceededRescale');
+  });
 });
