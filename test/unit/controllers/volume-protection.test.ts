@@ -25,12 +25,15 @@ test('a claim waits for the pod that uses it, not for one without a node', async
 });
 
 test('a volume waits for its claim, and one that is not being deleted is left alone', async () => {
+  const bound = { name: 'data', namespace: 'default', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } };
+  await plane.api.create(persistentVolumeClaims, { metadata: bound, spec: { volumeName: 'disk' }, status: { phase: 'Bound' } } as never);
+  const { uid } = one(plane.api.objects(persistentVolumeClaims)).metadata;
   const metadata = { name: 'disk', finalizers: [FINALIZER_PV], ...going };
-  await plane.api.create(persistentVolumes, { metadata, spec: {}, status: { phase: 'Bound' } } as never);
+  const claimRef = { namespace: 'default', name: 'data', uid };
+  await plane.api.create(persistentVolumes, { metadata, spec: { claimRef }, status: { phase: 'Bound' } } as never);
   await plane.quiet();
-  const volume = one(plane.api.objects(persistentVolumes));
-  expect(volume.metadata.finalizers).toEqual([FINALIZER_PV]);
-  await plane.api.update(persistentVolumes, { ...volume, status: { phase: 'Released' } } as never, 'status');
+  expect(one(plane.api.objects(persistentVolumes)).metadata.finalizers).toEqual([FINALIZER_PV]);
+  await plane.api.delete(persistentVolumeClaims, bound);
   await plane.quiet();
   expect(plane.api.objects(persistentVolumes).flatMap(({ metadata: { finalizers = [] } }) => finalizers)).toEqual([]);
 });
