@@ -28,6 +28,7 @@ export const agentCommand = new Command('agent')
     {},
   )
   .option('--node-lease-renew-interval <duration>', 'time between heartbeats (default: an eighth of what a Lease says)', duration_ms)
+  .option('--proxy-config <file>', 'a KubeProxyConfiguration')
   .option('--config <file>', 'a KubeletConfiguration; flags go before it')
   .action(run);
 addKubeletFlags(agentCommand);

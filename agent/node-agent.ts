@@ -12,6 +12,7 @@ import { bootstrapNode, type NodeIdentity } from './bootstrap.js';
 import { CniNetwork } from './cni/cni.js';
 import { podMtu, startRoutes } from './cni/routes.js';
 import type { KubeletSettings } from './config/kubelet-configuration.js';
+import { loadKubeProxySettings } from './config/load.js';
 import { publishDnsEndpoints } from './dns/publish.js';
 import { startDns } from './dns/server.js';
 import type { GlassBox } from './glassbox/proxyz.js';
@@ -41,6 +42,7 @@ export interface AgentFlags {
   readonly certDir: string;
   readonly dockerEndpoint: string;
   readonly podInfraContainerImage: string;
+  readonly proxyConfig?: string;
   readonly cniConfDir: string;
   readonly cniBinDir: readonly string[];
   readonly overlay: boolean;
@@ -161,7 +163,16 @@ async function startParts(
   });
   identity.onServingChange((serving) => server.setServing(serving));
   const iptables = await openIptables({ exec: systemExec, log });
-  const proxy = await startKubeProxy({ informers, nodeName, nodeIp, iptables, clock, log });
+  const proxy = await startKubeProxy({
+    informers,
+    nodeName,
+    nodeIp,
+    settings: await loadKubeProxySettings(flags.proxyConfig),
+    events: createEventRecorder({ client, component: 'kube-proxy', host: nodeName, clock, random, log }),
+    iptables,
+    clock,
+    log,
+  });
   policies = startPolicies({ informers, nodeName, dnsIp, iptables, events, clock, log });
   glassBox = { nodeName, informers, proxy, policies, iptables, exec: systemExec, clusterDomain: settings.clusterDomain, dnsIp };
   const routes = startRoutes({ informers, nodeName, nodeIp, overlay: flags.overlay, clock, log });

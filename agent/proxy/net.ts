@@ -7,8 +7,13 @@ export function isPort(port: unknown): port is number {
   return typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65535;
 }
 
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A `host:port` (`[fd00::1]:53`) with the port left out at will; undefined where it is neither. */
-export function parseHostPort(text: string, defaultPort: number): { readonly host: string; readonly port: number } | undefined {
+export function parseHostPort(text: string, defaultPort: number): HostPort | undefined {
   if (isIPv6(text)) return { host: text, port: defaultPort };
   const match = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text);
   const host = match?.[1] ?? match?.[2] ?? '';

@@ -1,6 +1,5 @@
-// What the kernel must allow before Services can work: forwarding, bridged traffic through iptables, and a route for cluster IPs.
+// What the kernel must allow before Services can work: forwarding, and bridged traffic through iptables.
 import { readFile, writeFile } from 'node:fs/promises';
-import { ipv4, parseCidr } from '../../src/apimachinery/cidr.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import { type Exec, ExecError } from './exec.js';
 
@@ -26,8 +25,7 @@ export const systemSysctls: Sysctls = {
 export interface NodeSetupOptions {
   readonly exec: Exec;
   readonly sysctls: Sysctls;
-  readonly serviceCidr: string;
-  readonly nodeIp: string;
+  readonly localhostNodePorts: boolean;
   readonly log: Logger;
 }
 
@@ -37,10 +35,9 @@ const BRIDGE_NF = 'net/bridge/bridge-nf-call-iptables';
 export async function setUpNode(options: NodeSetupOptions): Promise<void> {
   await setSysctl(options, 'net/ipv4/ip_forward', '1');
   // 127.0.0.1:NodePort; the KUBE-FIREWALL chain keeps neighbours out of the loopback network.
-  await setSysctl(options, 'net/ipv4/conf/all/route_localnet', '1');
+  if (options.localhostNodePorts) await setSysctl(options, 'net/ipv4/conf/all/route_localnet', '1');
   if ((await options.sysctls.read(BRIDGE_NF)) === undefined) await loadBridgeNetfilter(options);
   await setSysctl(options, BRIDGE_NF, '1');
-  await ensureServiceRoute(options);
 }
 
 async function setSysctl({ sysctls, log }: NodeSetupOptions, path: string, value: string): Promise<void> {
@@ -66,39 +63,4 @@ async function loadBridgeNetfilter({ exec, log }: NodeSetupOptions): Promise<voi
     if (!(error instanceof ExecError)) throw error;
     throw new Error(`the kernel module br_netfilter is needed and could not be loaded: run modprobe br_netfilter (${error.message})`);
   }
-}
-
-/** A local process's packet to a cluster IP needs some route before iptables gets to see it; a default route will do. */
-async function ensureServiceRoute({ exec, serviceCidr, nodeIp, log }: NodeSetupOptions): Promise<void> {
-  const cidr = parseCidr(serviceCidr);
-  if (!cidr) throw new Error(`service CIDR ${JSON.stringify(serviceCidr)} is no IPv4 prefix such as 10.96.0.0/12`);
-  if (await routeTo(exec, ipv4(cidr.base + 1))) return;
-  const device = await deviceOf(exec, nodeIp);
-  await exec('ip', ['route', 'replace', cidr.text, 'dev', device, 'src', nodeIp, 'scope', 'link', 'proto', SERVICE_ROUTE_PROTOCOL]);
-  log.info({ route: cidr.text, device }, 'no default route: added one for cluster IPs');
-}
-
-/** Marks the route as ours, apart from those to other nodes' pods. */
-export const SERVICE_ROUTE_PROTOCOL = '77';
-
-async function routeTo(exec: Exec, ip: string): Promise<boolean> {
-  try {
-    await exec('ip', ['route', 'get', ip]);
-    return true;
-  } catch (error) {
-    if (error instanceof ExecError && /unreachable/i.test(error.stderr)) return false;
-    throw error;
-  }
-}
-
-interface IpAddr {
-  readonly ifname: string;
-  readonly addr_info: readonly { readonly local?: string }[];
-}
-
-async function deviceOf(exec: Exec, ip: string): Promise<string> {
-  const links = JSON.parse(await exec('ip', ['-json', '-4', 'address', 'show'])) as readonly IpAddr[];
-  const link = links.find(({ addr_info }) => addr_info.some(({ local }) => local === ip));
-  if (!link) throw new Error(`no interface of this machine has the node's address ${ip}: give the right one with --node-ip`);
-  return link.ifname;
 }

@@ -12,8 +12,10 @@ import type { Node, Service } from '../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
 import { LABEL_ZONE } from '../../src/kinds/wellknown.js';
 import { type Exec, ExecError } from './exec.js';
+import { HealthChecks } from './health-check.js';
 import type { Iptables } from './iptables.js';
 import { missingMatches } from './kernel-matches.js';
+import type { ProxyMetrics } from './metrics.js';
 import { ProblemReports } from './problem-reports.js';
 import { serviceKeyOf } from './render.js';
 import { RuleBook } from './rule-book.js';
@@ -29,6 +31,7 @@ export interface ProxierOptions {
   readonly nodeIp: string;
   readonly clusterCidr: string;
   readonly policy: Pick<NodeContext, 'nodePortAddresses' | 'localhostNodePorts' | 'masqueradeAll' | 'masqueradeBit'>;
+  readonly metrics: ProxyMetrics;
   /** Absent: problems are logged only. */
   readonly events?: EventRecorder;
   readonly iptables: Iptables;
@@ -53,6 +56,8 @@ export interface Proxier {
 }
 
 const BY_SERVICE = 'service';
+/** By whoever keeps the slices. */
+const ANNOTATION_TRIGGERED = 'endpoints.kubernetes.io/last-change-trigger-time';
 /** Upstream's interval; in between only the canaries are looked for. */
 const CHECKS_TO_DEEP_CHECK = 10;
 /** With legacy iptables looking costs the more the more rules there are: one part in this many of the time, but it is not put off for long. */
@@ -70,6 +75,7 @@ class IptablesProxier implements Proxier {
   readonly #nodes: Informer<Node>;
   readonly #writer: RuleWriter;
   readonly #reports: ProblemReports;
+  readonly #healthChecks: HealthChecks;
   readonly #loop: SyncLoop;
   readonly #aborter = new AbortController();
   readonly #unsubscribe: (() => void)[] = [];
@@ -77,6 +83,8 @@ class IptablesProxier implements Proxier {
   #markSynced = () => {};
   /** Services to be rendered anew. */
   readonly #dirty = new Set<string>();
+  /** When the endpoints changed whose rules are not written yet, as their slices say. */
+  #triggered_ms: number[] = [];
   #book: RuleBook;
   #missing: ReadonlySet<Match> = new Set();
   #timer: Timer | undefined;
@@ -91,6 +99,14 @@ class IptablesProxier implements Proxier {
     this.#slices.addIndex(BY_SERVICE, (slice) => [serviceKeyOf(slice) ?? '']);
     this.#writer = new RuleWriter(iptables, exec, log);
     this.#reports = new ProblemReports(events, log);
+    this.#healthChecks = new HealthChecks({
+      nodePortAddresses: options.policy.nodePortAddresses,
+      isHealthy: () => options.metrics.isHealthy,
+      onProblem: (key, message) => {
+        const service = this.#services.get(nameOf(key));
+        this.#reports.set(`health check of ${key}`, message ? [message] : [], service, 'FailedToStartServiceHealthcheck');
+      },
+    });
     this.#book = new RuleBook(this.#context());
     this.#synced = new Promise((resolve) => {
       this.#markSynced = resolve;
@@ -118,6 +134,7 @@ class IptablesProxier implements Proxier {
     this.#aborter.abort();
     for (const off of this.#unsubscribe) off();
     this.#timer?.cancel();
+    this.#healthChecks.close();
     await this.#checking;
     await this.#loop.stop();
   }
@@ -126,9 +143,12 @@ class IptablesProxier implements Proxier {
     const { signal } = this.#aborter;
     await Promise.all([this.#services, this.#slices, this.#nodes].map((informer) => informer.whenSynced(signal)));
     this.#unsubscribe.push(
-      this.#services.onChange(({ key }) => this.#changed(key)),
+      this.#services.onChange(({ key }) => this.#changed('service', key)),
       this.#slices.onChange(({ old, new: now }) => {
-        for (const slice of [old, now]) this.#changed(slice && serviceKeyOf(slice));
+        const keys = new Set([old, now].flatMap((slice) => (slice && serviceKeyOf(slice)) ?? []));
+        for (const key of keys) this.#changed('endpoint', key);
+        const triggered = now?.metadata.annotations?.[ANNOTATION_TRIGGERED];
+        if (triggered && old?.metadata.annotations?.[ANNOTATION_TRIGGERED] !== triggered) this.#triggered_ms.push(Date.parse(triggered));
       }),
       this.#nodes.onChange(({ key }) => {
         if (key === this.options.nodeName && !isDeepStrictEqual(this.#book.node, this.#context())) this.#loop.trigger();
@@ -138,8 +158,8 @@ class IptablesProxier implements Proxier {
     this.#checkLater(this.options.checkInterval_ms);
   }
 
-  #changed(serviceKey: string | undefined): void {
-    if (serviceKey === undefined) return;
+  #changed(what: 'service' | 'endpoint', serviceKey: string): void {
+    this.options.metrics.changed(what);
     this.#dirty.add(serviceKey);
     this.#loop.trigger();
   }
@@ -157,11 +177,19 @@ class IptablesProxier implements Proxier {
     const keys = [...this.#dirty];
     this.#dirty.clear();
     for (const key of keys) this.#render(key);
+    const { metrics, clock } = this.options;
+    const kind = this.#writer.knowsKernel ? 'partial' : 'full';
+    const triggered_ms = this.#triggered_ms;
+    this.#triggered_ms = [];
+    metrics.begun();
+    const begun_ms = clock.monotonic();
     try {
-      if (this.#writer.knowsKernel) await this.#writer.writeChange(this.#book.change());
+      if (kind === 'partial') await this.#writer.writeChange(this.#book.change());
       else await this.#writer.write(this.#book.ruleSet, this.#book.udp);
       this.#book.committed();
+      metrics.synced(kind, clock.monotonic() - begun_ms, triggered_ms);
     } catch (error) {
+      metrics.failed(kind);
       if (error instanceof ExecError) await this.#askForMissing();
       throw error;
     }
@@ -186,6 +214,7 @@ class IptablesProxier implements Proxier {
     const rules = service && renderSafely(service, this.#slices.byIndex(BY_SERVICE, key), this.#book.node);
     this.#book.set(key, rules);
     const messages = rules?.problems.map(({ message }) => message) ?? [];
+    this.#healthChecks.set(key, rules?.healthCheck);
     this.#reports.set(`Service ${key}`, messages, service, 'NotFullyServed');
   }
 
@@ -207,6 +236,7 @@ class IptablesProxier implements Proxier {
   async #check(): Promise<void> {
     const deep = ++this.#checks % CHECKS_TO_DEEP_CHECK === 0;
     try {
+      if (deep) this.#healthChecks.retry();
       if (deep && this.#missing.size > 0) await this.#askForMissing();
       const intact = await (deep ? this.#writer.isIntact() : this.#writer.hasCanaries());
       if (deep) this.#reportForeign();

@@ -199,7 +199,7 @@ role porthole:node-network
 list,watch core              namespaces,pods,services
 READ       core              nodes
 list,watch discovery.k8s.io  endpointslices
-list,watch networking.k8s.io networkpolicies
+list,watch networking.k8s.io networkpolicies,servicecidrs
 
 role porthole:node-storage
 list,watch,update core persistentvolumes

@@ -10,7 +10,7 @@ import { openIptables } from '../../../agent/proxy/iptables.js';
 import { cleanupKubeProxy } from '../../../agent/proxy/kube-proxy.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
-import { namespace, node, service, slice } from '../../unit/agent/objects.js';
+import { namespace, node, service, serviceCidr, slice } from '../../unit/agent/objects.js';
 import { Lab, type Place, type Pod, type Worker } from './lab.js';
 
 const tcp = [{ name: '', protocol: 'TCP', port: 8080 }];
@@ -105,6 +105,7 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     state = [
       node('a', NODE_A, '10.244.0.0/24'),
       node('b', NODE_B, '10.244.1.0/24'),
+      serviceCidr('10.96.0.0/12'),
       namespace('default'),
       namespace('kube-system'),
       web(),

@@ -2,6 +2,7 @@
 // line) in the place of an API server. Ends with its input, as it would by kill -9: nothing is cleaned up.
 import { createInterface } from 'node:readline';
 import { startRoutes } from '../../../agent/cni/routes.js';
+import { kubeProxyConfiguration } from '../../../agent/config/kube-proxy-configuration.js';
 import { startDns } from '../../../agent/dns/server.js';
 import { proxyz } from '../../../agent/glassbox/proxyz.js';
 import { startPolicies } from '../../../agent/policy/policies.js';
@@ -18,6 +19,7 @@ import { services } from '../../../src/kinds/core/service.js';
 import type { AnyKind } from '../../../src/kinds/define.js';
 import { endpointSlices } from '../../../src/kinds/discovery/endpointslice.js';
 import { networkPolicies } from '../../../src/kinds/networking/networkpolicy.js';
+import { serviceCidrs } from '../../../src/kinds/networking/servicecidr.js';
 import { FakeInformers } from '../../unit/agent/fake-informers.js';
 
 interface Message {
@@ -35,14 +37,17 @@ const say = (fields: object, message: string) =>
   console.error(JSON.stringify({ message, ...fields }, (_key, v) => (v instanceof Error ? v.message : v)));
 const log: Logger = { debug() {}, info: say, warn: say, error: say, child: () => log };
 const kinds = new Map<string, AnyKind>(
-  [nodes, services, endpointSlices, namespaces, pods, networkPolicies].map((kind) => [kind.kind, kind]),
+  [nodes, services, serviceCidrs, endpointSlices, namespaces, pods, networkPolicies].map((kind) => [kind.kind, kind]),
 );
 
-const [nodeName = '', nodeIp = '', backend = '', overlay = ''] = process.argv.slice(2);
+const [nodeName = '', nodeIp = '', backend = '', overlay = '', proxyConfiguration = '{}', xtablesFolder] = process.argv.slice(2);
+// Where iptables looks for its matches: a machine that lacks some.
+if (xtablesFolder) process.env['XTABLES_LIBDIR'] = xtablesFolder;
+const settings = kubeProxyConfiguration.read(JSON.parse(proxyConfiguration), '');
 const informers = new FakeInformers({ synced: false });
 const common = { informers, nodeName, nodeIp, clock: systemClock, random: systemRandom, log };
 const iptables = await openIptables({ exec: systemExec, log, backend: backend as Backend });
-const proxy = await startKubeProxy({ ...common, iptables, checkInterval_ms: 300 });
+const proxy = await startKubeProxy({ ...common, settings, iptables, checkInterval_ms: 300 });
 const policies = startPolicies({ ...common, iptables, checkInterval_ms: 300 });
 startRoutes({ ...common, overlay: overlay === 'overlay', checkInterval_ms: 300 });
 await startDns({ ...common, address: nodeIp, port: 10053, upstreams: [] });

@@ -3,7 +3,7 @@ import type { NodeContext } from '../../../agent/proxy/service-rules.js';
 import type { ObjectMeta } from '../../../src/apimachinery/types/meta_v1.js';
 import type { Namespace, Node, Pod, PodSpec, Service, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
 import type { Endpoint, EndpointSlice } from '../../../src/kinds/types/discovery_v1.js';
-import type { NetworkPolicy, NetworkPolicySpec } from '../../../src/kinds/types/networking_v1.js';
+import type { NetworkPolicy, NetworkPolicySpec, ServiceCIDR } from '../../../src/kinds/types/networking_v1.js';
 
 const meta = (name: string, namespace?: string): ObjectMeta => ({
   name,
@@ -84,6 +84,10 @@ export function node(name: string, ip: string, podCIDR?: string): Node {
     spec: podCIDR ? { podCIDR, podCIDRs: [podCIDR] } : {},
     status: { addresses: [{ type: 'InternalIP', address: ip }], daemonEndpoints: {} as never, nodeInfo: {} as never },
   };
+}
+
+export function serviceCidr(...cidrs: string[]): ServiceCIDR {
+  return { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: meta('kubernetes'), spec: { cidrs }, status: {} };
 }
 
 export function namespace(name: string, labels: { readonly [key: string]: string } = {}): Namespace {

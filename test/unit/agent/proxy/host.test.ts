@@ -4,6 +4,8 @@ import { type Exec, ExecError, systemExec } from '../../../../agent/proxy/exec.j
 import { openIptables } from '../../../../agent/proxy/iptables.js';
 import { chainName } from '../../../../agent/proxy/names.js';
 import { setUpNode } from '../../../../agent/proxy/node-setup.js';
+import { syncServiceRoutes } from '../../../../agent/proxy/service-routes.js';
+import { requireCidr } from '../../../../src/apimachinery/cidr.js';
 import { silentLogger } from '../../../../src/apimachinery/logger.js';
 
 /** Answers programs by their command line's beginning; an Error is thrown. */
@@ -70,8 +72,6 @@ describe('chain names', () => {
 });
 
 describe('setting up a node', () => {
-  const addresses = JSON.stringify([{ ifname: 'eth0', addr_info: [{ local: '192.168.1.10' }] }]);
-  const unreachable = new ExecError('ip', [], 2, 'RTNETLINK answers: Network is unreachable', '');
   function kernel(settings: { [path: string]: string }) {
     return {
       settings,
@@ -83,17 +83,15 @@ describe('setting up a node', () => {
   }
   const all = () =>
     kernel({ 'net/ipv4/ip_forward': '0', 'net/ipv4/conf/all/route_localnet': '0', 'net/bridge/bridge-nf-call-iptables': '0' });
-  const options = { serviceCidr: '10.96.0.0/12', nodeIp: '192.168.1.10', log: silentLogger };
+  const options = { localhostNodePorts: true, log: silentLogger };
 
-  it('turns on forwarding, and adds a route for cluster IPs only where none would do', async () => {
+  it('turns on forwarding, and lets in what 127.0.0.1 needs only where that is served', async () => {
     const sysctls = all();
-    const { exec, ran } = host({ 'ip route get': unreachable, 'ip -json': addresses });
-    await setUpNode({ ...options, exec, sysctls });
+    await setUpNode({ ...options, exec: host({}).exec, sysctls });
     expect(Object.values(sysctls.settings)).toEqual(['1', '1', '1']);
-    expect(ran.at(-1)).toBe('ip route replace 10.96.0.0/12 dev eth0 src 192.168.1.10 scope link proto 77');
-    const routed = host({});
-    await setUpNode({ ...options, exec: routed.exec, sysctls });
-    expect(routed.ran).toEqual(['ip route get 10.96.0.1']);
+    const closed = all();
+    await setUpNode({ ...options, localhostNodePorts: false, exec: host({}).exec, sysctls: closed });
+    expect(closed.settings['net/ipv4/conf/all/route_localnet']).toBe('0');
   });
 
   it('says what to do where the kernel lacks bridge netfilter', async () => {
@@ -101,9 +99,30 @@ describe('setting up a node', () => {
     const sysctls = kernel({ 'net/ipv4/ip_forward': '1', 'net/ipv4/conf/all/route_localnet': '1' });
     await expect(setUpNode({ ...options, exec, sysctls })).rejects.toThrow('br_netfilter is needed and could not be loaded: run modprobe');
   });
+});
 
-  it('says so where the node address is nobody’s', async () => {
-    const { exec } = host({ 'ip route get': unreachable, 'ip -json': '[]' });
-    await expect(setUpNode({ ...options, exec, sysctls: all() })).rejects.toThrow('no interface of this machine has the node');
+describe('routes for cluster IPs', () => {
+  const addresses = JSON.stringify([{ ifname: 'eth0', addr_info: [{ local: '192.168.1.10' }] }]);
+  const unreachable = new ExecError('ip', [], 2, 'RTNETLINK answers: Network is unreachable', '');
+  const sync = (answers: { readonly [command: string]: string | Error }, ...cidrs: string[]) => {
+    const { exec, ran } = host(answers);
+    return syncServiceRoutes(cidrs.map(requireCidr), { exec, nodeIp: '192.168.1.10', log: silentLogger }).then(() => ran);
+  };
+
+  it('are added for the ranges that no route leads to', async () => {
+    const ran = await sync({ 'ip route get 172.20': unreachable, 'ip -json -4 address': addresses }, '10.96.0.0/12', '172.20.0.0/16');
+    expect(ran.filter((line) => line.startsWith('ip route replace'))).toEqual([
+      'ip route replace 172.20.0.0/16 dev eth0 src 192.168.1.10 scope link proto 77',
+    ]);
+  });
+
+  it('are left as they are while their range is there, and go with it', async () => {
+    const ran = await sync({ 'ip -json -4 route': '[{"dst":"172.20.0.0/16"},{"dst":"172.21.0.0/16"}]' }, '172.20.0.0/16');
+    expect(ran.slice(1)).toEqual(['ip route del 172.21.0.0/16 proto 77']);
+  });
+
+  it('cannot be had where the node address is nobody’s', async () => {
+    const answers = { 'ip route get': unreachable, 'ip -json -4 address': '[]' };
+    await expect(sync(answers, '10.96.0.0/12')).rejects.toThrow('no interface of this machine has the node');
   });
 });
