@@ -14,6 +14,8 @@ import { defineController, type ReconcileContext } from './define.js';
 const FINALIZER = 'kubernetes';
 /** How many objects one list asks for: bounds the memory that emptying a large namespace takes. */
 const PAGE_SIZE = 500;
+/** Only for departures that no cache has seen. */
+const RECHECK_ms = 30_000;
 /** So many share one sync of the store, and leave room for what others write. */
 const DELETIONS_AT_ONCE = 50;
 
@@ -36,8 +38,12 @@ export const namespace = defineController({
       const left = await empty(context, kind, object.metadata.name);
       if (left.length > 0) remaining.set(kind, left);
     }
-    // What is left leaves by itself (grace periods, finalizers), and each departure brings this key again.
-    if (remaining.size > 0) return writeRemaining(context, object, remaining);
+    if (remaining.size > 0) {
+      await writeRemaining(context, object, remaining);
+      // What is left leaves by itself (grace periods, finalizers), and each departure brings this key again, but for that of what came and
+      // went while a watch was broken.
+      return { requeueAfter_ms: RECHECK_ms };
+    }
     await finalize(context, object);
   },
 });
