@@ -2,6 +2,7 @@
 
 import { clean, layout, pidOf, quiet, up } from './cluster.js';
 import { DockerPairs } from './docker-pairs.js';
+import { manyPods } from './pod-many.js';
 import { BenchPods } from './pods.js';
 import { threadsCpu_ms } from './proc.js';
 import { median, progress, type Row, row } from './report.js';
@@ -11,8 +12,9 @@ const PAIRS = 21;
 const AT_ONCE = 30;
 const BURSTS = 3;
 
-const ONE_GOAL = 1.0;
-const BURST_GOAL = 1.2;
+const ONE_GOAL = 0.8;
+const BURST_GOAL = 1.0;
+const CPU_GOAL_MS = 40;
 
 /** Milliseconds, or CPU milliseconds of the agent. */
 interface Sample {
@@ -30,7 +32,7 @@ export async function benchPod(): Promise<readonly Row[]> {
   try {
     // The first ones load code and fill caches, on both sides.
     for (let i = 0; i < WARM_UPS; i++) await sample(sides, 1, i);
-    return [...(await oneByOne(sides)), ...(await atOnce(sides))];
+    return [...(await oneByOne(sides)), ...(await atOnce(sides)), ...(await manyPods(pods, sides.agent, node!.dockerSocket))];
   } finally {
     pods.close();
     await clean();
@@ -64,7 +66,10 @@ async function oneByOne(sides: Sides): Promise<readonly Row[]> {
   return [
     row('one pod, created to Ready, p50', pod, 'ms', { yardstick: `${yardstick}; known: Kubernetes 1600-1890 ms` }),
     row('one pod / docker pair, p50 / p50', pod / docker, 'x', { goal: ONE_GOAL, yardstick }),
-    row('agent CPU, one pod', median(samples.map((one) => one.agentCpu)), 'ms', { yardstick: 'known: kubelet 103-178 ms' }),
+    row('agent CPU, one pod', median(samples.map((one) => one.agentCpu)), 'ms', {
+      goal: CPU_GOAL_MS,
+      yardstick: 'known: kubelet 103-178 ms',
+    }),
   ];
 }
 
@@ -82,6 +87,7 @@ async function atOnce(sides: Sides): Promise<readonly Row[]> {
     row(`${AT_ONCE} pods at once, all Ready`, pod / 1000, 's', { yardstick: `${yardstick}; known: Kubernetes 10.7-22.4 s` }),
     row(`${AT_ONCE} pods / ${AT_ONCE} docker pairs`, pod / docker, 'x', { goal: BURST_GOAL, yardstick }),
     row(`agent CPU, a pod of ${AT_ONCE} at once`, median(samples.map((one) => one.agentCpu)), 'ms', {
+      goal: CPU_GOAL_MS,
       yardstick: 'known: kubelet 103-178 ms',
     }),
   ];
