@@ -156,9 +156,9 @@ describe('a job', () => {
     await cluster.until('its time has started anew', restarted);
     expect(conditions(await job())).toEqual(['Suspended=False JobResumed']);
     expect((await job()).status.failed).toBeUndefined();
-    expect((await told()).filter((line) => /Suspended|Resumed/.test(line))).toEqual([
-      'Normal Suspended: Job suspended',
+    expect((await told()).filter((line) => /Suspended|Resumed/.test(line)).toSorted()).toEqual([
       'Normal Resumed: Job resumed',
+      'Normal Suspended: Job suspended',
     ]);
   });
 

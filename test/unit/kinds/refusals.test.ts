@@ -214,11 +214,12 @@ describe('volumes and claims', () => {
     ]);
   });
 
-  it('a claim may be given its volume, and not change otherwise', () => {
+  it('a claim may be given its volume, and a class where it has none, and not change otherwise', () => {
     expect(updateErrorsOf(persistentVolumeClaims, claim(), claim({ volumeName: 'v' }))).toEqual([]);
-    expect(updateErrorsOf(persistentVolumeClaims, claim(), claim({ storageClassName: 'fast' }))[0]).toMatch(
-      /^spec: Forbidden: spec is immutable after creation except/,
-    );
+    const [slow, fast] = [claim({ storageClassName: 'slow' }), claim({ storageClassName: 'fast' })];
+    expect(updateErrorsOf(persistentVolumeClaims, slow, fast)[0]).toMatch(/^spec: Forbidden: spec is immutable after creation except/);
+    // The default class, once there is one.
+    expect(updateErrorsOf(persistentVolumeClaims, claim(), fast)).toEqual([]);
   });
 });
 
