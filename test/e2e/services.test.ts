@@ -13,11 +13,12 @@ spec:
   template:
     metadata: {labels: {app: echo}}
     spec:
-      terminationGracePeriodSeconds: 1
+      terminationGracePeriodSeconds: 3
       containers:
       - name: echo
         image: porthole/echo:1
         imagePullPolicy: IfNotPresent
+        lifecycle: {preStop: {sleep: {seconds: 1}}}
         ports: [{name: web, containerPort: 8080}]
         readinessProbe: {exec: {command: [sh, -c, 'test ! -e /tmp/unready']}, periodSeconds: 1, failureThreshold: 1}
 ---
@@ -125,6 +126,33 @@ describe('a NodePort Service', () => {
     expect([...(await answerers(address, 20))]).toEqual([second]);
     await kubectl('exec', first!, '--', 'rm', '/tmp/unready');
     await eventually('both answer', async () => (await answerers(address, 20)).size === 2, 10);
+  });
+
+  it('while its pods roll, a client that asks 200 times a second sees no failed request', async () => {
+    const failures: string[] = [];
+    const pending = new Set<Promise<void>>();
+    let asked = 0;
+    const ask = () => {
+      const url = `http://${layout.nodeList[asked++ % layout.nodeList.length]!.address}:30081/`;
+      const one: Promise<void> = http(url, 10_000)
+        .then(({ status }) => void (status === 200 || failures.push(`${url}: ${status}`)))
+        .catch((error) => void failures.push(`${url}: ${error}`))
+        .finally(() => pending.delete(one));
+      pending.add(one);
+    };
+    const before = (await pods('-l', 'app=echo')).map((p) => p.metadata.name);
+    // Every one by a connection of its own, so each meets the rules of its moment.
+    const client = setInterval(ask, 5);
+    try {
+      await kubectl('rollout', 'restart', 'deployment/echo');
+      await kubectl('rollout', 'status', 'deployment/echo', '--timeout=90s');
+      await eventually('the old pods are gone', async () => !(await pods('-l', 'app=echo')).some((p) => before.includes(p.metadata.name)));
+    } finally {
+      clearInterval(client);
+      await Promise.all(pending);
+    }
+    expect(asked).toBeGreaterThan(200);
+    expect(failures).toEqual([]);
   });
 
   it('follows when pods are added and taken away, and refuses at once with none', async () => {
