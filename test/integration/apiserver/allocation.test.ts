@@ -97,7 +97,7 @@ it('what a Service holds goes with its type, and comes with it', async () => {
 });
 
 it('a restart finds what was given as it was', async () => {
-  const made = await make(servers[0]!, 's', { type: 'NodePort' });
+  const made = await make(servers[0]!, 's', { type: 'NodePort', clusterIP: '10.96.0.54' });
   const again = await another();
   expect((await again.client.get(services, made.metadata)).spec).toEqual(made.spec);
   await expect(make(again, 'other', { clusterIP: made.spec.clusterIP })).rejects.toThrow('provided IP is already allocated');
@@ -105,7 +105,7 @@ it('a restart finds what was given as it was', async () => {
 });
 
 it('a start repairs claims that were lost, and lets go of those that nobody holds', async () => {
-  const made = await make(servers[0]!, 's', { type: 'NodePort' });
+  const made = await make(servers[0]!, 's', { type: 'NodePort', clusterIP: '10.96.0.54' });
   const port = `${CLAIMS}servicenodeports/${made.spec.ports![0]!.nodePort}`;
   await backend.txn({
     compare: [],

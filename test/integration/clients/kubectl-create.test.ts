@@ -158,7 +158,7 @@ verb('create service nodeport', async (k) => {
 
 verb('create service loadbalancer', async (k) => {
   await k.ok('create service loadbalancer s --tcp=80');
-  expect(await k.ok('get svc s --no-headers')).toMatch(/^s +LoadBalancer +\S+ +<pending> +80:\d+\/TCP/);
+  expect(await k.ok('get svc s --no-headers')).toMatch(/^s +LoadBalancer +\S+ +(<pending>|[\d.,]+) +80:\d+\/TCP/);
 });
 
 verb('create service externalname', async (k) => {
