@@ -85,8 +85,10 @@ class Output {
 
   /** Undefined until the mark and all that belongs to it is there. */
   ended(): { readonly said: string; readonly mark: string } | undefined {
-    const end = this.#isMarked ? this.end.exec(this.text) : null;
-    return end ? { said: this.text.slice(0, end.index), mark: end[1] ?? '' } : undefined;
+    if (!this.#isMarked) return undefined;
+    const { text } = this;
+    const end = this.end.exec(text);
+    return end ? { said: text.slice(0, end.index), mark: end[1] ?? '' } : undefined;
   }
 }
 

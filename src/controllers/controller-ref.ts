@@ -5,6 +5,7 @@ import { isStatus } from '../apimachinery/status.js';
 import type { OwnerReference } from '../apimachinery/types/meta_v1.js';
 import type { Kind, Lister } from '../kinds/define.js';
 import type { ReconcileContext } from './define.js';
+import { findLive } from './find-live.js';
 
 /** The reference that makes `owner` an object's controller. */
 export function controllerRef<T extends KubeObject>(kind: Kind<T>, owner: T): OwnerReference {
@@ -79,13 +80,8 @@ export async function claim<O extends KubeObject, T extends KubeObject>(
 }
 
 async function stillThere<O extends KubeObject>({ client }: ReconcileContext, kind: Kind<O>, owner: O): Promise<boolean> {
-  try {
-    const live = await client.get(kind, owner.metadata);
-    return live.metadata.uid === owner.metadata.uid && !isBeingDeleted(live);
-  } catch (error) {
-    if (isStatus(error, 'NotFound')) return false;
-    throw error;
-  }
+  const live = await findLive(client, kind, owner.metadata);
+  return live !== undefined && live.metadata.uid === owner.metadata.uid && !isBeingDeleted(live);
 }
 
 /** The patched object, or undefined where it is gone. The uid in the patch refuses a namesake made since. */

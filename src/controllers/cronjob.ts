@@ -12,6 +12,7 @@ import type { ObjectReference } from '../kinds/types/core_v1.js';
 import { controllerRef } from './controller-ref.js';
 import { missedTimes, nextTime, type Schedule } from './cron-times.js';
 import { defineController, type ReconcileContext, type ReconcileResult } from './define.js';
+import { findLive } from './find-live.js';
 import { isFinished } from './job-outcome.js';
 import { isNamespaceTerminating } from './pod-control.js';
 import { rfc3339In, wallTime } from './time-zone.js';
@@ -212,14 +213,8 @@ class CronSync {
     if (job) await this.#delete(job);
   }
 
-  async #find(name: string): Promise<Job | undefined> {
-    const { client } = this.context;
-    try {
-      return await client.get(jobs, { namespace: this.cronJob.metadata.namespace, name });
-    } catch (error) {
-      if (isStatus(error, 'NotFound')) return undefined;
-      throw error;
-    }
+  #find(name: string): Promise<Job | undefined> {
+    return findLive(this.context.client, jobs, { namespace: this.cronJob.metadata.namespace, name });
   }
 
   async #delete({ metadata }: Job): Promise<void> {

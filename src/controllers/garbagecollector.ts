@@ -5,6 +5,7 @@ import type { OwnerReference } from '../apimachinery/types/meta_v1.js';
 import type { DeleteOptions } from '../client/client.js';
 import type { AnyKind } from '../kinds/define.js';
 import { defineController, type ReconcileContext } from './define.js';
+import { findLive } from './find-live.js';
 import {
   cachedOwner,
   collected,
@@ -71,17 +72,10 @@ async function ownerState(context: ReconcileContext, object: KubeObject, ref: Ow
   const kind = ownerKind(ref, context);
   // What cannot be looked up is not known to be gone.
   if (!kind || (kind.namespaced && !object.metadata.namespace)) return 'there';
-  try {
-    const live = await context.client.get<KubeObject>(kind, {
-      namespace: kind.namespaced ? object.metadata.namespace : undefined,
-      name: ref.name,
-    });
-    if (live.metadata.uid !== ref.uid) return 'gone';
-    return waitsForDependents(live) ? 'waiting' : 'there';
-  } catch (error) {
-    if (isStatus(error, 'NotFound')) return 'gone';
-    throw error;
-  }
+  const namespace = kind.namespaced ? object.metadata.namespace : undefined;
+  const live = await findLive<KubeObject>(context.client, kind, { namespace, name: ref.name });
+  if (live?.metadata.uid !== ref.uid) return 'gone';
+  return waitsForDependents(live) ? 'waiting' : 'there';
 }
 
 /** What its own deleter had asked for, should it have been deleted before under a finalizer of ours. */

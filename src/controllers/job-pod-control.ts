@@ -10,6 +10,7 @@ import type { Job } from '../kinds/types/batch_v1.js';
 import type { Pod } from '../kinds/types/core_v1.js';
 import { claim } from './controller-ref.js';
 import type { ReconcileContext } from './define.js';
+import { findLive } from './find-live.js';
 import type { Memory } from './job-memory.js';
 import { isFinished } from './job-outcome.js';
 import { FINALIZER_TRACKING, hasFailed, isTracked } from './job-pods.js';
@@ -56,12 +57,7 @@ function isCounted({ get }: ReconcileContext, pod: Pod): boolean {
 async function isCountedLive({ client }: ReconcileContext, pod: Pod): Promise<boolean> {
   const ref = controllerOf(pod);
   if (ref?.kind !== jobs.kind) return false;
-  try {
-    return countsPods(await client.get(jobs, { namespace: pod.metadata.namespace, name: ref.name }), ref.uid);
-  } catch (error) {
-    if (isStatus(error, 'NotFound')) return false;
-    throw error;
-  }
+  return countsPods(await findLive(client, jobs, { namespace: pod.metadata.namespace, name: ref.name }), ref.uid);
 }
 
 function countsPods(job: Job | undefined, uid: string): boolean {

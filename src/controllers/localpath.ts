@@ -1,7 +1,6 @@
 // Watches claims of classes that are provisioned as folders of nodes, and those volumes: makes, grows and gives up the volumes. The
 // folders themselves are their nodes' (agent/volumes/local-path.ts): made when first mounted, removed before the volume goes.
 import { isBeingDeleted, parseKey } from '../apimachinery/object.js';
-import { isStatus } from '../apimachinery/status.js';
 import { nodes } from '../kinds/core/node.js';
 import { persistentVolumes } from '../kinds/core/persistentvolume.js';
 import { persistentVolumeClaims } from '../kinds/core/persistentvolumeclaim.js';
@@ -12,6 +11,7 @@ import { storageClasses } from '../kinds/storage/storageclass.js';
 import type { Node, PersistentVolume, PersistentVolumeClaim } from '../kinds/types/core_v1.js';
 import { LABEL_HOSTNAME } from '../kinds/wellknown.js';
 import { defineController, type ReconcileContext } from './define.js';
+import { findLive } from './find-live.js';
 import { provisionLocalPath } from './localpath-provision.js';
 
 /** Keys are of both kinds: only claims' have a slash. */
@@ -71,14 +71,7 @@ async function reclaim(context: ReconcileContext, volume: PersistentVolume): Pro
 
 /** Also asked live: a cache that lags behind must leave no folder behind. */
 async function nodeExists({ get, client }: ReconcileContext, name: string): Promise<boolean> {
-  if (get(nodes, { name })) return true;
-  try {
-    await client.get(nodes, { name });
-    return true;
-  } catch (error) {
-    if (isStatus(error, 'NotFound')) return false;
-    throw error;
-  }
+  return (get(nodes, { name }) ?? (await findLive(client, nodes, { name }))) !== undefined;
 }
 
 /** A folder has no size of its own: that the volume has another now is all there is to it. */

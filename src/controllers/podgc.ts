@@ -8,6 +8,7 @@ import { isPodTerminal } from '../kinds/core/podutil.js';
 import type { Lister } from '../kinds/define.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
 import { defineController, type ReconcileContext } from './define.js';
+import { findLive } from './find-live.js';
 import { disruptionTarget } from './pod-disruption.js';
 import { perRun } from './run-state.js';
 
@@ -64,13 +65,7 @@ function podsIfGone(node: Node, lister: Lister): readonly string[] {
 
 /** Asked live: a cache that lags behind must cost no pod. */
 async function nodeExists({ client }: ReconcileContext, name: string): Promise<boolean> {
-  try {
-    await client.get(nodes, { name });
-    return true;
-  } catch (error) {
-    if (isStatus(error, 'NotFound')) return false;
-    throw error;
-  }
+  return (await findLive(client, nodes, { name })) !== undefined;
 }
 
 /** Says in the pod what became of it, for whoever holds it by a finalizer. */

@@ -7,6 +7,7 @@ import { secrets } from '../kinds/core/secret.js';
 import { serviceAccounts } from '../kinds/core/serviceaccount.js';
 import type { Secret, ServiceAccount } from '../kinds/types/core_v1.js';
 import { defineController, type ReconcileContext } from './define.js';
+import { findLive } from './find-live.js';
 
 const TYPE = 'kubernetes.io/service-account-token';
 const ANNOTATION_NAME = 'kubernetes.io/service-account.name';
@@ -41,13 +42,8 @@ async function accountOf({ metadata }: Secret, { get, client }: ReconcileContext
   const isIt = (account: ServiceAccount | undefined) => account !== undefined && (!wanted || account.metadata.uid === wanted);
   const known = get(serviceAccounts, name);
   if (isIt(known)) return known;
-  try {
-    const live = await client.get(serviceAccounts, name);
-    return isIt(live) ? live : undefined;
-  } catch (error) {
-    if (isStatus(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  const live = await findLive(client, serviceAccounts, name);
+  return isIt(live) ? live : undefined;
 }
 
 async function fill(secret: Secret, account: ServiceAccount, privateKey: string, { client, options }: ReconcileContext): Promise<void> {

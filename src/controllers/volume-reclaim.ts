@@ -1,9 +1,9 @@
 // What the binder does for a volume: its phase, and what its reclaim policy asks for once its claim is gone.
-import { isStatus } from '../apimachinery/status.js';
 import { persistentVolumeClaims } from '../kinds/core/persistentvolumeclaim.js';
 import { ANNOTATION_PROVISIONED_BY } from '../kinds/core/volume-binding.js';
 import type { PersistentVolume, PersistentVolumeClaim } from '../kinds/types/core_v1.js';
 import type { ReconcileContext } from './define.js';
+import { findLive } from './find-live.js';
 import { unbind, writeVolumePhase } from './volume-writes.js';
 
 export async function syncVolume(context: ReconcileContext, volume: PersistentVolume): Promise<void> {
@@ -23,13 +23,8 @@ async function claimOf({ get, client }: ReconcileContext, { spec }: PersistentVo
   const { namespace, name = '', uid } = spec.claimRef!;
   const known = get(persistentVolumeClaims, { namespace, name });
   if (known?.metadata.uid === uid) return known;
-  try {
-    const live = await client.get(persistentVolumeClaims, { namespace, name });
-    return live.metadata.uid === uid ? live : undefined;
-  } catch (error) {
-    if (isStatus(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  const live = await findLive(client, persistentVolumeClaims, { namespace, name });
+  return live?.metadata.uid === uid ? live : undefined;
 }
 
 async function release(context: ReconcileContext, volume: PersistentVolume): Promise<void> {
