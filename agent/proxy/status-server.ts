@@ -1,8 +1,9 @@
 // What kube-proxy answers about itself: /healthz and /livez to whoever asks (port 10256), metrics and settings on the loopback (10249).
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { type Clock, rfc3339 } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { Node } from '../../src/kinds/types/core_v1.js';
+import { type Page, serveStatusPages } from '../status-pages.js';
 import type { ProxyMetrics } from './metrics.js';
 import type { HostPort } from './net.js';
 
@@ -21,9 +22,6 @@ export interface StatusServerOptions {
 
 /** The autoscaler's: it is about to remove the node. */
 const TAINT_TO_BE_DELETED = 'ToBeDeletedByClusterAutoscaler';
-const CONNECTIONS_MAX = 200;
-
-type Answer = (response: ServerResponse) => void;
 
 /** Resolves when it listens; a port that is taken is logged, and the proxy works without. */
 export async function startStatusServer(options: StatusServerOptions): Promise<{ close(): void }> {
@@ -55,24 +53,12 @@ export async function startStatusServer(options: StatusServerOptions): Promise<{
 function listen(
   at: HostPort | undefined,
   { log }: StatusServerOptions,
-  answers: { readonly [path: string]: Answer },
+  pages: { readonly [path: string]: Page },
 ): Promise<Server | undefined> {
   if (!at) return Promise.resolve(undefined);
-  const server = createServer((request, response) => {
-    request.resume();
-    const path = request.url?.split('?', 1)[0] ?? '';
-    const answer = Object.hasOwn(answers, path) ? answers[path] : undefined;
-    if (answer) answer(response);
-    else response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' }).end('404 page not found\n');
-  });
-  server.maxConnections = CONNECTIONS_MAX;
-  return new Promise((resolve) => {
-    server.once('error', (error) => {
-      log.error({ err: error, address: `${at.host}:${at.port}` }, 'kube-proxy cannot answer about itself');
-      resolve(undefined);
-    });
-    server.listen(at.port, at.host, () => resolve(server));
-  });
+  return serveStatusPages(at, pages, (error) =>
+    log.error({ err: error, address: `${at.host}:${at.port}` }, 'kube-proxy cannot answer about itself'),
+  );
 }
 
 function answerHealth(response: ServerResponse, path: 'healthz' | 'livez', { metrics, node, clock }: StatusServerOptions): void {
