@@ -1,75 +1,150 @@
-// One scheduling cycle: filter the nodes, score those left, take the best; returns all of its reasoning. Pure.
+// One scheduling cycle: find nodes that fit, score them, take the best; returns all of its reasoning. Pure.
 import type { Random } from '../apimachinery/clock.js';
 import type { Pod } from '../kinds/types/core_v1.js';
-import type { Decision, FilterResult, NodeInfo, SchedulerPlugin, Snapshot } from './define.js';
+import type { Decision, Filters, NodeInfo, Profile, Refusal, SchedulerPlugin, ScoreColumn, Snapshot } from './define.js';
+import { attempt, PluginError, preFilter, refusalOf } from './filters.js';
+import { failureMessage } from './messages.js';
 
-type Filtered = Decision['filtered'];
+/** Upstream's bounds of the search: in small clusters all nodes are looked at, in large ones a share that shrinks with the size. */
+const MIN_FEASIBLE_NODES = 100;
+const MIN_PERCENTAGE = 5;
 
-/** Chooses a node for `pod`; `random` only decides between equally good ones. */
-export function schedule(pod: Pod, snapshot: Snapshot, plugins: readonly SchedulerPlugin[], random: Random): Decision {
-  const filtered = new Map<string, { plugin: string; reasons: readonly string[] }>();
-  const feasible = new Map<string, NodeInfo>();
-  const no = snapshot.nodes.size > 0 ? refusedEverywhere(pod, snapshot, plugins) : undefined;
-  if (no) return { node: undefined, ...no, scores: new Map() };
-  for (const [name, node] of snapshot.nodes) {
-    const no = firstRefusal(pod, node, snapshot, plugins);
-    if (no) filtered.set(name, no);
-    else feasible.set(name, node);
+const NONE = { node: undefined, refused: [], refusedBy: [], refusals: [], feasible: [], scores: [], totals: [], best: 0 } as const;
+
+/** Chooses a node for `pod`; the search begins at node `start`, and `random` only decides between equally good ones. */
+export function schedule(pod: Pod, snapshot: Snapshot, profile: Profile, random: Random, start = 0): Decision {
+  const about = { pod, profile, total: snapshot.nodes.length };
+  try {
+    return { ...about, ...decide(pod, snapshot, profile, random, start) };
+  } catch (error) {
+    if (!(error instanceof PluginError)) throw error;
+    return { ...about, ...NONE, nextStart: start, message: error.message, failed: true };
   }
-  if (feasible.size === 0) return { node: undefined, filtered, scores: new Map(), message: failureMessage(snapshot, filtered) };
-  const scores = scoreAll(pod, feasible, snapshot, plugins);
-  return { node: best(scores, random), filtered, scores, message: '' };
 }
 
-/** Of a pod that would fit nowhere each node has the same to say, which is told once. */
-function refusedEverywhere(pod: Pod, snapshot: Snapshot, plugins: readonly SchedulerPlugin[]) {
-  for (const plugin of plugins) {
-    const reason = plugin.preFilter?.(pod, snapshot);
-    if (reason === undefined) continue;
-    const filtered = new Map([...snapshot.nodes.keys()].map((name) => [name, { plugin: plugin.name, reasons: [reason] }]));
-    return { filtered, message: `0/${snapshot.nodes.size} nodes are available: ${reason}.` };
+function decide(
+  pod: Pod,
+  snapshot: Snapshot,
+  profile: Profile,
+  random: Random,
+  start: number,
+): Omit<Decision, 'pod' | 'profile' | 'total'> {
+  if (snapshot.nodes.length === 0) return { ...NONE, nextStart: 0, message: failureMessage(0, {}) };
+  const prepared = preFilter(pod, snapshot, profile);
+  if ('refusedAll' in prepared) {
+    return { ...NONE, ...prepared, nextStart: start, message: failureMessage(snapshot.nodes.length, prepared) };
   }
-  return undefined;
+  const { filters, restrictedBy } = prepared;
+  const found = onNominated(filters, start) ?? search(filters, restrictedBy?.nodes, profile, start);
+  const so = { ...found, ...(restrictedBy ? { restrictedBy } : {}) };
+  if (found.feasible.length === 0) {
+    const message = failureMessage(snapshot.nodes.length, so);
+    return { ...NONE, ...so, message, filters };
+  }
+  if (found.feasible.length === 1) return { ...so, node: found.feasible[0], scores: [], totals: [], best: 1, message: '' };
+  const scores = scoreAll(pod, found.feasible, snapshot, profile);
+  const totals = totalsOf(scores, found.feasible.length);
+  return { ...so, ...pick(found.feasible, totals, random), scores, totals, message: '' };
 }
 
-function firstRefusal(pod: Pod, node: NodeInfo, snapshot: Snapshot, plugins: readonly SchedulerPlugin[]) {
-  for (const plugin of plugins) {
-    const result: FilterResult = plugin.filter?.(pod, node, snapshot);
-    if (result) return { plugin: plugin.name, reasons: result.reasons };
-  }
-  return undefined;
+type Found = Pick<Decision, 'feasible' | 'refused' | 'refusedBy' | 'refusals' | 'nextStart'>;
+
+/** Room was made for the pod on one node: that is all to look at where it still fits there. */
+function onNominated(filters: Filters, start: number): Found | undefined {
+  const node = filters.snapshot.byName.get(filters.pod.status?.nominatedNodeName ?? '');
+  return node && !refused(filters, node) ? { feasible: [node], refused: [], refusedBy: [], refusals: [], nextStart: start } : undefined;
 }
 
-function scoreAll(pod: Pod, feasible: ReadonlyMap<string, NodeInfo>, snapshot: Snapshot, plugins: readonly SchedulerPlugin[]) {
-  const scores = new Map([...feasible.keys()].map((name) => [name, new Map<string, number>()]));
-  for (const plugin of plugins) {
-    if (!plugin.score) continue;
-    const raw = new Map([...feasible].map(([name, node]) => [name, plugin.score!(pod, node, snapshot)]));
-    for (const [name, score] of plugin.normalize?.(raw) ?? raw) scores.get(name)!.set(plugin.name, score * (plugin.weight ?? 1));
+/** Goes round all nodes from `start` until as many fit as are wanted. */
+function search(filters: Filters, only: ReadonlySet<string> | undefined, profile: Profile, start: number): Found {
+  const { nodes, byName } = filters.snapshot;
+  const among = only ? [...only].flatMap((name) => byName.get(name) ?? []) : nodes;
+  const wanted = profile.score.length === 0 ? 1 : feasibleNodesToFind(among.length, profile.percentageOfNodesToScore);
+  const feasible: NodeInfo[] = [];
+  const refusedNodes: NodeInfo[] = [];
+  const refusedBy: SchedulerPlugin[] = [];
+  const refusals: Refusal[] = [];
+  let at = among.length === 0 ? 0 : start % among.length;
+  for (let tried = 0; tried < among.length && feasible.length < wanted; tried++) {
+    const node = among[at]!;
+    at = at + 1 === among.length ? 0 : at + 1;
+    const no = refused(filters, node);
+    if (!no) feasible.push(node);
+    else {
+      refusedNodes.push(node);
+      refusedBy.push(no.plugin);
+      refusals.push(no.refusal);
+    }
   }
-  return scores;
+  return { feasible, refused: refusedNodes, refusedBy, refusals, nextStart: only ? start : at };
 }
 
-function best(scores: Decision['scores'], random: Random): string {
-  let highest = Number.NEGATIVE_INFINITY;
-  let names: string[] = [];
-  for (const [name, byPlugin] of scores) {
+function refused(filters: Filters, node: NodeInfo) {
+  try {
+    return refusalOf(filters, node);
+  } catch (error) {
+    throw new PluginError(`running Filter plugins on node ${JSON.stringify(node.name)}: ${(error as Error).message}`);
+  }
+}
+
+/** How many nodes that fit are enough; upstream's percentageOfNodesToScore. */
+export function feasibleNodesToFind(nodes: number, percentage: number): number {
+  if (nodes < MIN_FEASIBLE_NODES) return nodes;
+  const per_cent = percentage > 0 ? percentage : Math.max(MIN_PERCENTAGE, 50 - Math.floor(nodes / 125));
+  return Math.max(MIN_FEASIBLE_NODES, Math.floor((nodes * per_cent) / 100));
+}
+
+function scoreAll(pod: Pod, nodes: readonly NodeInfo[], snapshot: Snapshot, profile: Profile): readonly ScoreColumn[] {
+  const states = new Map(
+    profile.preScore.map((plugin) => [plugin, attempt('PreScore', plugin, () => plugin.preScore!(pod, nodes, snapshot))]),
+  );
+  const columns: ScoreColumn[] = [];
+  for (const { plugin, weight } of profile.score) {
+    const state = states.get(plugin);
+    if (state === 'skip') continue;
+    columns.push(attempt('Score', plugin, () => column(plugin, weight, state, pod, nodes, snapshot)));
+  }
+  return columns;
+}
+
+function column(
+  plugin: SchedulerPlugin,
+  weight: number,
+  state: unknown,
+  pod: Pod,
+  nodes: readonly NodeInfo[],
+  snapshot: Snapshot,
+): ScoreColumn {
+  const raw: number[] = [];
+  for (let i = 0; i < nodes.length; i++) raw.push(plugin.score!(pod, nodes[i]!, state, snapshot));
+  if (!plugin.normalize) return { plugin, weight, raw, normalized: raw };
+  const normalized = raw.slice();
+  plugin.normalize(normalized, nodes, state);
+  return { plugin, weight, raw, normalized };
+}
+
+function totalsOf(scores: readonly ScoreColumn[], nodes: number): readonly number[] {
+  const totals: number[] = [];
+  for (let i = 0; i < nodes; i++) {
     let total = 0;
-    for (const score of byPlugin.values()) total += score;
+    for (let j = 0; j < scores.length; j++) total += scores[j]!.normalized[i]! * scores[j]!.weight;
+    totals.push(total);
+  }
+  return totals;
+}
+
+/** One of the best, by lot. */
+function pick(nodes: readonly NodeInfo[], totals: readonly number[], random: Random): { readonly node: NodeInfo; readonly best: number } {
+  let highest = Number.NEGATIVE_INFINITY;
+  let best = 0;
+  for (const total of totals) {
     if (total > highest) {
       highest = total;
-      names = [];
+      best = 0;
     }
-    if (total === highest) names.push(name);
+    if (total === highest) best++;
   }
-  return names[Math.floor(random.next() * names.length)]!;
-}
-
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).` */
-function failureMessage(snapshot: Snapshot, filtered: Filtered): string {
-  if (snapshot.nodes.size === 0) return 'no nodes available to schedule pods';
-  const counts = new Map<string, number>();
-  for (const { reasons } of filtered.values()) for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
-  return `0/${snapshot.nodes.size} nodes are available: ${parts.join(', ')}.`;
+  let left = Math.floor(random.next() * best);
+  for (let i = 0; i < nodes.length; i++) if (totals[i] === highest && left-- === 0) return { node: nodes[i]!, best };
+  throw new Error('no node has the highest score');
 }

@@ -1,73 +1,220 @@
-// definePlugin: the shape of a scheduler plugin. One plugin, one file; plugins/index.ts lists them in their order.
+// The scheduling framework's contract: what a plugin can be asked, what it sees, and what a cycle answers. One plugin, one file.
+import type { Clock } from '../apimachinery/clock.js';
 import type { Client } from '../client/client.js';
 import type { Lister } from '../kinds/define.js';
 import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
 
-/** What a node has, and what the pods on it (and those assumed to be) have taken. */
+/** A node with what is on it (and is assumed to be). One object for each state of the node, so what is computed of it can be remembered for it. */
 export interface NodeInfo {
+  readonly name: string;
   readonly node: Node;
   readonly pods: readonly Pod[];
   /** cpu in millicores, memory and ephemeral-storage in bytes, pods and extended resources in pieces. */
   readonly allocatable: ReadonlyMap<string, number>;
   readonly requested: ReadonlyMap<string, number>;
+  /** What is requested, with upstream's stand-ins for containers that request nothing: for scores only. */
+  readonly scored: { readonly cpu: number; readonly memory: number };
   /** `TCP/0.0.0.0/80` of each host port in use. */
   readonly hostPorts: ReadonlySet<string>;
+  /** Pods with any pod affinity or anti-affinity, and those whose anti-affinity is required. */
+  readonly podsWithAffinity: readonly Pod[];
+  readonly podsWithRequiredAntiAffinity: readonly Pod[];
 }
 
 /** Everything that a cycle looks at; it does not change while the cycle runs. */
 export interface Snapshot {
-  readonly nodes: ReadonlyMap<string, NodeInfo>;
+  /** In upstream's order: zones in turn. */
+  readonly nodes: readonly NodeInfo[];
+  readonly byName: ReadonlyMap<string, NodeInfo>;
+  /** Only the nodes that hold such pods, so that clusters without any pay nothing. */
+  readonly withAffinity: readonly NodeInfo[];
+  readonly withRequiredAntiAffinity: readonly NodeInfo[];
+  /** Node -> pods for which preemption made room there and that are not bound yet. */
+  readonly nominated: ReadonlyMap<string, readonly Pod[]>;
   /** For spreading the pods of one Service. */
   readonly services: readonly Service[];
   /** For affinity terms that choose namespaces by their labels. */
   namespaceLabels(namespace: string): { readonly [name: string]: string };
-  /** Claims, volumes and storage classes. */
+  /** Claims, volumes, storage classes and what each node's CSI drivers can do. */
   readonly storage: Pick<Lister, 'get' | 'list'>;
 }
 
 /** What can happen in the cluster that may let a pod fit which did not before. */
-export type ClusterEvent = 'NodeAdd' | 'NodeUpdate' | 'AssignedPodAdd' | 'AssignedPodDelete' | 'StorageChange';
+export type ClusterEvent =
+  | 'NodeAdd'
+  | 'NodeUpdate'
+  | 'AssignedPodAdd'
+  | 'AssignedPodUpdate'
+  | 'AssignedPodDelete'
+  | 'NamespaceUpdate'
+  | 'StorageChange';
 
-/** undefined: the node fits. Else why not, in upstream's words, each counted by itself (`Insufficient cpu`, `Too many pods`). */
-export type FilterResult =
-  | { readonly reasons: readonly string[] /** No eviction of pods could ever help. */; readonly unresolvable?: boolean }
-  | undefined;
+/** An event that may turn a plugin's no into a yes. */
+export interface ClusterEventHint {
+  readonly event: ClusterEvent;
+  /** Looks closer: whether what changed from `old` to `now` can help `pod`; absent: it can. */
+  hint?(pod: Pod, old: Node | Pod | undefined, now: Node | Pod | undefined): 'queue' | 'skip';
+}
 
-/** What a plugin's writes before the binding go through. */
-export interface BindContext {
+/** Why a node does not do, in upstream's words, each counted by itself (`Insufficient cpu`, `Too many pods`). */
+export interface Refusal {
+  readonly reasons: readonly string[];
+  /** No eviction of pods could ever help. */
+  readonly unresolvable?: boolean;
+}
+
+/** undefined: the node fits. */
+export type FilterResult = Refusal | undefined;
+
+export type PreFilterResult<State> =
+  | {
+      /** Handed to `filter`. */
+      readonly state?: State;
+      /** Only these can fit; absent: any. */
+      readonly nodes?: ReadonlySet<string>;
+      /** The pod is none of the plugin's business: `filter` is not asked in this cycle. */
+      readonly skip?: true;
+    }
+  /** It fits no node, whatever they are like. */
+  | { readonly refused: string; readonly unresolvable: boolean };
+
+/** Effects of a plugin go through this. */
+export interface PluginContext {
   readonly client: Client;
+  readonly clock: Clock;
   readonly snapshot: Snapshot;
   /** Resolves once `storage` shows that `condition` holds; rejects where it throws, where it takes too long, and when the scheduler stops. */
   until(condition: (storage: Snapshot['storage']) => boolean): Promise<void>;
 }
 
-export interface SchedulerPlugin {
-  /** Upstream's name: `NodeResourcesFit`. */
-  readonly name: string;
-  /** Why the pod fits no node at all, whatever they are like; undefined: go on. */
-  preFilter?(pod: Pod, snapshot: Snapshot): string | undefined;
-  filter?(pod: Pod, node: NodeInfo, snapshot: Snapshot): FilterResult;
-  /** Which events may turn this plugin's no into a yes; absent: those of nodes. */
-  readonly helpedBy?: readonly ClusterEvent[];
-  /** How good the node is; any scale, brought to 0..100 by `normalize`. */
-  score?(pod: Pod, node: NodeInfo, snapshot: Snapshot): number;
-  /** Brings all nodes' scores to 0..100, where 100 is best; absent: they are already. */
-  normalize?(scores: ReadonlyMap<string, number>): ReadonlyMap<string, number>;
-  /** Weight of the score; 1 if absent. */
-  readonly weight?: number;
-  /** What must be so before the pod is bound to the node; undefined where that is nothing. The pod is tried again where it rejects. */
-  preBind?(pod: Pod, node: NodeInfo, context: BindContext): Promise<void> | undefined;
+/** What was done for a pod that no node could take as things are. */
+export interface PostFilterResult {
+  /** Where room is being made for it. */
+  readonly nominatedNode?: string;
+  /** Goes behind the cycle's own message. */
+  readonly message: string;
 }
 
-export const definePlugin = (plugin: SchedulerPlugin): SchedulerPlugin => plugin;
+/** A pod in the active queue. */
+export interface QueueItem {
+  readonly pod: Pod;
+  /** Order in which pods came. */
+  readonly turn: number;
+}
 
-/** A cycle's whole reasoning, returned and not logged: which node, and what each plugin said of each node. */
+/** A plugin as a profile has it: its arguments are read. What it says is upstream's, extension point by extension point. */
+export interface SchedulerPlugin<State = unknown, ScoreState = unknown> {
+  /** Upstream's name: `NodeResourcesFit`. */
+  readonly name: string;
+  /** Queue sort: whether `a` is to be tried before `b`. */
+  less?(a: QueueItem, b: QueueItem): boolean;
+  /** Why the pod is not to be tried yet. */
+  preEnqueue?(pod: Pod): string | undefined;
+  /** Which events may turn this plugin's no into a yes; absent: any. */
+  readonly events?: readonly ClusterEventHint[];
+  preFilter?(pod: Pod, snapshot: Snapshot): PreFilterResult<State>;
+  filter?(pod: Pod, node: NodeInfo, state: State, snapshot: Snapshot): FilterResult;
+  /** The state as if `other` were on `node`, or gone from it; `state` stays as it is. Absent: `filter` goes by the NodeInfo only. */
+  withPod?(state: State, other: Pod, node: NodeInfo, snapshot: Snapshot): State;
+  withoutPod?(state: State, other: Pod, node: NodeInfo, snapshot: Snapshot): State;
+  /** No node fits: what could be done. undefined: nothing by this plugin. */
+  postFilter?(pod: Pod, decision: Decision, context: PluginContext): PostFilterResult | undefined | Promise<PostFilterResult | undefined>;
+  /** 'skip': no node is better than another to this plugin. */
+  preScore?(pod: Pod, nodes: readonly NodeInfo[], snapshot: Snapshot): ScoreState | 'skip';
+  /** How good the node is; any scale, brought to 0..100 by `normalize`. */
+  score?(pod: Pod, node: NodeInfo, state: ScoreState, snapshot: Snapshot): number;
+  /** Brings all nodes' scores to 0..100, where 100 is best, in place; absent: they are already. */
+  normalize?(scores: number[], nodes: readonly NodeInfo[], state: ScoreState): void;
+  /** The node is chosen, in the cycle itself; a throw gives the pod back. `unreserve` undoes it, whatever happened. */
+  reserve?(pod: Pod, node: NodeInfo, context: PluginContext): void;
+  unreserve?(pod: Pod, node: NodeInfo, context: PluginContext): void;
+  /** The pod goes on once this resolves, and is given back where it rejects. */
+  permit?(pod: Pod, node: NodeInfo, context: PluginContext): Promise<void> | undefined;
+  /** What must be so before the pod is bound to the node; undefined where that is nothing. The pod is tried again where it rejects. */
+  preBind?(pod: Pod, node: NodeInfo, context: PluginContext): Promise<void> | undefined;
+  /** undefined: not mine to bind, the next plugin is asked. */
+  bind?(pod: Pod, node: NodeInfo, context: PluginContext): Promise<void> | undefined;
+  postBind?(pod: Pod, node: NodeInfo, context: PluginContext): void;
+}
+
+/** A plugin as plugins/index.ts lists it. */
+export interface PluginDefinition<Args = unknown, State = unknown, ScoreState = unknown> {
+  readonly name: string;
+  /** Of its score, where the configuration gives none; 1 if absent. */
+  readonly weight?: number;
+  make(args: Args): Omit<SchedulerPlugin<State, ScoreState>, 'name'>;
+}
+
+export const definePlugin = <State = undefined, ScoreState = undefined, Args = unknown>(
+  plugin: PluginDefinition<Args, State, ScoreState>,
+): PluginDefinition => plugin as PluginDefinition;
+
+/** What one `schedulerName` stands for: the plugins of each extension point, in the order in which they are asked. */
+export interface Profile {
+  readonly schedulerName: string;
+  /** Of all nodes, how many per cent have to be found to fit before the search ends; 0: adapts to the size of the cluster. */
+  readonly percentageOfNodesToScore: number;
+  /** Every plugin that has any part in it. */
+  readonly plugins: readonly SchedulerPlugin[];
+  readonly queueSort: SchedulerPlugin;
+  readonly preEnqueue: readonly SchedulerPlugin[];
+  readonly preFilter: readonly SchedulerPlugin[];
+  readonly filter: readonly SchedulerPlugin[];
+  readonly postFilter: readonly SchedulerPlugin[];
+  readonly preScore: readonly SchedulerPlugin[];
+  readonly score: readonly { readonly plugin: SchedulerPlugin; readonly weight: number }[];
+  readonly reserve: readonly SchedulerPlugin[];
+  readonly permit: readonly SchedulerPlugin[];
+  readonly preBind: readonly SchedulerPlugin[];
+  readonly bind: readonly SchedulerPlugin[];
+  readonly postBind: readonly SchedulerPlugin[];
+}
+
+/** What is left of a cycle after preFilter: the plugins that still have a say of each node, each with its state at the same index. */
+export interface Filters {
+  readonly pod: Pod;
+  readonly snapshot: Snapshot;
+  readonly plugins: readonly SchedulerPlugin[];
+  readonly states: readonly unknown[];
+}
+
+/** One plugin's scores; the index is that of `Decision.feasible`. */
+export interface ScoreColumn {
+  readonly plugin: SchedulerPlugin;
+  readonly weight: number;
+  readonly raw: readonly number[];
+  readonly normalized: readonly number[];
+}
+
+/** A cycle's whole reasoning, returned and not logged: which node, and what each plugin said of each. References only: text is made where somebody asks. */
 export interface Decision {
-  readonly node: string | undefined;
-  /** node -> which plugin filtered it out, and why. */
-  readonly filtered: ReadonlyMap<string, { readonly plugin: string; readonly reasons: readonly string[] }>;
-  /** node -> plugin -> normalised score times weight. */
-  readonly scores: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s). ...`; empty where a node was found. */
+  readonly pod: Pod;
+  readonly profile: Profile;
+  readonly node: NodeInfo | undefined;
+  /** Of the whole cluster. */
+  readonly total: number;
+  /** A preFilter that refused them all. */
+  readonly refusedAll?: { readonly plugin: SchedulerPlugin; readonly refused: string; readonly unresolvable: boolean };
+  /** preFilters that left only some nodes to be looked at: those outside are refused by them. */
+  readonly restrictedBy?: { readonly plugins: readonly SchedulerPlugin[]; readonly nodes: ReadonlySet<string> };
+  /** Nodes that a filter refused; which and why at the same index of the next two. */
+  readonly refused: readonly NodeInfo[];
+  readonly refusedBy: readonly SchedulerPlugin[];
+  readonly refusals: readonly Refusal[];
+  /** Nodes that fit, as many as were looked for. */
+  readonly feasible: readonly NodeInfo[];
+  /** Absent where fewer than two nodes fit: nothing is to be compared. */
+  readonly scores: readonly ScoreColumn[];
+  /** For each feasible node the weighted sum. */
+  readonly totals: readonly number[];
+  /** How many were equally the best; 1: no draw. */
+  readonly best: number;
+  /** Where the next cycle's search begins. */
+  readonly nextStart: number;
+  /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).`; empty where a node was found. */
   readonly message: string;
+  /** A plugin failed (a quantity that cannot be read): the message says which and how; the pod cannot be placed as it is. */
+  readonly failed?: true;
+  /** For postFilter, to ask again with pods taken away; of this cycle only, not to be kept. */
+  readonly filters?: Filters;
 }

@@ -2,7 +2,7 @@
 import { hostPortsOf } from '../kinds/core/host-ports.js';
 import { podRequests, resourceAmount } from '../kinds/core/podutil.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
-import type { NodeInfo } from './define.js';
+import type { NodeInfo, Snapshot } from './define.js';
 
 /** Upstream's stand-ins for pods that ask for nothing, used in scores only: they too take room. */
 const DEFAULT_MILLI_CPU = 100;
@@ -31,9 +31,38 @@ export function nodeInfo(node: Node, pods: readonly Pod[]): NodeInfo {
   }
   const requested = new Map<string, number>([['pods', pods.length]]);
   const hostPorts = new Set<string>();
+  const scored = { cpu: 0, memory: 0 };
   for (const pod of pods) {
     for (const [resource, amount] of requestsOf(pod)) requested.set(resource, (requested.get(resource) ?? 0) + amount);
     for (const port of hostPortsOf(pod)) hostPorts.add(port);
+    scored.cpu += scoredRequest(pod, 'cpu');
+    scored.memory += scoredRequest(pod, 'memory');
   }
-  return { node, pods, allocatable, requested, hostPorts };
+  const podsWithAffinity = pods.filter(({ spec }) => spec.affinity?.podAffinity || spec.affinity?.podAntiAffinity);
+  const podsWithRequiredAntiAffinity = podsWithAffinity.filter(
+    ({ spec }) => (spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0,
+  );
+  const { name } = node.metadata;
+  return { name, node, pods, allocatable, requested, scored, hostPorts, podsWithAffinity, podsWithRequiredAntiAffinity };
+}
+
+/** The node as it would be with one more pod. */
+export const nodeInfoWith = (info: NodeInfo, pod: Pod): NodeInfo => nodeInfo(info.node, [...info.pods, pod]);
+
+/** The node as it would be without that pod. */
+export function nodeInfoWithout(info: NodeInfo, { metadata }: Pod): NodeInfo {
+  return nodeInfo(
+    info.node,
+    info.pods.filter((other) => other.metadata.uid !== metadata.uid),
+  );
+}
+
+/** A snapshot's parts that follow from its nodes. */
+export function nodesOf(nodes: readonly NodeInfo[]): Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'> {
+  return {
+    nodes,
+    byName: new Map(nodes.map((info) => [info.name, info])),
+    withAffinity: nodes.filter(({ podsWithAffinity }) => podsWithAffinity.length > 0),
+    withRequiredAntiAffinity: nodes.filter(({ podsWithRequiredAntiAffinity }) => podsWithRequiredAntiAffinity.length > 0),
+  };
 }

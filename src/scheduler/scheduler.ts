@@ -14,13 +14,12 @@ import { isPodTerminal, podCondition } from '../kinds/core/podutil.js';
 import { services } from '../kinds/core/service.js';
 import type { Namespace, Node, Pod, Service } from '../kinds/types/core_v1.js';
 import { schedule } from './cycle.js';
-import type { ClusterEvent, Decision, SchedulerPlugin, Snapshot } from './define.js';
-import { plugins } from './plugins/index.js';
+import type { ClusterEvent, Decision, NodeInfo, Snapshot } from './define.js';
+import { DEFAULT_SCHEDULER_NAME, defaultProfile } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
 import { SchedulerCache } from './snapshot.js';
 import { StorageCache } from './storage.js';
 
-const SCHEDULER_NAME = 'default-scheduler';
 /** Bindings and status writes under way at once: enough to keep the store's group commit full, and a bound on memory. */
 const WRITES_MAX = 64;
 /** A pod that no plugin spoke of, since there was no node to speak of. */
@@ -57,7 +56,8 @@ class Scheduler implements RunningScheduler {
   readonly #waiting = new Set<Promise<void>>();
   readonly #unsubscribe: (() => void)[];
   readonly #stopping = new AbortController();
-  readonly #byName = new Map<string, SchedulerPlugin>(plugins.map((plugin) => [plugin.name, plugin]));
+  readonly #profile = defaultProfile();
+  #nextStart = 0;
   ready = false;
   /** The loop is under way and will look at the queue again by itself. */
   #looping = false;
@@ -149,27 +149,30 @@ class Scheduler implements RunningScheduler {
   #cycle(queued: QueuedPod): void {
     const { random } = this.options;
     const snapshot = this.#cache.snapshot({
+      nominated: new Map(),
       services: this.#services.list(),
       namespaceLabels: (name) => this.#namespaces.get({ name })?.metadata.labels ?? {},
       storage: this.#storage,
     });
-    const decision = schedule(queued.pod, snapshot, plugins, random);
-    if (decision.node === undefined) {
+    const decision = schedule(queued.pod, snapshot, this.#profile, random, this.#nextStart);
+    this.#nextStart = decision.nextStart;
+    const { node } = decision;
+    if (!node) {
       this.#queue.unschedulable(queued, this.#whatCouldHelp(decision));
       this.#write(this.#tellUnschedulable(queued.pod, decision.message));
       return;
     }
-    const prepared = this.#preBind(queued.pod, snapshot, decision.node);
-    this.#cache.assume(queued.pod, decision.node);
-    if (prepared.length === 0) this.#write(this.#bind(queued, decision.node));
-    else this.#track(this.#waiting, this.#bindOnce(prepared, queued, decision.node));
+    const prepared = this.#preBind(queued.pod, snapshot, node);
+    this.#cache.assume(queued.pod, node.name);
+    if (prepared.length === 0) this.#write(this.#bind(queued, node.name));
+    else this.#track(this.#waiting, this.#bindOnce(prepared, queued, node.name));
   }
 
-  #preBind(pod: Pod, snapshot: Snapshot, node: string): readonly Promise<void>[] {
+  #preBind(pod: Pod, snapshot: Snapshot, node: NodeInfo): readonly Promise<void>[] {
     const until = (condition: (storage: Snapshot['storage']) => boolean) =>
       this.#storage.until(() => condition(this.#storage), this.#stopping.signal);
-    const context = { client: this.options.client, snapshot, until };
-    return plugins.flatMap((plugin) => plugin.preBind?.(pod, snapshot.nodes.get(node)!, context) ?? []);
+    const { client, clock } = this.options;
+    return this.#profile.preBind.flatMap((plugin) => plugin.preBind?.(pod, node, { client, clock, snapshot, until }) ?? []);
   }
 
   async #bindOnce(prepared: readonly Promise<void>[], queued: QueuedPod, node: string): Promise<void> {
@@ -182,9 +185,9 @@ class Scheduler implements RunningScheduler {
     this.#write(this.#bind(queued, node));
   }
 
-  #whatCouldHelp({ filtered }: Decision): ReadonlySet<ClusterEvent> {
-    const refusing = new Set([...filtered.values()].map(({ plugin }) => plugin));
-    return new Set([...HELPED_BY_NODES, ...[...refusing].flatMap((name) => this.#byName.get(name)?.helpedBy ?? [])]);
+  #whatCouldHelp({ refusedBy, refusedAll, restrictedBy }: Decision): ReadonlySet<ClusterEvent> {
+    const refusing = new Set([...refusedBy, ...(refusedAll ? [refusedAll.plugin] : []), ...(restrictedBy?.plugins ?? [])]);
+    return new Set([...HELPED_BY_NODES, ...[...refusing].flatMap(({ events = [] }) => events.map(({ event }) => event))]);
   }
 
   #write(write: Promise<void>): void {
@@ -252,7 +255,7 @@ class Scheduler implements RunningScheduler {
 
 /** Ours to place: by its scheduler's name, and not held back by a gate. */
 function isOurs({ spec }: Pod): boolean {
-  return (spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME && (spec.schedulingGates ?? []).length === 0;
+  return (spec.schedulerName ?? DEFAULT_SCHEDULER_NAME) === DEFAULT_SCHEDULER_NAME && (spec.schedulingGates ?? []).length === 0;
 }
 
 const labelsText = ({ metadata }: Pod): string => JSON.stringify(metadata.labels ?? {});

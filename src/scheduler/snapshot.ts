@@ -2,7 +2,9 @@
 import { objectKey } from '../apimachinery/object.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
 import type { NodeInfo, Snapshot } from './define.js';
-import { nodeInfo } from './resources.js';
+import { nodeInfo, nodesOf } from './resources.js';
+
+type Nodes = ReturnType<typeof nodesOf>;
 
 interface Entry {
   /** Absent while pods are known of a node that is not, or no longer, there. */
@@ -14,6 +16,7 @@ export class SchedulerCache {
   readonly #entries = new Map<string, Entry>();
   readonly #infos = new Map<string, NodeInfo>();
   readonly #stale = new Set<string>();
+  #nodes: Nodes = nodesOf([]);
   /** Pod key -> the node it counts on. */
   readonly #places = new Map<string, string>();
   /** Pod key -> uid of pods that the API has not confirmed on their node yet. */
@@ -65,14 +68,16 @@ export class SchedulerCache {
   }
 
   /** Good until the cache is next changed. Only nodes that changed since the last one are counted anew. */
-  snapshot(others: Omit<Snapshot, 'nodes'>): Snapshot {
+  snapshot(others: Omit<Snapshot, keyof Nodes>): Snapshot {
+    const changed = this.#stale.size > 0;
     for (const name of this.#stale) {
       const entry = this.#entries.get(name);
       if (entry?.node) this.#infos.set(name, nodeInfo(entry.node, [...entry.pods.values()]));
       else this.#infos.delete(name);
     }
     this.#stale.clear();
-    return { nodes: this.#infos, ...others };
+    if (changed) this.#nodes = nodesOf([...this.#infos.values()]);
+    return { ...this.#nodes, ...others };
   }
 
   #place(pod: Pod, name: string): void {

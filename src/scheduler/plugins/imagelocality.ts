@@ -1,25 +1,27 @@
 // ImageLocality: better a node that has the pod's images already, by their size and by how many nodes have them.
 import { allContainers } from '../../kinds/core/podutil.js';
-import { definePlugin, type NodeInfo, type Snapshot } from '../define.js';
+import { definePlugin, type NodeInfo } from '../define.js';
 import { MAX_SCORE } from './normalize.js';
 
 /** Upstream's bounds, each container: less is not worth a thought, more makes no further difference. */
 const MIN_BYTES = 23 * 1024 * 1024;
 const MAX_BYTES_PER_CONTAINER = 1000 * 1024 * 1024;
 
-export const imageLocality = definePlugin({
+export const imageLocality = definePlugin<undefined, readonly { readonly image: string; readonly spread: number }[]>({
   name: 'ImageLocality',
-  score(pod, node, snapshot) {
-    const containers = allContainers(pod.spec);
-    const total = snapshot.nodes.size;
-    const present = containers.reduce((sum, { image }) => {
-      const size_bytes = sizesOf(node).get(normalized(image ?? '')) ?? 0;
+  make: () => ({
+    preScore({ spec }, nodes, snapshot) {
+      const images = allContainers(spec).map(({ image }) => normalized(image ?? ''));
       // An image that few nodes have would draw all pods to those; so it counts by its spread.
-      return size_bytes === 0 ? sum : sum + (size_bytes * nodesWith(normalized(image ?? ''), snapshot)) / total;
-    }, 0);
-    const max = MAX_BYTES_PER_CONTAINER * containers.length;
-    return Math.floor((MAX_SCORE * (Math.min(Math.max(present, MIN_BYTES), max) - MIN_BYTES)) / (max - MIN_BYTES));
-  },
+      return images.map((image) => ({ image, spread: nodesWith(image, nodes) / snapshot.nodes.length }));
+    },
+    score(_, node, images) {
+      let present = 0;
+      for (const { image, spread } of images) if (spread > 0) present += Math.floor((sizesOf(node).get(image) ?? 0) * spread);
+      const max = MAX_BYTES_PER_CONTAINER * images.length;
+      return Math.floor((MAX_SCORE * (Math.min(Math.max(present, MIN_BYTES), max) - MIN_BYTES)) / (max - MIN_BYTES));
+    },
+  }),
 });
 
 /** Without a tag or digest, `latest` is meant. */
@@ -39,15 +41,8 @@ function sizesOf({ node }: NodeInfo): ReadonlyMap<string, number> {
   return known;
 }
 
-const spreads = new WeakMap<Snapshot, Map<string, number>>();
-
-function nodesWith(image: string, snapshot: Snapshot): number {
-  let counts = spreads.get(snapshot);
-  if (!counts) spreads.set(snapshot, (counts = new Map()));
-  let count = counts.get(image);
-  if (count === undefined) {
-    count = [...snapshot.nodes.values()].filter((node) => sizesOf(node).has(image)).length;
-    counts.set(image, count);
-  }
+function nodesWith(image: string, nodes: readonly NodeInfo[]): number {
+  let count = 0;
+  for (const node of nodes) if (sizesOf(node).has(image)) count++;
   return count;
 }

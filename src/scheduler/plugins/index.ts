@@ -1,5 +1,5 @@
 // The scheduler's plugins: filters are asked in this order, and the first that refuses a node gives the reason.
-import type { SchedulerPlugin } from '../define.js';
+import type { PluginDefinition } from '../define.js';
 import { imageLocality } from './imagelocality.js';
 import { interPodAffinity } from './interpodaffinity.js';
 import { nodeAffinity } from './nodeaffinity.js';
@@ -9,10 +9,12 @@ import { nodeResourcesBalancedAllocation } from './noderesourcesbalancedallocati
 import { nodeResourcesFit } from './noderesourcesfit.js';
 import { nodeUnschedulable } from './nodeunschedulable.js';
 import { podTopologySpread } from './podtopologyspread.js';
+import { prioritySort } from './prioritysort.js';
 import { taintToleration } from './tainttoleration.js';
 import { volumeBinding } from './volumebinding.js';
 
-export const plugins: readonly SchedulerPlugin[] = [
+export const plugins: readonly PluginDefinition[] = [
+  prioritySort,
   nodeUnschedulable,
   nodeName,
   taintToleration,

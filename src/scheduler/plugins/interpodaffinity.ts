@@ -4,36 +4,51 @@ import { definePlugin, type NodeInfo, type Snapshot } from '../define.js';
 import { matchesPodTerm, requiredTerms } from '../pod-affinity.js';
 import { MAX_SCORE } from './normalize.js';
 
-export const interPodAffinity = definePlugin({
+export const interPodAffinity = definePlugin<State, State>({
   name: 'InterPodAffinity',
   weight: 2,
-  helpedBy: ['NodeAdd', 'NodeUpdate', 'AssignedPodAdd', 'AssignedPodDelete'],
-  filter(pod, node, snapshot) {
-    const state = stateOf(pod, snapshot);
-    const labels = node.node.metadata.labels ?? {};
-    const inDomain = ({ topologyKey }: PodAffinityTerm, domains: ReadonlySet<string>) =>
-      labels[topologyKey] !== undefined && domains.has(labels[topologyKey]);
-    if (state.affinity.some(({ term, domains, first }) => (first ? labels[term.topologyKey] === undefined : !inDomain(term, domains)))) {
-      return { reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true };
-    }
-    if (state.antiAffinity.some(({ term, domains }) => inDomain(term, domains))) {
-      return { reasons: ["node(s) didn't match pod anti-affinity rules"] };
-    }
-    const keepsOff = [...state.repelled].some(([key, domains]) => labels[key] !== undefined && domains.has(labels[key]));
-    return keepsOff ? { reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] } : undefined;
-  },
-  score(pod, node, snapshot) {
-    const labels = node.node.metadata.labels ?? {};
-    return stateOf(pod, snapshot).preferred.reduce((sum, { term, weight, counts }) => {
-      const domain = labels[term.topologyKey];
-      return domain === undefined ? sum : sum + weight * (counts.get(domain) ?? 0);
-    }, 0);
-  },
-  normalize(scores) {
-    const lowest = Math.min(...scores.values());
-    const range = Math.max(...scores.values()) - lowest;
-    return new Map([...scores].map(([name, score]) => [name, range === 0 ? 0 : Math.floor((MAX_SCORE * (score - lowest)) / range)]));
-  },
+  make: () => ({
+    events: [
+      { event: 'NodeAdd' },
+      { event: 'NodeUpdate' },
+      { event: 'AssignedPodAdd' },
+      { event: 'AssignedPodUpdate' },
+      { event: 'AssignedPodDelete' },
+    ],
+    preFilter(pod, snapshot) {
+      const state = stateOf(pod, snapshot);
+      return state.affinity.length + state.antiAffinity.length + state.repelled.size === 0 ? { skip: true } : { state };
+    },
+    filter(_, { node }, state) {
+      const labels = node.metadata.labels ?? {};
+      const inDomain = ({ topologyKey }: PodAffinityTerm, domains: ReadonlySet<string>) =>
+        labels[topologyKey] !== undefined && domains.has(labels[topologyKey]);
+      if (state.affinity.some(({ term, domains, first }) => (first ? labels[term.topologyKey] === undefined : !inDomain(term, domains)))) {
+        return { reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true };
+      }
+      if (state.antiAffinity.some(({ term, domains }) => inDomain(term, domains))) {
+        return { reasons: ["node(s) didn't match pod anti-affinity rules"] };
+      }
+      const keepsOff = [...state.repelled].some(([key, domains]) => labels[key] !== undefined && domains.has(labels[key]));
+      return keepsOff ? { reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] } : undefined;
+    },
+    preScore(pod, _, snapshot) {
+      const state = stateOf(pod, snapshot);
+      return state.preferred.length === 0 ? 'skip' : state;
+    },
+    score(_, { node }, state) {
+      const labels = node.metadata.labels ?? {};
+      return state.preferred.reduce((sum, { term, weight, counts }) => {
+        const domain = labels[term.topologyKey];
+        return domain === undefined ? sum : sum + weight * (counts.get(domain) ?? 0);
+      }, 0);
+    },
+    normalize(scores) {
+      const lowest = Math.min(...scores);
+      const range = Math.max(...scores) - lowest;
+      for (let i = 0; i < scores.length; i++) scores[i] = range === 0 ? 0 : Math.floor((MAX_SCORE * (scores[i]! - lowest)) / range);
+    },
+  }),
 });
 
 interface TermState {
@@ -52,18 +67,13 @@ interface State {
   readonly preferred: readonly { readonly term: PodAffinityTerm; readonly weight: number; readonly counts: ReadonlyMap<string, number> }[];
 }
 
-const states = new WeakMap<Snapshot, { readonly pod: Pod; readonly state: State }>();
-
-/** Found once for each cycle; a snapshot is made for one pod. */
 function stateOf(pod: Pod, snapshot: Snapshot): State {
-  const known = states.get(snapshot);
-  if (known?.pod === pod) return known.state;
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
   const weighted = [
     ...(podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((each) => ({ each, sign: 1 })),
     ...(podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((each) => ({ each, sign: -1 })),
   ];
-  const state: State = {
+  return {
     affinity: requiredTerms(podAffinity).map((term) => termState(term, pod, snapshot)),
     antiAffinity: requiredTerms(podAntiAffinity).map((term) => termState(term, pod, snapshot)),
     repelled: repelledFrom(pod, snapshot),
@@ -73,8 +83,6 @@ function stateOf(pod: Pod, snapshot: Snapshot): State {
       counts: countDomains(each.podAffinityTerm, pod, snapshot),
     })),
   };
-  states.set(snapshot, { pod, state });
-  return state;
 }
 
 function termState(term: PodAffinityTerm, pod: Pod, snapshot: Snapshot): TermState {
@@ -84,7 +92,7 @@ function termState(term: PodAffinityTerm, pod: Pod, snapshot: Snapshot): TermSta
 
 function countDomains(term: PodAffinityTerm, pod: Pod, snapshot: Snapshot): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  for (const { node, pods } of snapshot.nodes.values()) {
+  for (const { node, pods } of snapshot.nodes) {
     const domain = node.metadata.labels?.[term.topologyKey];
     const count = domain === undefined ? 0 : pods.filter((other) => matchesPodTerm(term, pod, other, snapshot)).length;
     if (count > 0) counts.set(domain!, (counts.get(domain!) ?? 0) + count);
@@ -94,7 +102,7 @@ function countDomains(term: PodAffinityTerm, pod: Pod, snapshot: Snapshot): Read
 
 function repelledFrom(pod: Pod, snapshot: Snapshot): ReadonlyMap<string, ReadonlySet<string>> {
   const repelled = new Map<string, Set<string>>();
-  for (const info of snapshot.nodes.values()) {
+  for (const info of snapshot.withRequiredAntiAffinity) {
     for (const { topologyKey } of termsAgainst(pod, info, snapshot)) {
       const domain = info.node.metadata.labels?.[topologyKey];
       if (domain === undefined) continue;

@@ -1,10 +1,12 @@
 // NodeName: a pod that names its node goes to that one only.
 import { definePlugin } from '../define.js';
 
+const REFUSAL = { reasons: ["node(s) didn't match the requested node name"], unresolvable: true };
+
 export const nodeName = definePlugin({
   name: 'NodeName',
-  filter(pod, { node }) {
-    if (!pod.spec.nodeName || pod.spec.nodeName === node.metadata.name) return undefined;
-    return { reasons: ["node(s) didn't match the requested node name"], unresolvable: true };
-  },
+  make: () => ({
+    events: [{ event: 'NodeAdd' }],
+    filter: ({ spec }, { name }) => (!spec.nodeName || spec.nodeName === name ? undefined : REFUSAL),
+  }),
 });

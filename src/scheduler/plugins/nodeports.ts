@@ -2,11 +2,16 @@
 import { hostPortsOf, isPortTaken } from '../../kinds/core/host-ports.js';
 import { definePlugin } from '../define.js';
 
-export const nodePorts = definePlugin({
+const REFUSAL = { reasons: ["node(s) didn't have free ports for the requested pod ports"] };
+
+export const nodePorts = definePlugin<readonly string[]>({
   name: 'NodePorts',
-  helpedBy: ['NodeAdd', 'NodeUpdate', 'AssignedPodDelete'],
-  filter(pod, node) {
-    if (!hostPortsOf(pod).some((wanted) => isPortTaken(wanted, node.hostPorts))) return undefined;
-    return { reasons: ["node(s) didn't have free ports for the requested pod ports"] };
-  },
+  make: () => ({
+    events: [{ event: 'NodeAdd' }, { event: 'AssignedPodDelete' }],
+    preFilter(pod) {
+      const state = hostPortsOf(pod);
+      return state.length === 0 ? { skip: true } : { state };
+    },
+    filter: (_, { hostPorts }, wanted) => (wanted.some((port) => isPortTaken(port, hostPorts)) ? REFUSAL : undefined),
+  }),
 });

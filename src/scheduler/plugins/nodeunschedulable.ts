@@ -5,11 +5,15 @@ import { TAINT_UNSCHEDULABLE } from '../../kinds/wellknown.js';
 import { definePlugin } from '../define.js';
 
 const TAINT = { key: TAINT_UNSCHEDULABLE, effect: 'NoSchedule' };
+const REFUSAL = { reasons: ['node(s) were unschedulable'], unresolvable: true };
 
 export const nodeUnschedulable = definePlugin({
   name: 'NodeUnschedulable',
-  filter(pod, { node }) {
-    if (!node.spec.unschedulable || pod.spec.tolerations?.some((toleration) => tolerates(toleration, TAINT))) return undefined;
-    return { reasons: ['node(s) were unschedulable'], unresolvable: true };
-  },
+  make: () => ({
+    events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }],
+    filter({ spec }, { node }) {
+      if (!node.spec.unschedulable || spec.tolerations?.some((toleration) => tolerates(toleration, TAINT))) return undefined;
+      return REFUSAL;
+    },
+  }),
 });

@@ -6,37 +6,53 @@ import { MAX_SCORE } from './normalize.js';
 
 const MISMATCH = "node(s) didn't match pod topology spread constraints";
 
-export const podTopologySpread = definePlugin({
+export const podTopologySpread = definePlugin<readonly ConstraintState[], readonly ConstraintState[]>({
   name: 'PodTopologySpread',
   weight: 2,
-  helpedBy: ['NodeAdd', 'NodeUpdate', 'AssignedPodAdd', 'AssignedPodDelete'],
-  filter(pod, node, snapshot) {
-    for (const { constraint, counts, min } of stateOf(pod, snapshot)) {
-      if (!constraint.hard) continue;
-      const domain = node.node.metadata.labels?.[constraint.topologyKey];
-      if (domain === undefined) return { reasons: [`${MISMATCH} (missing required label)`], unresolvable: true };
-      const self = constraint.selects(pod) ? 1 : 0;
-      if ((counts.get(domain) ?? 0) + self - min > constraint.maxSkew) return { reasons: [MISMATCH] };
-    }
-    return undefined;
-  },
-  /** The fewer like pods in the node's zone and on it, the lower. */
-  score(pod, node, snapshot) {
-    let score = 0;
-    for (const { constraint, counts } of stateOf(pod, snapshot)) {
-      const domain = node.node.metadata.labels?.[constraint.topologyKey];
-      if (constraint.hard || domain === undefined) continue;
-      // Many domains hold few pods each: weighted, so that hosts and zones count alike.
-      score += (counts.get(domain) ?? 0) * Math.log(counts.size + 2) + constraint.maxSkew - 1;
-    }
-    return Math.round(score);
-  },
-  normalize(scores) {
-    const lowest = Math.min(...scores.values());
-    const highest = Math.max(...scores.values());
-    const brought = (score: number) => (highest === 0 ? MAX_SCORE : Math.floor((MAX_SCORE * (highest + lowest - score)) / highest));
-    return new Map([...scores].map(([name, score]) => [name, brought(score)]));
-  },
+  make: () => ({
+    events: [
+      { event: 'NodeAdd' },
+      { event: 'NodeUpdate' },
+      { event: 'AssignedPodAdd' },
+      { event: 'AssignedPodUpdate' },
+      { event: 'AssignedPodDelete' },
+    ],
+    preFilter(pod, snapshot) {
+      const state = stateOf(pod, snapshot, true);
+      return state.length === 0 ? { skip: true } : { state };
+    },
+    filter(pod, { node }, state) {
+      for (const { constraint, counts, min } of state) {
+        const domain = node.metadata.labels?.[constraint.topologyKey];
+        if (domain === undefined) return { reasons: [`${MISMATCH} (missing required label)`], unresolvable: true };
+        const self = constraint.selects(pod) ? 1 : 0;
+        if ((counts.get(domain) ?? 0) + self - min > constraint.maxSkew) return { reasons: [MISMATCH] };
+      }
+      return undefined;
+    },
+    preScore(pod, _, snapshot) {
+      const state = stateOf(pod, snapshot, false);
+      return state.length === 0 ? 'skip' : state;
+    },
+    /** The fewer like pods in the node's zone and on it, the lower. */
+    score(_, { node }, state) {
+      let score = 0;
+      for (const { constraint, counts } of state) {
+        const domain = node.metadata.labels?.[constraint.topologyKey];
+        if (domain === undefined) continue;
+        // Many domains hold few pods each: weighted, so that hosts and zones count alike.
+        score += (counts.get(domain) ?? 0) * Math.log(counts.size + 2) + constraint.maxSkew - 1;
+      }
+      return Math.round(score);
+    },
+    normalize(scores) {
+      const lowest = Math.min(...scores);
+      const highest = Math.max(...scores);
+      for (let i = 0; i < scores.length; i++) {
+        scores[i] = highest === 0 ? MAX_SCORE : Math.floor((MAX_SCORE * (highest + lowest - scores[i]!)) / highest);
+      }
+    },
+  }),
 });
 
 interface ConstraintState {
@@ -46,22 +62,16 @@ interface ConstraintState {
   readonly min: number;
 }
 
-const states = new WeakMap<Snapshot, { readonly pod: Pod; readonly state: readonly ConstraintState[] }>();
-
-/** Counted once for each cycle; a snapshot is made for one pod. */
-function stateOf(pod: Pod, snapshot: Snapshot): readonly ConstraintState[] {
-  const known = states.get(snapshot);
-  if (known?.pod === pod) return known.state;
-  const constraints = constraintsOf(pod, snapshot.services);
+/** Of the constraints that must hold, or of those that only count in scores. */
+function stateOf(pod: Pod, snapshot: Snapshot, hard: boolean): readonly ConstraintState[] {
+  const constraints = constraintsOf(pod, snapshot.services).filter((constraint) => constraint.hard === hard);
   const hardKeys = constraints.filter(({ hard }) => hard).map(({ topologyKey }) => topologyKey);
-  const state = constraints.map((constraint) => count(constraint, hardKeys, pod, snapshot));
-  states.set(snapshot, { pod, state });
-  return state;
+  return constraints.map((constraint) => count(constraint, hardKeys, pod, snapshot));
 }
 
 function count(constraint: Constraint, hardKeys: readonly string[], pod: Pod, snapshot: Snapshot): ConstraintState {
   const counts = new Map<string, number>();
-  for (const info of snapshot.nodes.values()) {
+  for (const info of snapshot.nodes) {
     const labels = info.node.metadata.labels ?? {};
     const domain = labels[constraint.topologyKey];
     if (domain === undefined || !constraint.counts(pod, info.node)) continue;

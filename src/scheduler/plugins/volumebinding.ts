@@ -19,39 +19,41 @@ import {
 import { storageClasses } from '../../kinds/storage/storageclass.js';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../kinds/types/core_v1.js';
 import type { StorageClass } from '../../kinds/types/storage_v1.js';
-import { type BindContext, definePlugin, type FilterResult, type Snapshot } from '../define.js';
+import { definePlugin, type FilterResult, type PluginContext, type Snapshot } from '../define.js';
 
 type Storage = Snapshot['storage'];
 
 /** Where a claim that is still unbound would get its volume from, on one node. */
 type Source = { readonly claim: PersistentVolumeClaim; readonly volume?: PersistentVolume };
 
-export const volumeBinding = definePlugin({
+export const volumeBinding = definePlugin<readonly PersistentVolumeClaim[]>({
   name: 'VolumeBinding',
-  helpedBy: ['NodeAdd', 'NodeUpdate', 'StorageChange'],
-  preFilter(pod, { storage }) {
-    for (const name of claimNamesOf(pod)) {
-      const claim = storage.get(persistentVolumeClaims, { namespace: pod.metadata.namespace, name });
-      const why = claim ? unusable(pod, claim, storage) : missing(pod, name);
-      if (why) return why;
-    }
-    return undefined;
-  },
-  filter(pod, { node }, { storage }): FilterResult {
-    const claims = claimsOf(pod, storage);
-    if (claims.length === 0) return undefined;
-    const bound = claims.filter(isFullyBound).map(({ spec }) => storage.get(persistentVolumes, { name: spec.volumeName! }));
-    if (bound.includes(undefined))
-      return { reasons: ['node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'], unresolvable: true };
-    if (!bound.every((volume) => isReachable(volume!, node)))
-      return { reasons: ["node(s) didn't match PersistentVolume's node affinity"], unresolvable: true };
-    if (sourcesOn(node, claims, storage)) return undefined;
-    return { reasons: ["node(s) didn't find available persistent volumes to bind"], unresolvable: true };
-  },
-  preBind(pod, { node }, context) {
-    const claims = claimsOf(pod, context.snapshot.storage);
-    return claims.every(isFullyBound) ? undefined : bindClaims(node, claims, context);
-  },
+  make: () => ({
+    events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }, { event: 'StorageChange' }],
+    preFilter(pod, { storage }) {
+      const names = claimNamesOf(pod);
+      if (names.length === 0) return { skip: true };
+      for (const name of names) {
+        const claim = storage.get(persistentVolumeClaims, { namespace: pod.metadata.namespace, name });
+        const why = claim ? unusable(pod, claim, storage) : missing(pod, name);
+        if (why) return { refused: why, unresolvable: true };
+      }
+      return { state: claimsOf(pod, storage) };
+    },
+    filter(_, { node }, claims, { storage }): FilterResult {
+      const bound = claims.filter(isFullyBound).map(({ spec }) => storage.get(persistentVolumes, { name: spec.volumeName! }));
+      if (bound.includes(undefined))
+        return { reasons: ['node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'], unresolvable: true };
+      if (!bound.every((volume) => isReachable(volume!, node)))
+        return { reasons: ["node(s) didn't match PersistentVolume's node affinity"], unresolvable: true };
+      if (sourcesOn(node, claims, storage)) return undefined;
+      return { reasons: ["node(s) didn't find available persistent volumes to bind"], unresolvable: true };
+    },
+    preBind(pod, { node }, context) {
+      const claims = claimsOf(pod, context.snapshot.storage);
+      return claims.every(isFullyBound) ? undefined : bindClaims(node, claims, context);
+    },
+  }),
 });
 
 function claimsOf(pod: Pod, storage: Storage): readonly PersistentVolumeClaim[] {
@@ -115,7 +117,7 @@ function canProvision(storageClass: StorageClass | undefined, { metadata }: Node
 }
 
 /** Tells binder and provisioner what was chosen, and waits for both to be done. */
-async function bindClaims(node: Node, claims: readonly PersistentVolumeClaim[], { client, snapshot, until }: BindContext): Promise<void> {
+async function bindClaims(node: Node, claims: readonly PersistentVolumeClaim[], { client, snapshot, until }: PluginContext): Promise<void> {
   const sources = sourcesOn(node, claims, snapshot.storage);
   if (!sources) throw new Error(`the volumes for node ${node.metadata.name} are taken by now`);
   for (const { claim, volume } of sources) {
@@ -125,7 +127,7 @@ async function bindClaims(node: Node, claims: readonly PersistentVolumeClaim[], 
   await until((storage) => sources.every(({ claim, volume }) => isDone(storage, claim, volume, node)));
 }
 
-async function reserve(client: BindContext['client'], claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void> {
+async function reserve(client: PluginContext['client'], claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void> {
   if (volume.spec.claimRef?.uid === claim.metadata.uid) return;
   const ours = isVolumeOf(volume, claim) ? {} : { [ANNOTATION_BOUND_BY_CONTROLLER]: 'yes' };
   await client.update(persistentVolumes, {
@@ -135,7 +137,7 @@ async function reserve(client: BindContext['client'], claim: PersistentVolumeCla
   });
 }
 
-async function selectNode(client: BindContext['client'], claim: PersistentVolumeClaim, node: string): Promise<void> {
+async function selectNode(client: PluginContext['client'], claim: PersistentVolumeClaim, node: string): Promise<void> {
   const { annotations } = claim.metadata;
   if (annotations?.[ANNOTATION_SELECTED_NODE] === node) return;
   const metadata = { ...claim.metadata, annotations: { ...annotations, [ANNOTATION_SELECTED_NODE]: node } };

@@ -4,30 +4,36 @@ import { describe, expect, test } from 'vitest';
 import type { Random } from '../../../src/apimachinery/clock.js';
 import type { Node, Pod, Service } from '../../../src/kinds/types/core_v1.js';
 import { schedule } from '../../../src/scheduler/cycle.js';
-import type { Snapshot } from '../../../src/scheduler/define.js';
-import { plugins } from '../../../src/scheduler/plugins/index.js';
-import { nodeInfo } from '../../../src/scheduler/resources.js';
+import type { Decision, Snapshot } from '../../../src/scheduler/define.js';
+import { defaultProfile } from '../../../src/scheduler/profile.js';
+import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { controlledBy, listerOf, node, pod, replicaSet, service } from '../controllers/objects.js';
 
+const profile = defaultProfile();
 const first: Random = { next: () => 0, bytes: (length) => new Uint8Array(length) };
 
 function snapshotOf(nodes: readonly Node[], pods: readonly Pod[] = [], services: readonly Service[] = []): Snapshot {
-  const infos = nodes.map(
-    (each) =>
-      [
-        each.metadata.name,
-        nodeInfo(
-          each,
-          pods.filter(({ spec }) => spec.nodeName === each.metadata.name),
-        ),
-      ] as const,
+  const infos = nodes.map((each) =>
+    nodeInfo(
+      each,
+      pods.filter(({ spec }) => spec.nodeName === each.metadata.name),
+    ),
   );
-  return { nodes: new Map(infos), services, namespaceLabels: (name) => ({ 'kubernetes.io/metadata.name': name }), storage: listerOf([]) };
+  const namespaceLabels = (name: string) => ({ 'kubernetes.io/metadata.name': name });
+  return { ...nodesOf(infos), nominated: new Map(), services, namespaceLabels, storage: listerOf([]) };
 }
 
 const place = (what: Pod, nodes: readonly Node[], pods: readonly Pod[] = [], services: readonly Service[] = []) =>
-  schedule(what, snapshotOf(nodes, pods, services), plugins, first);
+  schedule(what, snapshotOf(nodes, pods, services), profile, first);
+
+/** Nodes that no filter refused. */
+const fitting = ({ feasible }: Decision) => feasible.map(({ name }) => name);
+
+const refusalOn = ({ refused, refusedBy, refusals }: Decision, name: string) => {
+  const at = refused.findIndex((node) => node.name === name);
+  return { plugin: refusedBy[at]?.name, reasons: refusals[at]?.reasons };
+};
 
 const requesting = (cpu: string, memory = '64Mi') => [{ name: 'c', image: 'busybox', resources: { requests: { cpu, memory } } }];
 const onNode = (name: string, nodeName: string, extra: { spec?: object; metadata?: object } = {}): Pod =>
@@ -82,8 +88,8 @@ describe('why not', () => {
   });
 
   test('each node’s reason is part of the decision, with the plugin that gave it', () => {
-    const { filtered } = place(pod('p'), [tainted('n2', 'NoSchedule')]);
-    expect(filtered.get('n2')).toEqual({ plugin: 'TaintToleration', reasons: ['node(s) had untolerated taint(s)'] });
+    const decision = place(pod('p'), [tainted('n2', 'NoSchedule')]);
+    expect(refusalOn(decision, 'n2')).toEqual({ plugin: 'TaintToleration', reasons: ['node(s) had untolerated taint(s)'] });
   });
 });
 
@@ -96,40 +102,40 @@ describe('where to', () => {
           node(`n${i}`, { spec: { unschedulable: cordoned }, status: { allocatable: { cpu: String(free), memory: '8Gi', pods: '9' } } }),
         );
         const what = pod('p', { spec: { containers: requesting(String(cpu)) } });
-        const decision = schedule(what, snapshotOf(nodes), plugins, { ...first, next: () => draw });
-        const fitting = sizes.flatMap(({ free, cordoned }, i) => (!cordoned && free >= cpu ? [`n${i}`] : []));
-        if (fitting.length === 0) expect(decision.node).toBeUndefined();
-        else expect(fitting).toContain(decision.node);
-        expect(decision.scores.size + decision.filtered.size).toBe(nodes.length);
+        const decision = schedule(what, snapshotOf(nodes), profile, { ...first, next: () => draw });
+        const wanted = sizes.flatMap(({ free, cordoned }, i) => (!cordoned && free >= cpu ? [`n${i}`] : []));
+        if (wanted.length === 0) expect(decision.node).toBeUndefined();
+        else expect(wanted).toContain(decision.node?.name);
+        expect(decision.feasible.length + decision.refused.length).toBe(nodes.length);
       }),
     );
   });
 
   test('the node with the most left free', () => {
     const busy = onNode('x', 'n1', { spec: { containers: requesting('2', '2Gi') } });
-    expect(place(pod('p', { spec: { containers: requesting('1', '1Gi') } }), [node('n1'), node('n2')], [busy]).node).toBe('n2');
+    expect(place(pod('p', { spec: { containers: requesting('1', '1Gi') } }), [node('n1'), node('n2')], [busy]).node?.name).toBe('n2');
   });
 
   test('pods that ask for nothing spread all the same', () => {
-    expect(place(pod('p'), [node('n1'), node('n2')], [onNode('x', 'n1')]).node).toBe('n2');
+    expect(place(pod('p'), [node('n1'), node('n2')], [onNode('x', 'n1')]).node?.name).toBe('n2');
   });
 
   test('equally good nodes are drawn from by the given randomness', () => {
     const nodes = ['n1', 'n2', 'n3'].map((name) => node(name));
-    const draw = (value: number) => schedule(pod('p'), snapshotOf(nodes), plugins, { ...first, next: () => value }).node;
+    const draw = (value: number) => schedule(pod('p'), snapshotOf(nodes), profile, { ...first, next: () => value }).node?.name;
     expect([draw(0), draw(0.5), draw(0.99)]).toEqual(['n1', 'n2', 'n3']);
   });
 
   test('only nodes with the labels that the pod selects', (context) => {
     showsFields(context, 'spec.nodeSelector');
     const fast = node('n2', { metadata: { labels: { disk: 'ssd' } } });
-    expect(place(pod('p', { spec: { nodeSelector: { disk: 'ssd' } } }), [node('n1'), fast]).node).toBe('n2');
+    expect(place(pod('p', { spec: { nodeSelector: { disk: 'ssd' } } }), [node('n1'), fast]).node?.name).toBe('n2');
   });
 
   test('with room for what the pod takes besides its containers', (context) => {
     showsFields(context, 'spec.overhead');
     const nodes = [node('n1', { status: { allocatable: { cpu: '1', memory: '8Gi', pods: '9' } } })];
-    expect(place(pod('p', { spec: { containers: requesting('900m'), overhead: { cpu: '100m' } } }), nodes).node).toBe('n1');
+    expect(place(pod('p', { spec: { containers: requesting('900m'), overhead: { cpu: '100m' } } }), nodes).node?.name).toBe('n1');
     expect(place(pod('p', { spec: { containers: requesting('900m'), overhead: { cpu: '101m' } } }), nodes).message).toContain(
       'Insufficient cpu',
     );
@@ -138,8 +144,8 @@ describe('where to', () => {
   test('a tolerated taint, and a node that is only less liked', (context) => {
     showsFields(context, 'spec.tolerations[].{key,operator,value,effect}');
     const tolerations = [{ key: 'dedicated', operator: 'Equal', value: 'db', effect: 'NoSchedule' }];
-    expect(place(pod('p', { spec: { tolerations } }), [tainted('n1', 'NoSchedule')]).node).toBe('n1');
-    expect(place(pod('p'), [tainted('n1', 'PreferNoSchedule'), node('n2')]).node).toBe('n2');
+    expect(place(pod('p', { spec: { tolerations } }), [tainted('n1', 'NoSchedule')]).node?.name).toBe('n1');
+    expect(place(pod('p'), [tainted('n1', 'PreferNoSchedule'), node('n2')]).node?.name).toBe('n2');
   });
 
   test.each([
@@ -147,20 +153,20 @@ describe('where to', () => {
     ['NotIn', ['eu'], ['n2', 'n3']],
     ['Exists', [], ['n1', 'n2']],
     ['DoesNotExist', [], ['n3']],
-  ])('required node affinity %s', (operator, values, fitting) => {
+  ])('required node affinity %s', (operator, values, names) => {
     const region = (name: string, value?: string) => node(name, { metadata: { labels: value ? { region: value } : {} } });
     const nodeAffinity = {
       requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'region', operator, values }] }] },
     };
-    const { scores } = place(pod('p', { spec: { affinity: { nodeAffinity } } }), [region('n1', 'eu'), region('n2', 'us'), region('n3')]);
-    expect([...scores.keys()]).toEqual(fitting);
+    const decision = place(pod('p', { spec: { affinity: { nodeAffinity } } }), [region('n1', 'eu'), region('n2', 'us'), region('n3')]);
+    expect(fitting(decision)).toEqual(names);
   });
 
   test('preferred node affinity draws', (context) => {
     showsFields(context, 'spec.affinity.nodeAffinity');
     const preference = { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['n2'] }] };
     const nodeAffinity = { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 50, preference }] };
-    expect(place(pod('p', { spec: { affinity: { nodeAffinity } } }), [node('n1'), node('n2')]).node).toBe('n2');
+    expect(place(pod('p', { spec: { affinity: { nodeAffinity } } }), [node('n1'), node('n2')]).node?.name).toBe('n2');
   });
 });
 
@@ -177,7 +183,7 @@ describe('spreading', () => {
     const placed: Pod[] = [];
     for (let i = 0; i < 6; i++) {
       const { node: chosen } = place(replica(`r${i}`), nodes, placed);
-      placed.push(replica(`r${i}`, chosen));
+      placed.push(replica(`r${i}`, chosen?.name));
     }
     const counts = nodes.map(({ metadata }) => placed.filter(({ spec }) => spec.nodeName === metadata.name).length);
     expect(counts).toEqual([2, 2, 2]);
@@ -188,8 +194,8 @@ describe('spreading', () => {
     const big = onNode('big', 'n2', { spec: { containers: requesting('1', '1Gi') } });
     const peer = onNode('peer', 'n1', { metadata: { labels } });
     const bare = pod('p', { metadata: { labels } });
-    expect(place(bare, [node('n1'), node('n2')], [big, peer]).node).toBe('n1');
-    expect(place(bare, [node('n1'), node('n2')], [big, peer], [service('web')]).node).toBe('n2');
+    expect(place(bare, [node('n1'), node('n2')], [big, peer]).node?.name).toBe('n1');
+    expect(place(bare, [node('n1'), node('n2')], [big, peer], [service('web')]).node?.name).toBe('n2');
   });
 
   test('a constraint that must hold refuses what would make the zones uneven', (context) => {
@@ -202,9 +208,9 @@ describe('spreading', () => {
     };
     const nodes = [zoned('n1', 'a'), zoned('n2', 'b'), node('n3')];
     const decision = place(replica('p', undefined, { topologySpreadConstraints: [constraint] }), nodes, [replica('x', 'n1')]);
-    expect(decision.node).toBe('n2');
-    expect(decision.filtered.get('n1')?.reasons).toEqual(["node(s) didn't match pod topology spread constraints"]);
-    expect(decision.filtered.get('n3')?.reasons).toEqual(["node(s) didn't match pod topology spread constraints (missing required label)"]);
+    expect(decision.node?.name).toBe('n2');
+    expect(refusalOn(decision, 'n1').reasons).toEqual(["node(s) didn't match pod topology spread constraints"]);
+    expect(refusalOn(decision, 'n3').reasons).toEqual(["node(s) didn't match pod topology spread constraints (missing required label)"]);
   });
 });
 
@@ -222,7 +228,7 @@ describe('a spread constraint', () => {
   const there = (name: string, nodeName: string, release: string) =>
     onNode(name, nodeName, { metadata: { labels: { app: 'web', release } } });
   const nodes = [zoned('n1', 'a'), zoned('n2', 'b')];
-  const allowed = (what: Pod, on: readonly Node[], pods: readonly Pod[]) => [...place(what, on, pods).scores.keys()];
+  const allowed = (what: Pod, on: readonly Node[], pods: readonly Pod[]) => fitting(place(what, on, pods));
 
   test('can want a number of zones', (context) => {
     showsFields(context, 'spec.topologySpreadConstraints[].minDomains');
@@ -260,20 +266,20 @@ describe('affinity between pods', () => {
 
   test('with, and away from, the pods that are named', (context) => {
     showsFields(context, 'spec.affinity.{podAffinity,podAntiAffinity}');
-    expect(place(required('podAffinity'), nodes, [db]).node).toBe('n2');
-    expect(place(required('podAntiAffinity'), nodes, [db]).node).toBe('n1');
+    expect(place(required('podAffinity'), nodes, [db]).node?.name).toBe('n2');
+    expect(place(required('podAntiAffinity'), nodes, [db]).node?.name).toBe('n1');
     expect(place(required('podAffinity'), nodes).message).toBe("0/2 nodes are available: 2 node(s) didn't match pod affinity rules.");
   });
 
   test('the first pod of a group that wants its own company goes anywhere', () => {
-    expect(place(required('podAffinity', { app: 'db' }), nodes).node).toBe('n1');
+    expect(place(required('podAffinity', { app: 'db' }), nodes).node?.name).toBe('n1');
   });
 
   test('pods that are there keep others off too', () => {
     const loner = { ...required('podAntiAffinity'), metadata: { ...pod('loner').metadata } };
     const there = { ...loner, spec: { ...loner.spec, nodeName: 'n1' } };
-    const { filtered, node: chosen } = place(pod('p', { metadata: { labels: { app: 'db' } } }), nodes, [there]);
-    expect(chosen).toBe('n2');
-    expect(filtered.get('n1')?.reasons).toEqual(["node(s) didn't satisfy existing pods anti-affinity rules"]);
+    const decision = place(pod('p', { metadata: { labels: { app: 'db' } } }), nodes, [there]);
+    expect(decision.node?.name).toBe('n2');
+    expect(refusalOn(decision, 'n1').reasons).toEqual(["node(s) didn't satisfy existing pods anti-affinity rules"]);
   });
 });

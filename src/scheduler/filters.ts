@@ -1,0 +1,101 @@
+// The filter half of a cycle: what the pod means to each plugin (preFilter), then node by node. Also asked "what if" by preemption. Pure.
+
+import type { Pod } from '../kinds/types/core_v1.js';
+import type { Decision, Filters, NodeInfo, Profile, Refusal, SchedulerPlugin, Snapshot } from './define.js';
+import { nodeInfoWith } from './resources.js';
+
+/** A plugin threw: said as upstream does. */
+export class PluginError extends Error {}
+
+type PreFiltered = { readonly filters: Filters; readonly restrictedBy?: Decision['restrictedBy'] };
+type RefusedAll = { readonly refusedAll: NonNullable<Decision['refusedAll']> };
+
+export function preFilter(pod: Pod, snapshot: Snapshot, profile: Profile): PreFiltered | RefusedAll {
+  const states = new Map<SchedulerPlugin, unknown>();
+  const skipped = new Set<SchedulerPlugin>();
+  const restricting: SchedulerPlugin[] = [];
+  let nodes: ReadonlySet<string> | undefined;
+  let later: RefusedAll['refusedAll'] | undefined;
+  for (const plugin of profile.preFilter) {
+    const result = attempt('PreFilter', plugin, () => plugin.preFilter!(pod, snapshot));
+    if ('refused' in result) {
+      if (result.unresolvable) return { refusedAll: { plugin, ...result } };
+      // Another may still say that nothing can help.
+      later ??= { plugin, ...result };
+      continue;
+    }
+    if (result.skip) skipped.add(plugin);
+    else states.set(plugin, result.state);
+    if (!result.nodes) continue;
+    restricting.push(plugin);
+    const found: ReadonlySet<string> = result.nodes;
+    nodes = nodes ? new Set([...nodes].filter((name) => found.has(name))) : found;
+    if (nodes.size === 0) return { refusedAll: { plugin, refused: nobodyLeft(restricting), unresolvable: true } };
+  }
+  if (later) return { refusedAll: later };
+  const plugins = profile.filter.filter((plugin) => !skipped.has(plugin));
+  const filters = { pod, snapshot, plugins, states: plugins.map((plugin) => states.get(plugin)) };
+  return nodes ? { filters, restrictedBy: { plugins: restricting, nodes } } : { filters };
+}
+
+function nobodyLeft(restricting: readonly SchedulerPlugin[]): string {
+  const names = restricting.map(({ name }) => name);
+  return names.length === 1
+    ? `node(s) didn't satisfy plugin ${names[0]}`
+    : `node(s) didn't satisfy plugin(s) [${names.join(' ')}] simultaneously`;
+}
+
+/** The index, in `filters.plugins`, of the plugin that refuses the node, and its refusal; undefined: it fits. */
+export function refusalOf(filters: Filters, node: NodeInfo): { readonly plugin: SchedulerPlugin; readonly refusal: Refusal } | undefined {
+  const { nominated } = filters.snapshot;
+  if (nominated.size === 0) return ask(filters, node);
+  const others = nominatedBefore(filters.pod, nominated.get(node.name) ?? []);
+  // Room that others are to get counts as taken; and they may yet not come, so what would need them does not do either.
+  return (others.length > 0 ? ask(...withPods(filters, node, others)) : undefined) ?? ask(filters, node);
+}
+
+function ask({ pod, snapshot, plugins, states }: Filters, node: NodeInfo) {
+  for (let i = 0; i < plugins.length; i++) {
+    const plugin = plugins[i]!;
+    const refusal = plugin.filter!(pod, node, states[i], snapshot);
+    if (refusal) return { plugin, refusal };
+  }
+  return undefined;
+}
+
+function nominatedBefore({ metadata, spec }: Pod, others: readonly Pod[]): readonly Pod[] {
+  return others.filter((other) => other.metadata.uid !== metadata.uid && (other.spec.priority ?? 0) >= (spec.priority ?? 0));
+}
+
+function withPods(filters: Filters, node: NodeInfo, others: readonly Pod[]): [Filters, NodeInfo] {
+  let info = node;
+  let now = filters;
+  for (const other of others) {
+    now = withPod(now, other, info);
+    info = nodeInfoWith(info, other);
+  }
+  return [now, info];
+}
+
+/** As if `other` were on the node too; the NodeInfo with it is to be made besides (`nodeInfoWith`). */
+export function withPod(filters: Filters, other: Pod, node: NodeInfo): Filters {
+  return changed(filters, (plugin, state) => (plugin.withPod ? plugin.withPod(state, other, node, filters.snapshot) : state));
+}
+
+/** As if `other` were gone from the node (`nodeInfoWithout`). */
+export function withoutPod(filters: Filters, other: Pod, node: NodeInfo): Filters {
+  return changed(filters, (plugin, state) => (plugin.withoutPod ? plugin.withoutPod(state, other, node, filters.snapshot) : state));
+}
+
+function changed(filters: Filters, change: (plugin: SchedulerPlugin, state: unknown) => unknown): Filters {
+  return { ...filters, states: filters.states.map((state, i) => change(filters.plugins[i]!, state)) };
+}
+
+/** Names the plugin and the extension point in what it throws. */
+export function attempt<T>(point: string, plugin: SchedulerPlugin, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw new PluginError(`running ${point} plugin ${JSON.stringify(plugin.name)}: ${(error as Error).message}`);
+  }
+}
