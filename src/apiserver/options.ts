@@ -3,6 +3,7 @@ import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Exposition } from '../apimachinery/exposition.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Transport } from '../client/client.js';
+import type { PodDecider } from '../client/pod-decisions.js';
 import type { Backend } from '../etcd/backend.js';
 
 /** Who makes a request: by client certificate CN is the name and each O a group. */
@@ -75,6 +76,8 @@ export interface ApiServerOptions {
   readonly audit?: AuditOptions | undefined;
   /** The parts of the control plane besides the store, where they run beside this server; absent: they are asked at their ports. */
   readonly components?: readonly Component[] | undefined;
+  /** The scheduler that runs beside this server, once it does; absent: none ever does. */
+  readonly scheduler?: (() => PodDecider | undefined) | undefined;
   /** `--default-not-ready-toleration-seconds`; 300 if absent. */
   readonly defaultNotReadyTolerationSeconds?: number;
   /** `--default-unreachable-toleration-seconds`; 300 if absent. */

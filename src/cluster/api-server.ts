@@ -36,6 +36,7 @@ export interface ApiServerSetup {
   readonly audit?: Omit<AuditOptions, 'policy'> & { readonly policyFile: string };
   /** What runs beside it in this process. */
   readonly components?: readonly Component[];
+  readonly scheduler?: ApiServerOptions['scheduler'];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -129,6 +130,7 @@ export async function makeApiServer(options: ApiServerSetup, backend: Backend, i
     advertiseAddress,
     hostname: hostname(),
     components: options.components,
+    scheduler: options.scheduler,
     audit: await auditOptions(options),
     maxInFlight: options.maxInFlight,
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,

@@ -14,7 +14,7 @@ import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { EmbeddedBackend } from '../etcd/embedded.js';
 import { type EtcdServer, ListenError, type ListenUrl, serveEtcd, urlText } from '../etcd/grpc/server.js';
 import { openLevelBackend } from '../etcd/leveldb.js';
-import { startScheduler } from '../scheduler/scheduler.js';
+import { type RunningScheduler, startScheduler } from '../scheduler/scheduler.js';
 import {
   type ApiServerSetup,
   adminUrl,
@@ -77,14 +77,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       check: async () => checkLoop(loops.get(name)),
       writeMetrics: (out: Exposition) => loops.get(name)?.writeMetrics?.(out),
     }));
-    const api = await makeApiServer({ ...options, components }, backend, identityOf(pki));
+    let scheduler: RunningScheduler | undefined;
+    const api = await makeApiServer({ ...options, components, scheduler: () => scheduler }, backend, identityOf(pki));
     opened.push(api);
     await api.listen();
     await ensureClusterInfo(componentClient(api, ADMINISTRATOR), adminUrl(options), pki.ca.cert);
     // A class that nobody provisions for would leave claims waiting.
     if (enabled.includes(localPath)) await ensureLocalPathClass(componentClient(api, ADMINISTRATOR));
     if (options.manifests) loops.set('manifests', await runManifests(options.manifests, options, api));
-    loops.set('controller-manager', runManager(enabled, options, api, pki)).set('scheduler', runScheduler(options, api));
+    const scheduling = runScheduler(options, api);
+    scheduler = scheduling.scheduler;
+    loops.set('controller-manager', runManager(enabled, options, api, pki)).set('scheduler', scheduling.loop);
     return running(adminUrl(options), opened, [...loops.values()]);
   } catch (error) {
     for (const part of opened.reverse()) await part.close();
@@ -169,9 +172,10 @@ function runManager(enabled: readonly ControllerDefinition[], options: ControlPl
   return runControllers({ ...own, controllers: enabled, settings, ...(election && { election }), clock, random, log });
 }
 
-function runScheduler(options: ControlPlaneOptions, api: ApiServer): Loop {
+function runScheduler(options: ControlPlaneOptions, api: ApiServer): { readonly loop: Loop; readonly scheduler: RunningScheduler } {
   const parts = component(api, SCHEDULER, 'scheduler', options);
-  return withInformers(parts.informers, startScheduler({ ...parts, events: parts.events('default-scheduler') }));
+  const scheduler = startScheduler({ ...parts, events: parts.events('default-scheduler') });
+  return { loop: withInformers(parts.informers, scheduler), scheduler };
 }
 
 async function runManifests(path: string, options: ControlPlaneOptions, api: ApiServer): Promise<Loop> {

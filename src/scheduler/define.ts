@@ -1,8 +1,11 @@
 // The scheduling framework's contract: what a plugin can be asked, what it sees, and what a cycle answers. One plugin, one file.
-import type { Clock } from '../apimachinery/clock.js';
+import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Client } from '../client/client.js';
+import type { EventRecorder } from '../client/events.js';
 import type { Lister } from '../kinds/define.js';
 import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
+import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
+import type { Candidate } from './plugins/preemption-pick.js';
 
 /** A node with what is on it (and is assumed to be). One object for each state of the node, so what is computed of it can be remembered for it. */
 export interface NodeInfo {
@@ -82,17 +85,28 @@ export type PreFilterResult<State> =
 export interface PluginContext {
   readonly client: Client;
   readonly clock: Clock;
+  readonly random: Random;
+  readonly events: EventRecorder;
   readonly snapshot: Snapshot;
+  budgets(): readonly PodDisruptionBudget[];
   /** Resolves once `storage` shows that `condition` holds; rejects where it throws, where it takes too long, and when the scheduler stops. */
   until(condition: (storage: Snapshot['storage']) => boolean): Promise<void>;
 }
 
-/** What was done for a pod that no node could take as things are. */
+/** What can be done for a pod that no node can take as things are. */
 export interface PostFilterResult {
-  /** Where room is being made for it. */
+  /** Where room is made for it; empty: nowhere, whatever it was promised before. Absent: that stays as it is. */
   readonly nominatedNode?: string;
   /** Goes behind the cycle's own message. */
   readonly message: string;
+  /** Does it. Nothing has been done until then. */
+  carryOut?: (() => Promise<void>) | undefined;
+  readonly preemption?: {
+    readonly candidates: readonly Candidate[];
+    readonly chosen?: Candidate;
+    /** What decided between them, or why there are none. */
+    readonly message: string;
+  };
 }
 
 /** A pod in the active queue. */
@@ -118,7 +132,7 @@ export interface SchedulerPlugin<State = unknown, ScoreState = unknown> {
   withPod?(state: State, other: Pod, node: NodeInfo, snapshot: Snapshot): State;
   withoutPod?(state: State, other: Pod, node: NodeInfo, snapshot: Snapshot): State;
   /** No node fits: what could be done. undefined: nothing by this plugin. */
-  postFilter?(pod: Pod, decision: Decision, context: PluginContext): PostFilterResult | undefined | Promise<PostFilterResult | undefined>;
+  postFilter?(pod: Pod, decision: Decision, context: PluginContext): PostFilterResult | undefined;
   /** 'skip': no node is better than another to this plugin. */
   preScore?(pod: Pod, nodes: readonly NodeInfo[], snapshot: Snapshot): ScoreState | 'skip';
   /** How good the node is; any scale, brought to 0..100 by `normalize`. */

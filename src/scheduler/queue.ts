@@ -4,6 +4,7 @@ import { objectKey } from '../apimachinery/object.js';
 import type { Pod } from '../kinds/types/core_v1.js';
 import type { ClusterEvent } from './define.js';
 import { Heap } from './heap.js';
+import type { Place } from './pod-decisions.js';
 
 /** Upstream's podInitialBackoffSeconds and podMaxBackoffSeconds. */
 export const BACKOFF_INITIAL_MS = 1_000;
@@ -21,7 +22,7 @@ interface Entry {
   pod: Pod;
   attempts: number;
   /** Where it stands; 'out' while it is being scheduled or bound. */
-  place: 'active' | 'backoff' | 'unschedulable' | 'out';
+  place: Place;
   /** Order of arrival in the active queue. */
   turn: number;
   /** On the monotonic clock. */
@@ -103,6 +104,11 @@ export class SchedulingQueue {
     for (const entry of this.#entries.values()) {
       if (entry.place === 'unschedulable' && entry.helpedBy.has(event)) this.#retry(entry);
     }
+  }
+
+  /** Undefined: it is not known here. */
+  placeOf(key: string): Place | undefined {
+    return this.#entries.get(key)?.place;
   }
 
   close(): void {

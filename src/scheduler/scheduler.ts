@@ -7,14 +7,22 @@ import { StatusError } from '../apimachinery/status.js';
 import type { Client } from '../client/client.js';
 import type { EventRecorder } from '../client/events.js';
 import type { Change, Informer, Informers } from '../client/informer.js';
+import type { PodDecider, PodDecisions } from '../client/pod-decisions.js';
 import { namespaces } from '../kinds/core/namespace.js';
 import { nodes } from '../kinds/core/node.js';
 import { pods } from '../kinds/core/pod.js';
 import { isPodTerminal, podCondition } from '../kinds/core/podutil.js';
 import { services } from '../kinds/core/service.js';
+import { podDisruptionBudgets } from '../kinds/policy/poddisruptionbudget.js';
 import type { Namespace, Node, Pod, Service } from '../kinds/types/core_v1.js';
+import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
 import { schedule } from './cycle.js';
-import type { ClusterEvent, Decision, NodeInfo, Snapshot } from './define.js';
+import { keptDecision, recordOf } from './decision.js';
+import { DecisionStore } from './decision-store.js';
+import type { ClusterEvent, Decision, NodeInfo, PluginContext, PostFilterResult, Snapshot } from './define.js';
+import { Nominator } from './nominator.js';
+import { podDecisions, trialDecisions } from './pod-decisions.js';
+import { postFilter } from './post-filter.js';
 import { DEFAULT_SCHEDULER_NAME, defaultProfile } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
 import { SchedulerCache } from './snapshot.js';
@@ -34,7 +42,7 @@ export interface SchedulerOptions {
   readonly events: EventRecorder;
 }
 
-export interface RunningScheduler {
+export interface RunningScheduler extends PodDecider {
   /** It knows pods and nodes, and has not been stopped. */
   readonly ready: boolean;
   /** Stops taking pods and resolves once the bindings under way have ended. */
@@ -54,6 +62,9 @@ class Scheduler implements RunningScheduler {
   readonly #writes = new Set<Promise<void>>();
   /** Pods that have a node and wait for their volumes: they take no turn of the writes, of which there are few at once. */
   readonly #waiting = new Set<Promise<void>>();
+  readonly #budgets: Informer<PodDisruptionBudget>;
+  readonly #nominator = new Nominator();
+  readonly #decisions = new DecisionStore();
   readonly #unsubscribe: (() => void)[];
   readonly #stopping = new AbortController();
   readonly #profile = defaultProfile();
@@ -68,6 +79,7 @@ class Scheduler implements RunningScheduler {
     this.#queue = new SchedulingQueue(clock, () => this.#wake());
     this.#services = informers.of(services);
     this.#namespaces = informers.of(namespaces);
+    this.#budgets = informers.of(podDisruptionBudgets);
     this.#storage = new StorageCache(informers, clock);
     const podInformer = informers.of(pods);
     const nodeInformer = informers.of(nodes);
@@ -78,7 +90,7 @@ class Scheduler implements RunningScheduler {
     ];
     // Each pod that waits for its volumes listens to it.
     setMaxListeners(0, this.#stopping.signal);
-    void this.#start([podInformer, nodeInformer, this.#services, this.#namespaces, ...this.#storage.informers]);
+    void this.#start([podInformer, nodeInformer, this.#services, this.#namespaces, this.#budgets, ...this.#storage.informers]);
   }
 
   async stop(): Promise<void> {
@@ -89,6 +101,28 @@ class Scheduler implements RunningScheduler {
     await this.#loop;
     await Promise.all(this.#waiting);
     await Promise.all(this.#writes);
+  }
+
+  decisionsOf(pod: Pod): PodDecisions {
+    const key = objectKey(pod);
+    return podDecisions(pod, {
+      schedulers: [this.#profile.schedulerName],
+      place: this.#queue.placeOf(key),
+      assumed: this.#cache.isAssumed(key),
+      records: this.#decisions.of(pod.metadata.uid),
+    });
+  }
+
+  async tryOut(pod: Pod): Promise<PodDecisions> {
+    return trialDecisions(pod, [this.#profile.schedulerName], () => {
+      const { random, clock } = this.options;
+      const began = { at_ms: clock.now(), from_ms: clock.monotonic() };
+      const snapshot = this.#snapshot();
+      const decision = schedule(pod, snapshot, this.#profile, random, this.#nextStart);
+      const post = decision.node ? undefined : postFilter(pod, decision, this.#context(snapshot));
+      const duration_ms = clock.monotonic() - began.from_ms;
+      return recordOf(keptDecision({ decision, postFilter: post, attempt: 0, at_ms: began.at_ms, duration_ms }));
+    });
   }
 
   /** Nothing is placed before all is known: half a cache would overbook nodes. */
@@ -105,6 +139,8 @@ class Scheduler implements RunningScheduler {
   }
 
   #podChanged({ key, old, new: pod }: Change<Pod>): void {
+    this.#nominator.podChanged(old, pod);
+    if (old && old.metadata.uid !== pod?.metadata.uid) this.#decisions.forget(old.metadata.uid);
     const wasPlaced = old?.spec.nodeName && !isPodTerminal(old);
     if (!pod || isPodTerminal(pod)) {
       this.#queue.delete(key);
@@ -147,19 +183,17 @@ class Scheduler implements RunningScheduler {
   }
 
   #cycle(queued: QueuedPod): void {
-    const { random } = this.options;
-    const snapshot = this.#cache.snapshot({
-      nominated: new Map(),
-      services: this.#services.list(),
-      namespaceLabels: (name) => this.#namespaces.get({ name })?.metadata.labels ?? {},
-      storage: this.#storage,
-    });
+    const { random, clock } = this.options;
+    const began = { at_ms: clock.now(), from_ms: clock.monotonic() };
+    const snapshot = this.#snapshot();
     const decision = schedule(queued.pod, snapshot, this.#profile, random, this.#nextStart);
     this.#nextStart = decision.nextStart;
     const { node } = decision;
+    const post = node ? undefined : postFilter(queued.pod, decision, this.#context(snapshot));
+    const duration_ms = clock.monotonic() - began.from_ms;
+    this.#decisions.add({ decision, postFilter: post, attempt: queued.attempts, at_ms: began.at_ms, duration_ms });
     if (!node) {
-      this.#queue.unschedulable(queued, this.#whatCouldHelp(decision));
-      this.#write(this.#tellUnschedulable(queued.pod, decision.message));
+      this.#noNode(queued, decision, post);
       return;
     }
     const prepared = this.#preBind(queued.pod, snapshot, node);
@@ -168,11 +202,44 @@ class Scheduler implements RunningScheduler {
     else this.#track(this.#waiting, this.#bindOnce(prepared, queued, node.name));
   }
 
-  #preBind(pod: Pod, snapshot: Snapshot, node: NodeInfo): readonly Promise<void>[] {
+  #snapshot(): Snapshot {
+    return this.#cache.snapshot({
+      nominated: this.#nominator.byNode,
+      services: this.#services.list(),
+      namespaceLabels: (name) => this.#namespaces.get({ name })?.metadata.labels ?? {},
+      storage: this.#storage,
+    });
+  }
+
+  #context(snapshot: Snapshot): PluginContext {
+    const { client, clock, random, events } = this.options;
     const until = (condition: (storage: Snapshot['storage']) => boolean) =>
       this.#storage.until(() => condition(this.#storage), this.#stopping.signal);
-    const { client, clock } = this.options;
-    return this.#profile.preBind.flatMap((plugin) => plugin.preBind?.(pod, node, { client, clock, snapshot, until }) ?? []);
+    return { client, clock, random, events, snapshot, until, budgets: () => this.#budgets.list() };
+  }
+
+  #noNode(queued: QueuedPod, decision: Decision, post: PostFilterResult | undefined): void {
+    const { pod } = queued;
+    if (post?.nominatedNode !== undefined) this.#nominator.nominate(pod, post.nominatedNode);
+    this.#queue.unschedulable(queued, this.#whatCouldHelp(decision, post));
+    this.#write(this.#tellUnschedulable(pod, [decision.message, post?.message].filter(Boolean).join(' '), post?.nominatedNode));
+    if (post?.carryOut) this.#write(this.#carryOut(queued, post.carryOut()));
+  }
+
+  async #carryOut(queued: QueuedPod, done: Promise<void>): Promise<void> {
+    try {
+      await done;
+    } catch (error) {
+      this.options.log.warn({ pod: queued.key }, `making room for it failed, trying again: ${(error as Error).message}`);
+      this.#nominator.nominate(queued.pod, '');
+      this.#queue.backOff(queued);
+    }
+  }
+
+  #preBind(pod: Pod, snapshot: Snapshot, node: NodeInfo): readonly Promise<void>[] {
+    if (this.#profile.preBind.length === 0) return [];
+    const context = this.#context(snapshot);
+    return this.#profile.preBind.flatMap((plugin) => plugin.preBind?.(pod, node, context) ?? []);
   }
 
   async #bindOnce(prepared: readonly Promise<void>[], queued: QueuedPod, node: string): Promise<void> {
@@ -185,9 +252,10 @@ class Scheduler implements RunningScheduler {
     this.#write(this.#bind(queued, node));
   }
 
-  #whatCouldHelp({ refusedBy, refusedAll, restrictedBy }: Decision): ReadonlySet<ClusterEvent> {
+  #whatCouldHelp({ refusedBy, refusedAll, restrictedBy }: Decision, post: PostFilterResult | undefined): ReadonlySet<ClusterEvent> {
     const refusing = new Set([...refusedBy, ...(refusedAll ? [refusedAll.plugin] : []), ...(restrictedBy?.plugins ?? [])]);
-    return new Set([...HELPED_BY_NODES, ...[...refusing].flatMap(({ events = [] }) => events.map(({ event }) => event))]);
+    const victims: readonly ClusterEvent[] = post?.preemption ? ['AssignedPodDelete'] : [];
+    return new Set([...HELPED_BY_NODES, ...victims, ...[...refusing].flatMap(({ events = [] }) => events.map(({ event }) => event))]);
   }
 
   #write(write: Promise<void>): void {
@@ -234,16 +302,18 @@ class Scheduler implements RunningScheduler {
     this.#queue.happened('AssignedPodDelete');
   }
 
-  async #tellUnschedulable(pod: Pod, message: string): Promise<void> {
+  async #tellUnschedulable(pod: Pod, message: string, nominatedNode: string | undefined): Promise<void> {
     const { client, clock, events, log } = this.options;
     events.event(pod, 'Warning', 'FailedScheduling', message);
     const before = podCondition(pod, 'PodScheduled');
-    if (before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message) return;
+    const nominates = nominatedNode !== undefined && nominatedNode !== (pod.status.nominatedNodeName ?? '');
+    if (before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message && !nominates) return;
     const now = rfc3339(clock.now());
     const lastTransitionTime = before?.status === 'False' ? (before.lastTransitionTime ?? now) : now;
     const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime };
     try {
-      const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+      const nomination = nominates ? { nominatedNodeName: nominatedNode || null } : {};
+      const patch = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition], ...nomination } };
       await client.patch(pods, pod.metadata, 'application/strategic-merge-patch+json', patch, 'status');
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;

@@ -1,5 +1,6 @@
 // Attributes: what of a request authorizers decide by.
 import { parseFieldSelector } from '../../apimachinery/field-selector.js';
+import { DECISIONS } from '../../client/pod-decisions.js';
 import type { UserInfo } from '../options.js';
 import type { RequestInfo } from '../request.js';
 
@@ -28,7 +29,11 @@ export type Attributes = ResourceAttributes | PathAttributes;
 
 export function attributesOf(user: UserInfo, info: RequestInfo, query: URLSearchParams): Attributes {
   if (!info.isResource) return { isResource: false, user, verb: info.verb, path: info.path };
-  const { verb, group, version, resource, subresource, name } = info;
+  const { verb, group, version, resource } = info;
+  // What was decided about a pod is for those who may read the pod, and what would be for those who may create it.
+  const isDecisions = info.subresource === DECISIONS && resource === 'pods' && group === '';
+  const subresource = isDecisions ? undefined : info.subresource;
+  const name = isDecisions && verb === 'create' ? undefined : info.name;
   // As upstream: a Namespace itself is asked for within it, so that a role of the namespace can allow it.
   const namespace = info.namespace ?? (resource === 'namespaces' && group === '' ? name : undefined);
   const attributes = { isResource: true, user, verb, group, version, resource, subresource, namespace, name } as const;

@@ -1,5 +1,6 @@
 // The one generic path of all kinds: which handler answers a resource request, by verb and subresource.
 import { methodNotAllowed, noSuchPath } from '../../apimachinery/status.js';
+import { DECISIONS } from '../../client/pod-decisions.js';
 import { pods } from '../../kinds/core/pod.js';
 import type { ApiContext } from '../context.js';
 import type { Exchange, Handler, Result } from '../exchange.js';
@@ -9,6 +10,7 @@ import { actionHandler, createBinding } from './action.js';
 import { computedHandlers } from './computed.js';
 import { connectHandler, proxyHandler } from './connect.js';
 import { createHandler } from './create.js';
+import { decisionsHandlers } from './decisions.js';
 import { deleteCollectionHandler, deleteHandler } from './delete.js';
 import { EVICTION, evictionHandler } from './eviction.js';
 import { getHandler } from './get.js';
@@ -30,6 +32,7 @@ export class Dispatcher {
   readonly #connect: Handlers;
   readonly #proxy: Handlers;
   readonly #eviction: Handlers;
+  readonly #decisions: Handlers;
   readonly #reviews: Handlers;
   readonly #computed: Handlers;
 
@@ -55,6 +58,7 @@ export class Dispatcher {
     this.#computed = computedHandlers(context);
     this.#reviews = { create: reviewHandler(context) };
     this.#eviction = { create: evictionHandler(context) };
+    this.#decisions = decisionsHandlers(context);
   }
 
   /** Throws 404 for what is not served and 405 for verbs that it does not have. */
@@ -98,6 +102,7 @@ export class Dispatcher {
     if (reviews && Object.hasOwn(reviews, name)) return this.#reviews;
     if (connect?.includes(name)) return name === PROXY ? this.#proxy : this.#connect;
     if (kind === pods && name === EVICTION) return this.#eviction;
+    if (kind === pods && name === DECISIONS) return this.#decisions;
     return undefined;
   }
 }

@@ -3,6 +3,7 @@
 import type { Clock } from '../../apimachinery/clock.js';
 import { Exposition, Histogram, type Labels, labelText } from '../../apimachinery/exposition.js';
 import { writeProcess } from '../../apimachinery/process-metrics.js';
+import { DECISIONS } from '../../client/pod-decisions.js';
 import type { AnyKind } from '../../kinds/define.js';
 import type { Exchange } from '../exchange.js';
 import type { RequestInfo, ResourceRequestInfo } from '../request.js';
@@ -193,7 +194,7 @@ function resourceKey(info: ResourceRequestInfo, kind: AnyKind, exchange: Exchang
 function subresourceOf({ subresource }: ResourceRequestInfo, { subresources = {} }: AnyKind): string {
   if (subresource === undefined) return '';
   const { connect = [], actions = {}, writable = {} } = subresources;
-  const known = subresource === 'status' || subresource === 'scale' || subresource === 'eviction';
+  const known = subresource === 'status' || subresource === 'scale' || subresource === 'eviction' || subresource === DECISIONS;
   return known || connect.includes(subresource) || Object.hasOwn(actions, subresource) || Object.hasOwn(writable, subresource)
     ? subresource
     : 'other';

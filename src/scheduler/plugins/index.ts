@@ -1,5 +1,6 @@
 // The scheduler's plugins: filters are asked in this order, and the first that refuses a node gives the reason.
 import type { PluginDefinition } from '../define.js';
+import { defaultPreemption } from './defaultpreemption.js';
 import { imageLocality } from './imagelocality.js';
 import { interPodAffinity } from './interpodaffinity.js';
 import { nodeAffinity } from './nodeaffinity.js';
@@ -26,4 +27,5 @@ export const plugins: readonly PluginDefinition[] = [
   interPodAffinity,
   nodeResourcesBalancedAllocation,
   imageLocality,
+  defaultPreemption,
 ];

@@ -154,9 +154,11 @@ describe('pods and their controllers', () => {
     await cluster.until('three run', async () => (await running()).length === 3);
     const waiting = (await podsOf()).find(({ spec }) => !spec.nodeName)!;
     await cluster.until('it is told why', async () => (await messages('FailedScheduling')).length > 0);
-    expect(await messages('FailedScheduling')).toEqual(['0/3 nodes are available: 3 Insufficient cpu.']);
+    const why =
+      '0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.';
+    expect(await messages('FailedScheduling')).toEqual([why]);
     const condition = (await cluster.client.get(pods, waiting.metadata)).status.conditions?.find(({ type }) => type === 'PodScheduled');
-    expect(condition).toMatchObject({ status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available: 3 Insufficient cpu.' });
+    expect(condition).toMatchObject({ status: 'False', reason: 'Unschedulable', message: why });
     await cluster.client.delete(pods, (await running())[0]!.metadata);
     await cluster.until('it runs too', async () => (await running()).some(({ metadata }) => metadata.name === waiting.metadata.name));
   });

@@ -63,6 +63,8 @@ async function start(): Promise<void> {
   await settle();
 }
 
+const NO_ROOM =
+  '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
 const small = { status: { allocatable: { cpu: '1', memory: '8Gi', pods: '110' } } };
 const asking = (cpu: string) => ({ spec: { containers: [{ name: 'c', resources: { requests: { cpu } } }] } });
 const nodeOf = (name: string) => api.objects(pods).find(({ metadata }) => metadata.name === name)?.spec.nodeName;
@@ -84,9 +86,7 @@ test('pods that come at once do not overbook a node before the API tells of the 
   api.release();
   await settle();
   expect(api.bindings.length).toBe(2);
-  expect(told.filter((line) => line.includes('FailedScheduling'))).toEqual([
-    'c Warning FailedScheduling 0/1 nodes are available: 1 Insufficient cpu.',
-  ]);
+  expect(told.filter((line) => line.includes('FailedScheduling'))).toEqual([`c Warning FailedScheduling ${NO_ROOM}`]);
 });
 
 test('an unschedulable pod carries the condition, and is placed once another makes room', async () => {
@@ -97,9 +97,7 @@ test('an unschedulable pod carries the condition, and is placed once another mak
   await api.create(pods, pod('b', asking('800m')));
   await settle();
   const waiting = api.objects(pods).find(({ metadata }) => metadata.name === 'b')!;
-  expect(waiting.status.conditions).toMatchObject([
-    { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes are available: 1 Insufficient cpu.' },
-  ]);
+  expect(waiting.status.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: NO_ROOM }]);
   await clock.advance(20_000);
   expect(nodeOf('b')).toBeUndefined();
   await api.delete(pods, { namespace: 'default', name: 'a' }, { gracePeriodSeconds: 0 });

@@ -1,0 +1,63 @@
+// pods/decisions: why a pod is where it is, or where one would go that is not there; told by the scheduler that runs beside this server.
+import { notFound, StatusError } from '../../apimachinery/status.js';
+import type { PodDecisions } from '../../client/pod-decisions.js';
+import { leases } from '../../kinds/coordination/lease.js';
+import type { Lease } from '../../kinds/types/coordination_v1.js';
+import type { Pod } from '../../kinds/types/core_v1.js';
+import type { ApiContext } from '../context.js';
+import type { Handler, ResourceRequest, Result } from '../exchange.js';
+import { createHandler } from './create.js';
+
+/** What schedulers elect their leader by. */
+const LEASE = { namespace: 'kube-system', name: 'kube-scheduler' };
+
+export function decisionsHandlers(context: ApiContext): { readonly get: Handler; readonly create: Handler } {
+  const create = createHandler(context);
+  return {
+    async get({ info, resource }) {
+      const { namespace, name } = info;
+      const stored = await resource.storage.get({ namespace, name: name! });
+      if (!stored) throw notFound(resource.kind.groupResource, name!);
+      const pod = stored.object as Pod;
+      const known = context.options.scheduler?.()?.decisionsOf(pod);
+      return answer(known?.state === 'unknown' || !known ? await unknown(context, pod, known) : known);
+    },
+    /** Through all that creating it would go through, so that it has its defaults and is refused where it would be. */
+    async create(request) {
+      const scheduler = context.options.scheduler?.();
+      if (!scheduler) throw new StatusError(503, 'ServiceUnavailable', nobody(undefined));
+      const result = await create(tryingOut(request));
+      if (result.type !== 'object') throw new Error('decisions: creating a pod made none');
+      return answer(await scheduler.tryOut(result.object.object as Pod));
+    },
+  };
+}
+
+/** As a POST to the collection that changes nothing. */
+function tryingOut({ exchange, info, resource }: ResourceRequest): ResourceRequest {
+  exchange.query.set('dryRun', 'All');
+  return { exchange, info: { ...info, name: undefined, subresource: undefined }, resource };
+}
+
+const answer = (value: PodDecisions): Result => ({ type: 'value', code: 200, value });
+
+async function unknown(context: ApiContext, pod: Pod, known: PodDecisions | undefined): Promise<PodDecisions> {
+  const { storage } = context.resources.of(leases);
+  const lease = (await storage.get(LEASE))?.object as Lease | undefined;
+  const holder = lease?.spec.holderIdentity || undefined;
+  const { namespace = '', name, uid } = pod.metadata;
+  const { schedulerName: scheduler = 'default-scheduler', nodeName: node } = pod.spec;
+  if (known) return { ...known, message: `${known.message}${holder ? ` ${leader(holder)}` : ''}` };
+  return {
+    pod: { namespace, name, uid, scheduler, ...(node ? { node } : {}) },
+    state: 'unknown',
+    message: nobody(`The pod is for the scheduler ${scheduler}.${holder ? ` ${leader(holder)}` : ''}`),
+    waitsFor: [],
+    decisions: [],
+  };
+}
+
+const leader = (holder: string) => `The lease ${LEASE.namespace}/${LEASE.name} is held by ${holder}.`;
+
+const nobody = (who = '') =>
+  `no scheduler runs beside this API server. ${who}${who && ' '}Ask it at its own port: porthole why --scheduler https://ADDRESS:10259`;

@@ -1,0 +1,111 @@
+// DefaultPreemption: where pods of less priority could go for one that fits nowhere, and which; carried out, they are told, deleted and recorded.
+import { isBeingDeleted } from '../../apimachinery/object.js';
+import type { Pod } from '../../kinds/types/core_v1.js';
+import { type Decision, definePlugin, type NodeInfo, type PluginContext, type PostFilterResult, type Refusal } from '../define.js';
+import { failureMessage } from '../messages.js';
+import { Budgets } from './preemption-budgets.js';
+import { makeRoom, wasPreempted } from './preemption-make-room.js';
+import { type Candidate, pickOneNode } from './preemption-pick.js';
+import { Trial } from './preemption-trial.js';
+import { NO_VICTIMS, priorityOf, selectVictims } from './preemption-victims.js';
+
+interface Args {
+  readonly minCandidateNodesPercentage?: number;
+  readonly minCandidateNodesAbsolute?: number;
+}
+
+/** Upstream's. */
+const MIN_PERCENTAGE = 10;
+const MIN_ABSOLUTE = 100;
+const NOT_HELPFUL: Refusal = { reasons: ['Preemption is not helpful for scheduling'] };
+const NOTHING_LOWER: Refusal = { reasons: [NO_VICTIMS] };
+
+export const defaultPreemption = definePlugin<undefined, undefined, Args>({
+  name: 'DefaultPreemption',
+  make({ minCandidateNodesPercentage = MIN_PERCENTAGE, minCandidateNodesAbsolute = MIN_ABSOLUTE }) {
+    /** Pods whose victims are being told to go. */
+    const underWay = new Set<string>();
+    const candidatesWanted = (nodes: number) =>
+      Math.min(nodes, Math.max(minCandidateNodesAbsolute, Math.floor((nodes * minCandidateNodesPercentage) / 100)));
+    return {
+      postFilter(pod, decision, context) {
+        const no = underWay.has(pod.metadata.uid) ? WAITS_FOR_VICTIMS : whyNotEligible(pod, decision, context);
+        if (no !== undefined) return { message: `preemption: ${no}`, preemption: { candidates: [], message: no } };
+        const { candidates, message } = findCandidates(pod, decision, context, candidatesWanted);
+        if (candidates.length === 0) {
+          // What it was promised before is not to be had any more.
+          return { nominatedNode: '', message: `preemption: ${message}`, preemption: { candidates, message } };
+        }
+        const { candidate, by } = pickOneNode(candidates);
+        return {
+          nominatedNode: candidate.node,
+          message: '',
+          preemption: { candidates, chosen: candidate, message: by },
+          async carryOut() {
+            underWay.add(pod.metadata.uid);
+            try {
+              await makeRoom(pod, candidate, decision.profile.schedulerName, context);
+            } finally {
+              underWay.delete(pod.metadata.uid);
+            }
+          },
+        } satisfies PostFilterResult;
+      },
+    };
+  },
+});
+
+const WAITS_FOR_VICTIMS = 'not eligible due to a terminating pod on the nominated node.';
+
+function whyNotEligible(pod: Pod, { refused, refusals }: Decision, { snapshot }: PluginContext): string | undefined {
+  if (pod.spec.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.';
+  const nominated = snapshot.byName.get(pod.status.nominatedNodeName ?? '');
+  if (!nominated || refusals[refused.indexOf(nominated)]?.unresolvable) return undefined;
+  const isGoing = (other: Pod) => priorityOf(other) < priorityOf(pod) && isBeingDeleted(other) && wasPreempted(other);
+  return nominated.pods.some(isGoing) ? WAITS_FOR_VICTIMS : undefined;
+}
+
+interface Found {
+  readonly candidates: readonly Candidate[];
+  /** Why there are none. */
+  readonly message: string;
+}
+
+/** As upstream, from a node by lot on, and no more than are enough to choose from. */
+function findCandidates(pod: Pod, decision: Decision, context: PluginContext, wanted: (nodes: number) => number): Found {
+  const { total, filters } = decision;
+  const nodes = filters ? resolvable(decision) : [];
+  const why: Refusal[] = new Array(total - nodes.length).fill(NOT_HELPFUL);
+  const candidates: Candidate[] = [];
+  const enough = wanted(nodes.length);
+  const offset = Math.floor(context.random.next() * nodes.length);
+  let budgets: Budgets | undefined;
+  let unviolating = false;
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[(offset + i) % nodes.length]!;
+    if (!hasLower(node, pod)) {
+      why.push(NOTHING_LOWER);
+      continue;
+    }
+    budgets ??= new Budgets(context.budgets());
+    const trial = new Trial(filters!, node);
+    const victims = selectVictims(pod, node.pods, budgets, trial);
+    if (!victims) why.push(trial.refusal ?? NOTHING_LOWER);
+    else if (victims.pods.length > 0) {
+      candidates.push({ node: node.name, victims });
+      unviolating ||= victims.violations === 0;
+      if (unviolating && candidates.length >= enough) break;
+    }
+  }
+  return { candidates, message: candidates.length > 0 ? '' : failureMessage(total, { refusals: why }) };
+}
+
+/** Nodes that the going of pods could make fit. */
+const resolvable = ({ refused, refusals }: Decision): readonly NodeInfo[] => refused.filter((_, i) => !refusals[i]!.unresolvable);
+
+/** Most often there is nothing to take: this is all that is looked at then. */
+function hasLower({ pods }: NodeInfo, pod: Pod): boolean {
+  const priority = priorityOf(pod);
+  for (const other of pods) if (priorityOf(other) < priority) return true;
+  return false;
+}
