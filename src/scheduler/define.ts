@@ -5,6 +5,7 @@ import type { EventRecorder } from '../client/events.js';
 import type { Lister } from '../kinds/define.js';
 import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
 import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
+import type { Reader } from './config-fields.js';
 import type { Candidate } from './plugins/preemption-pick.js';
 
 /** A node with what is on it (and is assumed to be). One object for each state of the node, so what is computed of it can be remembered for it. */
@@ -156,6 +157,8 @@ export interface PluginDefinition<Args = unknown, State = unknown, ScoreState = 
   readonly name: string;
   /** Of its score, where the configuration gives none; 1 if absent. */
   readonly weight?: number;
+  /** Reads its `args`; absent: it takes none. */
+  readonly args?: Reader<Args>;
   make(args: Args): Omit<SchedulerPlugin<State, ScoreState>, 'name'>;
 }
 

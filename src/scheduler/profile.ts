@@ -10,7 +10,7 @@ type Method = Exclude<keyof SchedulerPlugin, 'name' | 'events'>;
 export function profileOf(schedulerName: string, definitions: readonly PluginDefinition[]): Profile {
   const made = definitions.map((definition) => ({
     definition,
-    plugin: { name: definition.name, ...definition.make({}) } as SchedulerPlugin,
+    plugin: { name: definition.name, ...definition.make(definition.args?.(undefined, '', { errors: [], unknown: [] })) } as SchedulerPlugin,
   }));
   const having = (method: Method) => made.filter(({ plugin }) => plugin[method]).map(({ plugin }) => plugin);
   return {

@@ -1,6 +1,8 @@
 // DefaultPreemption: where pods of less priority could go for one that fits nowhere, and which; carried out, they are told, deleted and recorded.
+import { invalid } from '../../apimachinery/field.js';
 import { isBeingDeleted } from '../../apimachinery/object.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
+import { checked, int, object, type Reader } from '../config-fields.js';
 import { type Decision, definePlugin, type NodeInfo, type PluginContext, type PostFilterResult, type Refusal } from '../define.js';
 import { failureMessage } from '../messages.js';
 import { Budgets } from './preemption-budgets.js';
@@ -10,19 +12,30 @@ import { Trial } from './preemption-trial.js';
 import { NO_VICTIMS, priorityOf, selectVictims } from './preemption-victims.js';
 
 interface Args {
-  readonly minCandidateNodesPercentage?: number;
-  readonly minCandidateNodesAbsolute?: number;
+  readonly minCandidateNodesPercentage: number;
+  readonly minCandidateNodesAbsolute: number;
 }
 
-/** Upstream's. */
-const MIN_PERCENTAGE = 10;
-const MIN_ABSOLUTE = 100;
+const args: Reader<Args> = checked(
+  object({
+    minCandidateNodesPercentage: int(10, { min: 0, max: 100, otherwise: 'not in valid range [0, 100]' }),
+    minCandidateNodesAbsolute: int(100, { min: 0, otherwise: 'not in valid range [0, inf)' }),
+  }),
+  ({ minCandidateNodesPercentage, minCandidateNodesAbsolute }, path) =>
+    minCandidateNodesPercentage + minCandidateNodesAbsolute > 0
+      ? []
+      : ['minCandidateNodesPercentage', 'minCandidateNodesAbsolute'].map((name) =>
+          invalid(`${path}.${name}`, 0, 'cannot be zero at the same time as the other minCandidateNodes field'),
+        ),
+);
+
 const NOT_HELPFUL: Refusal = { reasons: ['Preemption is not helpful for scheduling'] };
 const NOTHING_LOWER: Refusal = { reasons: [NO_VICTIMS] };
 
 export const defaultPreemption = definePlugin<undefined, undefined, Args>({
   name: 'DefaultPreemption',
-  make({ minCandidateNodesPercentage = MIN_PERCENTAGE, minCandidateNodesAbsolute = MIN_ABSOLUTE }) {
+  args,
+  make({ minCandidateNodesPercentage, minCandidateNodesAbsolute }) {
     /** Pods whose victims are being told to go. */
     const underWay = new Set<string>();
     const candidatesWanted = (nodes: number) =>

@@ -1,122 +1,189 @@
 // InterPodAffinity: pods that must, or must not, share a topology (a host, a zone) with other pods; preferences score.
-import type { Pod, PodAffinityTerm } from '../../kinds/types/core_v1.js';
+import type { Pod } from '../../kinds/types/core_v1.js';
+import { bool, int, object } from '../config-fields.js';
 import { definePlugin, type NodeInfo, type Snapshot } from '../define.js';
-import { matchesPodTerm, requiredTerms } from '../pod-affinity.js';
+import { termsOf } from '../pod-affinity.js';
+import { type Add, Sums, Tallies, Tally } from '../tally.js';
 import { MAX_SCORE } from './normalize.js';
 
-export const interPodAffinity = definePlugin<State, State>({
+export interface InterPodAffinityArgs {
+  /** What the required company of a pod that is there counts for in the scores of those that it wants. */
+  readonly hardPodAffinityWeight: number;
+  /** What pods that are there prefer does not count, unless the pod itself prefers some company. */
+  readonly ignorePreferredTermsOfExistingPods: boolean;
+}
+
+/** Topology key -> domain -> pods there, of three sorts. */
+interface State {
+  readonly pod: Pod;
+  /** Pods that all required terms mean. */
+  readonly company: Sums;
+  /** Pods that a term against company means. */
+  readonly unwanted: Sums;
+  /** Pods that want none like this one. */
+  readonly repelling: Sums;
+  readonly repellingKeys: readonly string[];
+}
+
+interface ScoreState {
+  readonly tally: Tally;
+  readonly keys: readonly string[];
+}
+
+const NO_COMPANY = { reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true };
+const UNWANTED = { reasons: ["node(s) didn't match pod anti-affinity rules"] };
+const REPELLING = { reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] };
+
+export const interPodAffinity = definePlugin<State, ScoreState, InterPodAffinityArgs>({
   name: 'InterPodAffinity',
   weight: 2,
-  make: () => ({
-    events: [
-      { event: 'NodeAdd' },
-      { event: 'NodeUpdate' },
-      { event: 'AssignedPodAdd' },
-      { event: 'AssignedPodUpdate' },
-      { event: 'AssignedPodDelete' },
-    ],
-    preFilter(pod, snapshot) {
-      const state = stateOf(pod, snapshot);
-      return state.affinity.length + state.antiAffinity.length + state.repelled.size === 0 ? { skip: true } : { state };
-    },
-    filter(_, { node }, state) {
-      const labels = node.metadata.labels ?? {};
-      const inDomain = ({ topologyKey }: PodAffinityTerm, domains: ReadonlySet<string>) =>
-        labels[topologyKey] !== undefined && domains.has(labels[topologyKey]);
-      if (state.affinity.some(({ term, domains, first }) => (first ? labels[term.topologyKey] === undefined : !inDomain(term, domains)))) {
-        return { reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true };
-      }
-      if (state.antiAffinity.some(({ term, domains }) => inDomain(term, domains))) {
-        return { reasons: ["node(s) didn't match pod anti-affinity rules"] };
-      }
-      const keepsOff = [...state.repelled].some(([key, domains]) => labels[key] !== undefined && domains.has(labels[key]));
-      return keepsOff ? { reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] } : undefined;
-    },
-    preScore(pod, _, snapshot) {
-      const state = stateOf(pod, snapshot);
-      return state.preferred.length === 0 ? 'skip' : state;
-    },
-    score(_, { node }, state) {
-      const labels = node.metadata.labels ?? {};
-      return state.preferred.reduce((sum, { term, weight, counts }) => {
-        const domain = labels[term.topologyKey];
-        return domain === undefined ? sum : sum + weight * (counts.get(domain) ?? 0);
-      }, 0);
-    },
-    normalize(scores) {
-      const lowest = Math.min(...scores);
-      const range = Math.max(...scores) - lowest;
-      for (let i = 0; i < scores.length; i++) scores[i] = range === 0 ? 0 : Math.floor((MAX_SCORE * (scores[i]! - lowest)) / range);
-    },
+  args: object({
+    hardPodAffinityWeight: int(1, { min: 0, max: 100, otherwise: 'not in valid range [0, 100]' }),
+    ignorePreferredTermsOfExistingPods: bool(false),
   }),
+  make(args) {
+    const tallies = new Tallies();
+    return {
+      events: [
+        { event: 'NodeAdd' },
+        { event: 'NodeUpdate' },
+        { event: 'AssignedPodAdd' },
+        { event: 'AssignedPodUpdate' },
+        { event: 'AssignedPodDelete' },
+        { event: 'NamespaceUpdate' },
+      ],
+      preFilter(pod, snapshot) {
+        const { affinity, antiAffinity } = termsOf(pod);
+        // Pods that are nominated somewhere may bring what no node has yet.
+        const alone = affinity.length + antiAffinity.length === 0 && snapshot.nominated.size === 0;
+        if (alone && snapshot.withRequiredAntiAffinity.length === 0) return { skip: true };
+        const repelling = repellingPods(pod, tallies, snapshot);
+        if (alone && repelling.keys.length === 0) return { skip: true };
+        const company = affinity.length === 0 ? NOBODY : ownPods('company', countCompany, pod, tallies, snapshot);
+        const unwanted = antiAffinity.length === 0 ? NOBODY : ownPods('unwanted', countUnwanted, pod, tallies, snapshot);
+        return { state: { pod, company, unwanted, repelling, repellingKeys: repelling.keys } };
+      },
+      filter: (pod, { node }, state, snapshot) => refusal(pod, node.metadata.labels ?? {}, state, snapshot),
+      withPod: (state, other, node, snapshot) => changed(state, 1, other, node, snapshot),
+      withoutPod: (state, other, node, snapshot) => changed(state, -1, other, node, snapshot),
+      preScore(pod, _, snapshot) {
+        const tally = preferences(pod, args, tallies, snapshot);
+        return tally && tally.keys.length > 0 ? { tally, keys: tally.keys } : 'skip';
+      },
+      score(_, { node }, { tally, keys }) {
+        const labels = node.metadata.labels ?? {};
+        let score = 0;
+        for (const key of keys) if (labels[key] !== undefined) score += tally.domains(key).get(labels[key])?.amount ?? 0;
+        return score;
+      },
+      normalize(scores) {
+        let [lowest, highest] = [scores[0]!, scores[0]!];
+        for (const score of scores) {
+          if (score < lowest) lowest = score;
+          if (score > highest) highest = score;
+        }
+        const range = highest - lowest;
+        for (let i = 0; i < scores.length; i++) scores[i] = range === 0 ? 0 : Math.floor((MAX_SCORE * (scores[i]! - lowest)) / range);
+      },
+    };
+  },
 });
 
-interface TermState {
-  readonly term: PodAffinityTerm;
-  /** Domains that hold a pod of the term. */
-  readonly domains: ReadonlySet<string>;
-  /** No pod anywhere is of the term but this one itself: the first of its kind may go anywhere. */
-  readonly first: boolean;
+type Labels = { readonly [key: string]: string };
+type CountPod = (pod: Pod, other: Pod, labels: Labels, add: Add, snapshot: Snapshot) => void;
+
+const NOBODY = new Sums(new Tally(() => {}));
+
+/** A node must have the label of each term, even for the first pod of a group, which finds no company yet. */
+function refusal(pod: Pod, labels: Labels, { company, unwanted, repelling, repellingKeys }: State, snapshot: Snapshot) {
+  const { affinity, antiAffinity } = termsOf(pod);
+  if (affinity.some(({ topologyKey }) => labels[topologyKey] === undefined)) return NO_COMPANY;
+  if (affinity.some(({ topologyKey }) => company.get(topologyKey, labels[topologyKey]!) <= 0)) {
+    const first = company.empty && affinity.every((term) => term.matches(pod, snapshot));
+    if (!first) return NO_COMPANY;
+  }
+  for (const { topologyKey } of antiAffinity) {
+    const domain = labels[topologyKey];
+    if (domain !== undefined && unwanted.get(topologyKey, domain) > 0) return UNWANTED;
+  }
+  for (const key of repellingKeys) {
+    const domain = labels[key];
+    if (domain !== undefined && repelling.get(key, domain) > 0) return REPELLING;
+  }
+  return undefined;
 }
 
-interface State {
-  readonly affinity: readonly TermState[];
-  readonly antiAffinity: readonly TermState[];
-  /** Topology key -> domains from which pods that are there keep this one off. */
-  readonly repelled: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly preferred: readonly { readonly term: PodAffinityTerm; readonly weight: number; readonly counts: ReadonlyMap<string, number> }[];
-}
-
-function stateOf(pod: Pod, snapshot: Snapshot): State {
-  const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
-  const weighted = [
-    ...(podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((each) => ({ each, sign: 1 })),
-    ...(podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((each) => ({ each, sign: -1 })),
-  ];
+function changed(state: State, sign: 1 | -1, other: Pod, { node }: NodeInfo, snapshot: Snapshot): State {
+  const count = (sums: Sums, countPod: CountPod) =>
+    sums.with(sign, (add) => countPod(state.pod, other, node.metadata.labels ?? {}, add, snapshot));
+  const repelling = count(state.repelling, countRepelling);
   return {
-    affinity: requiredTerms(podAffinity).map((term) => termState(term, pod, snapshot)),
-    antiAffinity: requiredTerms(podAntiAffinity).map((term) => termState(term, pod, snapshot)),
-    repelled: repelledFrom(pod, snapshot),
-    preferred: weighted.map(({ each, sign }) => ({
-      term: each.podAffinityTerm,
-      weight: each.weight * sign,
-      counts: countDomains(each.podAffinityTerm, pod, snapshot),
-    })),
+    ...state,
+    company: count(state.company, countCompany),
+    unwanted: count(state.unwanted, countUnwanted),
+    repelling,
+    repellingKeys: repelling === state.repelling ? state.repellingKeys : repelling.keys,
   };
 }
 
-function termState(term: PodAffinityTerm, pod: Pod, snapshot: Snapshot): TermState {
-  const domains = new Set(countDomains(term, pod, snapshot).keys());
-  return { term, domains, first: domains.size === 0 && matchesPodTerm(term, pod, pod, snapshot) };
+/** A pod counts as company only if every term means it. */
+const countCompany: CountPod = (pod, other, labels, add, snapshot) => {
+  const { affinity } = termsOf(pod);
+  if (!affinity.every((term) => term.matches(other, snapshot))) return;
+  for (const { topologyKey } of affinity) addTo(add, labels, topologyKey, 1);
+};
+
+const countUnwanted: CountPod = (pod, other, labels, add, snapshot) => {
+  for (const term of termsOf(pod).antiAffinity) if (term.matches(other, snapshot)) addTo(add, labels, term.topologyKey, 1);
+};
+
+const countRepelling: CountPod = (pod, other, labels, add, snapshot) => {
+  for (const term of termsOf(other).antiAffinity) if (term.matches(pod, snapshot)) addTo(add, labels, term.topologyKey, 1);
+};
+
+function addTo(add: Add, labels: Labels, key: string, amount: number): void {
+  const domain = labels[key];
+  if (domain !== undefined) add(key, domain, amount);
 }
 
-function countDomains(term: PodAffinityTerm, pod: Pod, snapshot: Snapshot): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { node, pods } of snapshot.nodes) {
-    const domain = node.metadata.labels?.[term.topologyKey];
-    const count = domain === undefined ? 0 : pods.filter((other) => matchesPodTerm(term, pod, other, snapshot)).length;
-    if (count > 0) counts.set(domain!, (counts.get(domain!) ?? 0) + count);
+function ownPods(what: string, countPod: CountPod, pod: Pod, tallies: Tallies, snapshot: Snapshot): Sums {
+  const { signature } = termsOf(pod);
+  const count = ({ node, pods }: NodeInfo, add: Add, at: Snapshot) => {
+    for (const other of pods) countPod(pod, other, node.metadata.labels ?? {}, add, at);
+  };
+  return new Sums(tallies.of(signature === undefined ? undefined : `${what} ${signature}`, count, snapshot));
+}
+
+function repellingPods(pod: Pod, tallies: Tallies, snapshot: Snapshot): Sums {
+  const count = ({ node, podsWithRequiredAntiAffinity }: NodeInfo, add: Add, at: Snapshot) => {
+    for (const other of podsWithRequiredAntiAffinity) countRepelling(pod, other, node.metadata.labels ?? {}, add, at);
+  };
+  return new Sums(tallies.of(`repelling ${asSeenByOthers(pod, snapshot)}`, count, snapshot));
+}
+
+/** All that others' terms go by. */
+const asSeenByOthers = ({ metadata }: Pod, snapshot: Snapshot): string =>
+  JSON.stringify([metadata.namespace, metadata.labels, snapshot.namespaceLabels(metadata.namespace ?? '')]);
+
+/** What the pod prefers of others and they of it; undefined where nobody prefers anything. */
+function preferences(pod: Pod, args: InterPodAffinityArgs, tallies: Tallies, snapshot: Snapshot): Tally | undefined {
+  const { preferred, signature } = termsOf(pod);
+  const own = preferred.length > 0;
+  if (!own && (args.ignorePreferredTermsOfExistingPods || snapshot.withAffinity.length === 0)) return undefined;
+  const count = ({ node, pods, podsWithAffinity }: NodeInfo, add: Add, at: Snapshot) => {
+    const labels = node.metadata.labels ?? {};
+    for (const other of own ? pods : podsWithAffinity) countPreferred(pod, other, args, labels, add, at);
+  };
+  const seen = own ? signature : '';
+  return tallies.of(seen === undefined ? undefined : `preferred ${seen} ${asSeenByOthers(pod, snapshot)}`, count, snapshot);
+}
+
+function countPreferred(pod: Pod, other: Pod, args: InterPodAffinityArgs, labels: Labels, add: Add, snapshot: Snapshot): void {
+  for (const term of termsOf(pod).preferred) if (term.matches(other, snapshot)) addTo(add, labels, term.topologyKey, term.weight);
+  const theirs = termsOf(other);
+  for (const term of theirs.preferred) if (term.matches(pod, snapshot)) addTo(add, labels, term.topologyKey, term.weight);
+  if (args.hardPodAffinityWeight === 0) return;
+  for (const term of theirs.affinity) {
+    if (term.matches(pod, snapshot)) addTo(add, labels, term.topologyKey, args.hardPodAffinityWeight);
   }
-  return counts;
-}
-
-function repelledFrom(pod: Pod, snapshot: Snapshot): ReadonlyMap<string, ReadonlySet<string>> {
-  const repelled = new Map<string, Set<string>>();
-  for (const info of snapshot.withRequiredAntiAffinity) {
-    for (const { topologyKey } of termsAgainst(pod, info, snapshot)) {
-      const domain = info.node.metadata.labels?.[topologyKey];
-      if (domain === undefined) continue;
-      const domains = repelled.get(topologyKey) ?? new Set();
-      repelled.set(topologyKey, domains.add(domain));
-    }
-  }
-  return repelled;
-}
-
-function termsAgainst(pod: Pod, { pods }: NodeInfo, snapshot: Snapshot): readonly PodAffinityTerm[] {
-  return pods.flatMap((other) =>
-    other.spec.affinity?.podAntiAffinity
-      ? requiredTerms(other.spec.affinity.podAntiAffinity).filter((term) => matchesPodTerm(term, other, pod, snapshot))
-      : [],
-  );
 }
