@@ -1,7 +1,7 @@
-// `porthole why service/NAME`: which rules on which node carry a Service, and where a connection to it fails. `porthole why --graph`: which
-// controller reacts to what.
+// `porthole why service/NAME`: which rules on which node carry a Service, and where a connection to it fails. `porthole why pod/NAME`: why it is
+// where it is. `porthole why --graph`: which controller reacts to what.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { withKubeconfig } from './with-kubeconfig.js';
+import { type Session, withKubeconfig } from './with-kubeconfig.js';
 
 interface Flags {
   readonly namespace: string;
@@ -9,6 +9,8 @@ interface Flags {
   readonly from?: PodReference;
   readonly output?: 'json' | 'text' | 'dot';
   readonly graph?: boolean;
+  readonly filename?: string;
+  readonly scheduler?: string;
   readonly kubeconfig?: string;
 }
 
@@ -18,10 +20,17 @@ interface PodReference {
   readonly name: string;
 }
 
-function serviceName(text: string): string {
-  const [, name] = /^(?:service|services|svc)\/([^/]+)$/.exec(text) ?? [];
-  if (!name) throw new InvalidArgumentError('it must be a Service, such as service/web.');
-  return name;
+interface Target {
+  readonly kind: 'service' | 'pod';
+  /** Absent: it is in the file. */
+  readonly name?: string;
+}
+
+function target(text: string): Target {
+  const [, kind, name] = /^(services?|svc|pods?|po)(?:\/([^/]+))?$/.exec(text) ?? [];
+  if (kind?.startsWith('p')) return { kind: 'pod', ...(name ? { name } : {}) };
+  if (!name) throw new InvalidArgumentError('it must be a Service or a pod, such as service/web or pod/web.');
+  return { kind: 'service', name };
 }
 
 function podReference(text: string): PodReference {
@@ -31,31 +40,66 @@ function podReference(text: string): PodReference {
 }
 
 export const whyCommand = new Command('why')
-  .description('Show which rules on which node carry a Service, and walk a connection to it until it fails')
-  .argument('[service/NAME]', 'the Service', serviceName)
-  .option('-n, --namespace <namespace>', "the Service's namespace", 'default')
+  .description(
+    'Show why a pod is where it is or where one would go; which rules on which node carry a Service, and where a connection to it fails',
+  )
+  .argument('[service/NAME|pod/NAME]', 'the Service or the pod; `pod` alone with -f', target)
+  .option('-n, --namespace <namespace>', 'the namespace of it', 'default')
+  .option('-f, --filename <file>', 'where a pod of this file would go, without creating it; - for standard input')
+  .option('--scheduler <url>', "ask a scheduler of its own process for decisions, such as https://127.0.0.1:10259; else the API server's")
   .option('--node <name>', 'the rules of this node only')
   .option('--from <pod/NAME>', 'walk from this pod, hop by hop; pod/NAMESPACE/NAME where it is in another namespace', podReference)
   .addOption(new Option('-o, --output <format>', 'print it all as data').choices(['json', 'text', 'dot']))
   .option('--graph', 'print which controller reacts to what and writes what; -o dot for Graphviz')
   .option('--kubeconfig <file>', 'a kubeconfig with a client certificate in it; else $KUBECONFIG, the local cluster, ~/.kube/config')
-  .action(async (name: string | undefined, flags: Flags, command: Command) => {
+  .action(async (about: Target | undefined, flags: Flags, command: Command) => {
     if (flags.graph) return printGraph(flags.output);
-    if (name === undefined) return command.error('error: say what to explain, such as service/web, or give --graph');
-    if (flags.output === 'dot') return command.error('error: -o dot is for --graph');
+    const wrong = wrongUse(about, flags);
+    if (wrong) return command.error(`error: ${wrong}`);
     const { kubeconfigPath } = await import('./why/kubeconfig-path.js');
-    await withKubeconfig('porthole why', await kubeconfigPath(flags.kubeconfig), 'give a --kubeconfig', async (session) => {
-      const [{ gather }, { findHops }, { printWhy }] = await Promise.all([
-        import('./why/gather.js'),
-        import('./why/hops.js'),
-        import('./why/print.js'),
-      ]);
-      const facts = await gather(session, { ...flags, name });
-      const hops = findHops(facts);
-      if (hops.some(({ ok }) => !ok)) process.exitCode = 1;
-      return flags.output === 'json' ? JSON.stringify({ nodes: facts.nodes, hops }, undefined, 2) : printWhy(facts, hops);
-    });
+    const explain = about!.kind === 'pod' ? explainPod : explainService;
+    const path = await kubeconfigPath(flags.kubeconfig);
+    await withKubeconfig('porthole why', path, 'give a --kubeconfig', (session) => explain(session, flags, about!.name));
   });
+
+function wrongUse(about: Target | undefined, { output, filename }: Flags): string | undefined {
+  if (!about) return 'say what to explain, such as service/web or pod/web, or give --graph';
+  if (output === 'dot') return '-o dot is for --graph';
+  if (about.kind === 'service') return filename === undefined ? undefined : '-f is for pods';
+  if (about.name !== undefined && filename !== undefined) return 'a pod is there, or in a file: give its name or -f, not both';
+  return about.name === undefined && filename === undefined ? 'say which pod, such as pod/web, or give -f' : undefined;
+}
+
+async function explainService(session: Session, flags: Flags, name: string | undefined): Promise<string> {
+  const [{ gather }, { findHops }, { printWhy }] = await Promise.all([
+    import('./why/gather.js'),
+    import('./why/hops.js'),
+    import('./why/print.js'),
+  ]);
+  const facts = await gather(session, { ...flags, name: name! });
+  const hops = findHops(facts);
+  if (hops.some(({ ok }) => !ok)) process.exitCode = 1;
+  return flags.output === 'json' ? JSON.stringify({ nodes: facts.nodes, hops }, undefined, 2) : printWhy(facts, hops);
+}
+
+async function explainPod(session: Session, flags: Flags, name: string | undefined): Promise<string> {
+  const [{ whyPod }, { schedulerTransport }, { readText }] = await Promise.all([
+    import('./why/pod.js'),
+    import('./why/scheduler-transport.js'),
+    import('./why/read-text.js'),
+  ]);
+  const { namespace, filename, output, scheduler } = flags;
+  const file = filename === undefined ? undefined : await readText(filename);
+  const decider = scheduler ? schedulerTransport(scheduler, session) : session.transport;
+  const { text, placed } = await whyPod(session.transport, decider, {
+    namespace,
+    ...(name && { name }),
+    ...(file !== undefined && { file }),
+    ...(output && { output }),
+  });
+  if (!placed) process.exitCode = 1;
+  return text;
+}
 
 /** Of the controllers of this program: no cluster need run. */
 async function printGraph(output: Flags['output']): Promise<void> {

@@ -8,6 +8,9 @@ export interface Session {
   readonly transport: Transport;
   readonly ca: string;
   readonly server: string;
+  /** PEM: who asks. */
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** Prints what `act` returns. `command` is what the line of an error begins with, `missing` what to do where there is no such file. */
@@ -26,8 +29,8 @@ export async function withKubeconfig(
   try {
     const credentials = await readKubeconfig(path);
     transport = httpsTransport(credentials);
-    const { ca, server } = credentials;
-    process.stdout.write(`${await act({ client: new ApiClient(transport), transport, ca, server })}\n`);
+
+    process.stdout.write(`${await act({ client: new ApiClient(transport), transport, ...credentials })}\n`);
   } catch (error) {
     const line = failure(error, command, path, missing);
     if (!line) throw error;

@@ -1,4 +1,6 @@
-// serveComponent: the HTTPS port of a component that is a process of its own: its health for probes, its metrics for whoever may see them.
+// serveComponent: the HTTPS port of a component that is a process of its own: its health for probes, its metrics for whoever may see them, and
+// what else the component has to say.
+import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
@@ -14,7 +16,10 @@ import { subjectAccessReviews } from '../kinds/authorization/subjectaccessreview
 /** Upstream makes a certificate in memory at each start, too, where it is given none. */
 const CERTIFICATE_LIFE_ms = 365 * 24 * 3600_000;
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
+/** As the API server's for one object. */
+const BODY_MAX_BYTES = 3 << 20;
 /** Upstream's --authorization-always-allow-paths. */
 const HEALTH_PATHS = new Set(['/healthz', '/livez', '/readyz']);
 
@@ -26,8 +31,27 @@ export interface ComponentServerOptions {
   /** Asked who a token is of, and who may see metrics. */
   readonly client: Client;
   readonly writeMetrics: (out: Exposition) => void;
+  /** Other paths of the component's; it asks `may` itself. Undefined: none of its. Rejects with a StatusError. */
+  readonly more?: (request: ComponentRequest) => Promise<object> | undefined;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+export interface ComponentRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Rejects past some bound. */
+  body(): Promise<string>;
+  /** Rejects with 403 where the user may not. */
+  may(attributes: ResourceAttributes): Promise<void>;
+}
+
+interface ResourceAttributes {
+  readonly verb: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name?: string;
 }
 
 interface User {
@@ -47,10 +71,7 @@ export async function serveComponent(options: ComponentServerOptions): Promise<{
   const key = makeKey();
   const cert = await makeAuthority({ commonName: hostname(), key, now_ms: clock.now(), validFor_ms: CERTIFICATE_LIFE_ms, random });
   const server = createServer({ key, cert, ca: clientCa, requestCert: true, rejectUnauthorized: false }, (request, response) => {
-    const path = (request.url ?? '/').split('?')[0]!;
-    void answer(options, path, request.headers.authorization, request.socket as TLSSocket).then(({ code, type = TEXT_TYPE, text }) =>
-      response.writeHead(code, { 'content-type': type }).end(text),
-    );
+    void answer(options, request).then(({ code, type = TEXT_TYPE, text }) => response.writeHead(code, { 'content-type': type }).end(text));
   });
   await listening(server, port, address);
   return {
@@ -69,16 +90,19 @@ function listening(server: Server, port: number, address: string): Promise<void>
   });
 }
 
-async function answer(
-  options: ComponentServerOptions,
-  path: string,
-  authorization: string | undefined,
-  socket: TLSSocket,
-): Promise<Answer> {
+async function answer(options: ComponentServerOptions, request: IncomingMessage): Promise<Answer> {
+  const path = (request.url ?? '/').split('?')[0]!;
   if (HEALTH_PATHS.has(path)) return { code: 200, text: 'ok' };
   try {
-    const user = userOfCertificate(socket) ?? (await userOfToken(options.client, authorization));
+    const user = userOfCertificate(request.socket as TLSSocket) ?? (await userOfToken(options.client, request.headers.authorization));
     if (!user) return { code: 401, text: 'Unauthorized\n' };
+    const more = options.more?.({
+      method: request.method ?? 'GET',
+      path,
+      body: () => bodyOf(request),
+      may: (attributes) => mustBeAllowed(options.client, user, attributes),
+    });
+    if (more) return await more.then(asJson, asJsonError);
     if (!(await mayGet(options.client, user, path)))
       return { code: 403, text: `Forbidden: User "${user.user}" cannot get path "${path}"\n` };
   } catch (error) {
@@ -104,6 +128,30 @@ async function userOfToken(client: Client, authorization = ''): Promise<User | u
   if (token === undefined) return undefined;
   const { status } = await client.create(tokenReviews, { metadata: {}, spec: { token } } as never);
   return status?.authenticated ? { user: status.user.username ?? '', groups: status.user.groups ?? [] } : undefined;
+}
+
+const asJson = (value: object): Answer => ({ code: 200, type: JSON_TYPE, text: JSON.stringify(value) });
+
+function asJsonError(error: unknown): Answer {
+  if (!(error instanceof StatusError)) throw error;
+  return { code: error.code, type: JSON_TYPE, text: JSON.stringify(error.toStatus()) };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    text += chunk;
+    if (text.length > BODY_MAX_BYTES)
+      throw new StatusError(413, 'RequestEntityTooLarge', `the body is longer than ${BODY_MAX_BYTES} bytes`);
+  }
+  return text;
+}
+
+async function mustBeAllowed(client: Client, user: User, resourceAttributes: ResourceAttributes): Promise<void> {
+  const { status } = await client.create(subjectAccessReviews, { metadata: {}, spec: { ...user, resourceAttributes } } as never);
+  const { verb, resource, namespace } = resourceAttributes;
+  if (!status.allowed)
+    throw new StatusError(403, 'Forbidden', `User "${user.user}" cannot ${verb} resource "${resource}" in the namespace "${namespace}"`);
 }
 
 async function mayGet(client: Client, user: User, path: string): Promise<boolean> {

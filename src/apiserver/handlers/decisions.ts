@@ -6,6 +6,7 @@ import type { Lease } from '../../kinds/types/coordination_v1.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
 import type { ApiContext } from '../context.js';
 import type { Handler, ResourceRequest, Result } from '../exchange.js';
+import { plainResult } from '../plain-result.js';
 import { createHandler } from './create.js';
 
 /** What schedulers elect their leader by. */
@@ -27,8 +28,7 @@ export function decisionsHandlers(context: ApiContext): { readonly get: Handler;
       const scheduler = context.options.scheduler?.();
       if (!scheduler) throw new StatusError(503, 'ServiceUnavailable', nobody(undefined));
       const result = await create(tryingOut(request));
-      if (result.type !== 'object') throw new Error('decisions: creating a pod made none');
-      return answer(await scheduler.tryOut(result.object.object as Pod));
+      return answer(await scheduler.tryOut(plainResult(result) as Pod));
     },
   };
 }

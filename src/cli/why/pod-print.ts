@@ -1,0 +1,93 @@
+// What `porthole why pod` prints for people: where the pod is and why; node by node what refused it or what it scored. Pure.
+import type { DecisionRecord, PodDecisions, PreemptionCandidate, ScoredNode, WaitsFor } from '../../client/pod-decisions.js';
+import { table } from '../../cluster/local/report.js';
+
+/** Past it nodes are told of by their reasons, not one by one. */
+const ROWS_MAX = 20;
+/** Columns of scores that fit a terminal beside their plugins. */
+const SCORED_MAX = 5;
+/** Of names in a row. */
+const NAMES_MAX = 4;
+
+export function printPodDecisions({ pod, message, waitsFor, decisions }: PodDecisions): string {
+  const head = `Pod ${pod.namespace}/${pod.name}  scheduler ${pod.scheduler}${pod.node ? `  node ${pod.node}` : ''}`;
+  return [
+    `${head}\n${message}${waitsText(waitsFor)}`,
+    ...decisions.map((record, i) => (i === 0 || record.preemption?.chosen ? whole : line)(record)),
+  ].join('\n\n');
+}
+
+const waitsText = (waitsFor: readonly WaitsFor[]): string =>
+  waitsFor.map(({ plugin, events }) => `\n  waits for ${plugin ? `${plugin}: ` : ''}${events.join(', ')}`).join('');
+
+function line({ time, attempt, node, message, nodes }: DecisionRecord): string {
+  return `${title(attempt, time)}: ${node ?? `none of ${nodes.total} nodes. ${message}`}`;
+}
+
+const title = (attempt: number, time: string) => (attempt === 0 ? 'If it were created now' : `Attempt ${attempt} at ${time}`);
+
+function whole(record: DecisionRecord): string {
+  const { attempt, time, duration_us, nodes, node, thinned } = record;
+  const found = `${nodes.total} nodes, ${nodes.evaluated} looked at, ${nodes.feasible} fit`;
+  const outcome = node ?? (nodes.total === 0 ? 'there is no node' : 'no node');
+  return [
+    `${title(attempt, time)}: ${outcome} (${found}; ${(duration_us / 1000).toFixed(2)} ms)`,
+    ...(node === undefined ? [`  ${record.message}`] : []),
+    ...refusals(record),
+    ...scores(record),
+    ...draw(record),
+    ...preemption(record),
+    ...(thinned ? ['  There are many newer records: of this one only a summary is left.'] : []),
+  ].join('\n');
+}
+
+function refusals({ refused, reasons }: DecisionRecord): readonly string[] {
+  if (reasons.length === 0) return [];
+  if (refused && refused.length > 0 && refused.length <= ROWS_MAX) {
+    const rows = refused.map((one) => [one.node, one.plugin, one.reasons.join(', '), one.unresolvable ? 'no' : 'perhaps']);
+    return [table(['NODE', 'REFUSED BY', 'BECAUSE', 'WOULD EVICTING HELP'], rows)];
+  }
+  const such = (plugin: string, reason: string) =>
+    names((refused ?? []).flatMap((one) => (one.plugin === plugin && one.reasons.includes(reason) ? [one.node] : [])));
+  const rows = reasons.map(({ plugin, reason, nodes }) => [String(nodes), plugin, reason, such(plugin, reason)]);
+  return [table(['NODES', 'REFUSED BY', 'BECAUSE', 'SUCH AS'], rows)];
+}
+
+function names(all: readonly string[]): string {
+  return all.length > NAMES_MAX ? `${all.slice(0, NAMES_MAX).join(', ')}, ...` : all.join(', ');
+}
+
+function scores({ scores: all, node, nodes }: DecisionRecord): readonly string[] {
+  if (all.length === 0)
+    return node !== undefined && nodes.feasible === 1 ? [`  ${node} is the only one that fits: nothing was scored.`] : [];
+  const shown = all.slice(0, SCORED_MAX);
+  const cell = (scored: ScoredNode, i: number) => {
+    const { raw, normalized, weight, weighted } = scored.plugins[i]!;
+    return `${number(normalized)} x ${weight} = ${number(weighted)} (raw ${number(raw)})`;
+  };
+  const rows = shown[0]!.plugins.map(({ plugin }, i) => [plugin, ...shown.map((scored) => cell(scored, i))]);
+  const totals = ['TOTAL', ...shown.map(({ total }) => number(total))];
+  const head = ['SCORED BY', ...shown.map((scored) => (scored.node === node ? `${scored.node} (chosen)` : scored.node))];
+  const others = nodes.feasible - shown.length;
+  return [table(head, [...rows, totals]), ...(others > 0 ? [`  and ${others} more nodes that fit, none of them better`] : [])];
+}
+
+const draw = ({ tieBreak }: DecisionRecord): readonly string[] =>
+  tieBreak ? [`  Decided by ${tieBreak.by}, with ${number(tieBreak.total)}: ${names(tieBreak.among)}`] : [];
+
+function preemption({ preemption: made }: DecisionRecord): readonly string[] {
+  if (!made || made.candidates.length === 0) return [];
+  const { chosen, candidates, message } = made;
+  const order = [...candidates].sort((a, b) => Number(b.node === chosen) - Number(a.node === chosen)).slice(0, ROWS_MAX);
+  const rows = order.map((one) => [one.node === chosen ? `${one.node} (chosen)` : one.node, victims(one), String(one.pdbViolations)]);
+  return [
+    `  To make room on ${chosen} others have to go; it is ${message === 'the only one' ? message : `the one with the ${message}`}:`,
+    table(['NODE', 'PODS THAT WOULD GO (PRIORITY)', 'BUDGETS VIOLATED'], rows),
+    ...(candidates.length > order.length ? [`  and ${candidates.length - order.length} more nodes`] : []),
+  ];
+}
+
+const victims = ({ victims: pods }: PreemptionCandidate) =>
+  names(pods.map(({ namespace, name, priority }) => `${namespace}/${name} (${priority})`));
+
+const number = (value: number) => String(Math.round(value * 100) / 100);
