@@ -1,7 +1,7 @@
 // Parsers of the agent's flag values: each returns the value or throws the one line that commander shows.
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-import { parseDuration_ms } from './config/field.js';
+import { parseDuration_ms } from '../src/apimachinery/duration.js';
 import { parseHostPort } from './proxy/net.js';
 
 /** Go's durations (`10s`, `1m30s`), in milliseconds. */

@@ -1,5 +1,6 @@
 // Fields of a configuration file: how each is read and checked, what it is where it is left out, and how a flag's text stands for it.
 import { isIP } from 'node:net';
+import { parseDuration_ms } from '../../src/apimachinery/duration.js';
 import { isJsonObject, type Json, type JsonObject } from '../../src/apimachinery/json.js';
 import { parseQuantity } from '../../src/apimachinery/quantity.js';
 
@@ -159,17 +160,6 @@ export function map(initial: TextMap, { separator = '=', ...about }: About & { r
       );
     },
   };
-}
-
-const UNIT_MS: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-const DURATION = /^(?:0|(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)$/;
-
-/** Go's durations (`40s`, `1m30s`, `0`), in milliseconds; undefined where it is none. */
-export function parseDuration_ms(given: string): number | undefined {
-  if (!DURATION.test(given)) return undefined;
-  let sum = 0;
-  for (const [, count, unit] of given.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) sum += Number(count) * UNIT_MS[unit!]!;
-  return sum;
 }
 
 export function formatDuration(value_ms: number): string {

@@ -2,18 +2,14 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import { parseCidr } from '../apimachinery/cidr.js';
+import { parseDuration_ms } from '../apimachinery/duration.js';
 import { type ListenUrl, parseListenUrl } from '../etcd/grpc/server.js';
-
-const UNIT_ms: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3600_000 };
-const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
 
 /** Go's durations (`40s`, `1m30s`, `24h`, `0`), in milliseconds. */
 export function duration_ms(text: string): number {
-  if (text === '0') return 0;
-  if (!DURATION.test(text)) throw new InvalidArgumentError('it must be a duration such as 40s, 5m or 1h30m.');
-  let sum = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) sum += Number(count) * UNIT_ms[unit!]!;
-  return sum;
+  const ms = parseDuration_ms(text);
+  if (ms === undefined) throw new InvalidArgumentError('it must be a duration such as 40s, 5m or 1h30m.');
+  return ms;
 }
 
 export function positiveDuration_ms(text: string): number {

@@ -1,5 +1,5 @@
 // Eviction thresholds: what is kept free of memory, disk and process IDs, and when a node is short of it. Pure.
-import { parseDuration_ms } from '../../config/field.js';
+import { parseDuration_ms } from '../../../src/apimachinery/duration.js';
 import type { KubeletSettings } from '../../config/kubelet-configuration.js';
 import { thresholdAmount } from '../allocatable.js';
 

@@ -1,5 +1,6 @@
 // The scheduler's plugins: filters are asked in this order, and the first that refuses a node gives the reason.
 import type { PluginDefinition } from '../define.js';
+import { defaultBinder } from './defaultbinder.js';
 import { defaultPreemption } from './defaultpreemption.js';
 import { imageLocality } from './imagelocality.js';
 import { interPodAffinity } from './interpodaffinity.js';
@@ -11,10 +12,12 @@ import { nodeResourcesFit } from './noderesourcesfit.js';
 import { nodeUnschedulable } from './nodeunschedulable.js';
 import { podTopologySpread } from './podtopologyspread.js';
 import { prioritySort } from './prioritysort.js';
+import { schedulingGates } from './schedulinggates.js';
 import { taintToleration } from './tainttoleration.js';
 import { volumeBinding } from './volumebinding.js';
 
 export const plugins: readonly PluginDefinition[] = [
+  schedulingGates,
   prioritySort,
   nodeUnschedulable,
   nodeName,
@@ -25,7 +28,8 @@ export const plugins: readonly PluginDefinition[] = [
   volumeBinding,
   podTopologySpread,
   interPodAffinity,
+  defaultPreemption,
   nodeResourcesBalancedAllocation,
   imageLocality,
-  defaultPreemption,
+  defaultBinder,
 ];
