@@ -42,6 +42,11 @@ export class DecisionStore {
     while (this.#summaries.size > this.summariesMax) this.#drop(first(this.#summaries));
   }
 
+  /** Of all pods. */
+  get size(): number {
+    return this.#whole.size + this.#summaries.size;
+  }
+
   /** The newest first. */
   of(uid: string): readonly DecisionRecord[] {
     const entries = this.#byPod.get(uid) ?? [];

@@ -1,6 +1,6 @@
 // What `porthole why pod` prints for people: where the pod is and why; node by node what refused it or what it scored. Pure.
+import Table from 'cli-table3';
 import type { DecisionRecord, PodDecisions, PreemptionCandidate, ScoredNode, WaitsFor } from '../../client/pod-decisions.js';
-import { table } from '../../cluster/local/report.js';
 
 /** Past it nodes are told of by their reasons, not one by one. */
 const ROWS_MAX = 20;
@@ -24,7 +24,7 @@ function line({ time, attempt, node, message, nodes }: DecisionRecord): string {
   return `${title(attempt, time)}: ${node ?? `none of ${nodes.total} nodes. ${message}`}`;
 }
 
-const title = (attempt: number, time: string) => (attempt === 0 ? 'If it were created now' : `Attempt ${attempt} at ${time}`);
+const title = (attempt: number, time: string) => (attempt === 0 ? 'If it were created now' : `Attempt ${attempt} at ${time.slice(0, 19)}Z`);
 
 function whole(record: DecisionRecord): string {
   const { attempt, time, duration_us, nodes, node, thinned } = record;
@@ -63,7 +63,7 @@ function scores({ scores: all, node, nodes }: DecisionRecord): readonly string[]
   const shown = all.slice(0, SCORED_MAX);
   const cell = (scored: ScoredNode, i: number) => {
     const { raw, normalized, weight, weighted } = scored.plugins[i]!;
-    return `${number(normalized)} x ${weight} = ${number(weighted)} (raw ${number(raw)})`;
+    return `${number(normalized)} x ${weight} = ${number(weighted)}${raw === normalized ? '' : ` (raw ${number(raw)})`}`;
   };
   const rows = shown[0]!.plugins.map(({ plugin }, i) => [plugin, ...shown.map((scored) => cell(scored, i))]);
   const totals = ['TOTAL', ...shown.map(({ total }) => number(total))];
@@ -89,5 +89,11 @@ function preemption({ preemption: made }: DecisionRecord): readonly string[] {
 
 const victims = ({ victims: pods }: PreemptionCandidate) =>
   names(pods.map(({ namespace, name, priority }) => `${namespace}/${name} (${priority})`));
+
+function table(head: string[], rows: readonly string[][]): string {
+  const compact = new Table({ head, style: { head: [], border: [], compact: true } });
+  compact.push(...rows);
+  return compact.toString();
+}
 
 const number = (value: number) => String(Math.round(value * 100) / 100);

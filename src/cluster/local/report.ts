@@ -57,7 +57,7 @@ export function timesLine(times: StartTimes): string {
   return ['command 0.0 s', ...shown].join(' | ');
 }
 
-export function table(head: string[], rows: readonly string[][]): string {
+function table(head: string[], rows: readonly string[][]): string {
   const plain = new Table({ head, style: { head: [], border: [] } });
   plain.push(...rows);
   return plain.toString();

@@ -1,0 +1,156 @@
+// Decision records: what is kept of a cycle says what the cycle said, and takes no more room than it may.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { printPodDecisions } from '../../../src/cli/why/pod-print.js';
+import type { DecisionRecord } from '../../../src/client/pod-decisions.js';
+import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
+import { schedule } from '../../../src/scheduler/cycle.js';
+import { keptDecision, recordOf } from '../../../src/scheduler/decision.js';
+import { DecisionStore } from '../../../src/scheduler/decision-store.js';
+import { defaultProfile } from '../../../src/scheduler/profile.js';
+import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
+import { fixedRandom } from '../client/fakes.js';
+import { listerOf, NOW, node, pod } from '../controllers/objects.js';
+
+const profile = defaultProfile();
+const requesting = (name: string, cpu: string): Pod =>
+  pod(name, { spec: { containers: [{ name: 'c', image: 'busybox', resources: { requests: { cpu } } }] } });
+const sized = (name: string, cpu: string, spec: object = {}): Node =>
+  node(name, { spec, status: { allocatable: { cpu, memory: '8Gi', pods: '110' } } });
+
+function attempt(what: Pod, nodes: readonly Node[], count = 1) {
+  const infos = nodesOf(nodes.map((each) => nodeInfo(each, [])));
+  const snapshot = { ...infos, nominated: new Map(), services: [], namespaceLabels: () => ({}), storage: listerOf([]) };
+  const decision = schedule(what, snapshot, profile, fixedRandom);
+  return { decision, attempt: count, at_ms: NOW, duration_ms: 0.5 };
+}
+
+const recorded = (what: Pod, nodes: readonly Node[], thin = false): DecisionRecord => recordOf(keptDecision(attempt(what, nodes)), thin);
+
+describe('a record', () => {
+  test('of a pod that was placed has every plugin of every node that fit, and who was refused why', () => {
+    const record = recorded(requesting('p', '1'), [sized('a', '2'), sized('b', '8'), sized('c', '8', { unschedulable: true })]);
+    expect(record).toMatchObject({
+      pod: { namespace: 'default', name: 'p', uid: 'uid-p' },
+      scheduler: 'default-scheduler',
+      attempt: 1,
+      time: '2026-01-01T00:00:00.000000Z',
+      duration_us: 500,
+      nodes: { total: 3, evaluated: 3, feasible: 2 },
+      node: 'b',
+      reasons: [{ plugin: 'NodeUnschedulable', reason: 'node(s) were unschedulable', nodes: 1 }],
+      refused: [{ node: 'c', plugin: 'NodeUnschedulable', reasons: ['node(s) were unschedulable'], unresolvable: true }],
+      waitsFor: [],
+      thinned: false,
+    });
+    expect(record.scores.map(({ node }) => node)).toEqual(['b', 'a']);
+    for (const { total, plugins } of record.scores) {
+      expect(plugins.map(({ plugin }) => plugin)).toContain('NodeResourcesFit');
+      for (const { normalized, weight, weighted } of plugins) expect(weighted).toBe(normalized * weight);
+      expect(plugins.reduce((sum, { weighted }) => sum + weighted, 0)).toBeCloseTo(total);
+    }
+  });
+
+  test('of a draw says among which and with how many points', () => {
+    const record = recorded(requesting('p', '1'), [sized('a', '4'), sized('b', '4'), sized('c', '1')]);
+    expect(record.tieBreak).toMatchObject({ among: ['a', 'b'], total: record.scores[0]!.total });
+    expect(record.scores[0]!.node).toBe(record.node);
+  });
+
+  test('of a pod that fits nowhere counts the reasons and says what could change them', () => {
+    const record = recorded(requesting('p', '9'), [sized('a', '4'), sized('b', '4'), sized('c', '4', { unschedulable: true })]);
+    expect(record.node).toBeUndefined();
+    expect(record.reasons.map(({ reason, nodes }) => [reason, nodes])).toEqual([
+      ['Insufficient cpu', 2],
+      ['node(s) were unschedulable', 1],
+    ]);
+    expect(record.waitsFor.map(({ plugin }) => plugin).sort()).toEqual(['NodeResourcesFit', 'NodeUnschedulable']);
+    expect(record.waitsFor.every(({ events }) => events.length > 0)).toBe(true);
+    expect(record.message).toBe('0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.');
+  });
+
+  test('that is thinned keeps the counts, the chosen node and the best few', () => {
+    const nodes = Array.from({ length: 30 }, (_, i) => sized(`n${i}`, String(2 + (i % 7)), i < 4 ? { unschedulable: true } : {}));
+    const [whole, thin] = [recorded(requesting('p', '1'), nodes), recorded(requesting('p', '1'), nodes, true)];
+    expect(thin).toEqual({ ...whole, refused: undefined, scores: thin.scores, thinned: true });
+    expect(whole.scores.length).toBe(26);
+    expect(thin.scores).toEqual(whole.scores.slice(0, 5));
+  });
+
+  test('without nodes waits for one', () => {
+    expect(recorded(pod('p'), [])).toMatchObject({ nodes: { total: 0 }, waitsFor: [{ events: ['NodeAdd'] }] });
+  });
+});
+
+describe('the store', () => {
+  const nodes = [sized('a', '2'), sized('b', '4')];
+
+  test('has the last attempts at a pod, the newest first, until the pod is gone', () => {
+    const store = new DecisionStore();
+    for (let i = 1; i <= 9; i++) store.add(attempt(requesting('p', '9'), nodes, i));
+    store.add(attempt(requesting('other', '1'), nodes));
+    expect(store.of('uid-p').map(({ attempt: count }) => count)).toEqual([9, 8, 7, 6, 5]);
+    store.forget('uid-p');
+    expect(store.of('uid-p')).toEqual([]);
+    expect(store.of('uid-other').length).toBe(1);
+  });
+
+  test('thins the oldest where whole records take too much room, and forgets the oldest summaries', () => {
+    const store = new DecisionStore(5000, 3);
+    for (let i = 0; i < 12; i++) store.add(attempt(requesting(`p${i}`, '1'), nodes));
+    const states = Array.from({ length: 12 }, (_, i) => store.of(`uid-p${i}`)[0]?.thinned);
+    const whole = states.filter((thinned) => thinned === false).length;
+    expect(whole).toBeGreaterThan(0);
+    expect(states).toEqual([...Array(9 - whole).fill(undefined), true, true, true, ...Array(whole).fill(false)]);
+  });
+
+  test('whatever comes and goes, nothing is held that nobody can ask for', () => {
+    const steps = fc.array(fc.record({ pod: fc.nat(5), gone: fc.boolean() }), { maxLength: 60 });
+    fc.assert(
+      fc.property(steps, (all) => {
+        const store = new DecisionStore(4000, 4);
+        for (const { pod: n, gone } of all) {
+          if (gone) store.forget(`uid-p${n}`);
+          else store.add(attempt(requesting(`p${n}`, '1'), nodes));
+          const kept = Array.from({ length: 6 }, (_, i) => store.of(`uid-p${i}`)).flat();
+          expect(kept.filter(({ thinned }) => thinned).length).toBeLessThanOrEqual(4);
+          expect(store.size).toBe(kept.length);
+        }
+        for (let i = 0; i < 6; i++) store.forget(`uid-p${i}`);
+        expect(store.size).toBe(0);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('as text', () => {
+  const about = (decisions: readonly DecisionRecord[]) => ({
+    pod: { namespace: 'default', name: 'p', scheduler: 'default-scheduler' },
+    state: 'unschedulable' as const,
+    message: 'It waits.',
+    waitsFor: decisions[0]!.waitsFor,
+    decisions,
+  });
+
+  test('many refused nodes are told of by their reasons', () => {
+    const nodes = Array.from({ length: 40 }, (_, i) => sized(`n${i}`, '1'));
+    const text = printPodDecisions(about([recorded(requesting('p', '9'), nodes)]));
+    expect(text).toMatch(/│ 40 +│ NodeResourcesFit │ Insufficient cpu │ n0, n1, n2, n3, \.\.\. │/);
+    expect(text).toContain('waits for NodeResourcesFit: ');
+    expect(text.split('\n').length).toBeLessThan(15);
+  });
+
+  test('many nodes that fit: the best few, and how many more', () => {
+    const nodes = Array.from({ length: 40 }, (_, i) => sized(`n${i}`, String(i + 1)));
+    const text = printPodDecisions(about([recorded(requesting('p', '1'), nodes)]));
+    expect(text).toMatch(/SCORED BY .*│ n36 \(chosen\) .*│ n37/);
+    expect(text).toContain('one of 7 that are equally good');
+    expect(text).toContain('and 35 more nodes that fit');
+  });
+
+  test('attempts before the last are a line each', () => {
+    const [a, b] = [recorded(requesting('p', '9'), [sized('a', '1')]), recorded(requesting('p', '9'), [sized('a', '1')])];
+    expect(printPodDecisions(about([a, b])).match(/NODE +│ REFUSED BY/g)?.length).toBe(1);
+  });
+});
