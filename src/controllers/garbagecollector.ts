@@ -71,11 +71,23 @@ async function ownerState(context: ReconcileContext, object: KubeObject, ref: Ow
   if (cached) return waitsForDependents(cached) ? 'waiting' : 'there';
   const kind = ownerKind(ref, context);
   // What cannot be looked up is not known to be gone.
-  if (!kind || (kind.namespaced && !object.metadata.namespace)) return 'there';
+  if (!kind) return 'there';
   const namespace = kind.namespaced ? object.metadata.namespace : undefined;
+  if (kind.namespaced && !namespace) {
+    tellInvalid(context, object, ref);
+    return 'there';
+  }
   const live = await findLive<KubeObject>(context.client, kind, { namespace, name: ref.name });
-  if (live?.metadata.uid !== ref.uid) return 'gone';
-  return waitsForDependents(live) ? 'waiting' : 'there';
+  if (live?.metadata.uid === ref.uid) return waitsForDependents(live) ? 'waiting' : 'there';
+  if (namespace && context.list<KubeObject>(kind).some(({ metadata }) => metadata.uid === ref.uid)) tellInvalid(context, object, ref);
+  return 'gone';
+}
+
+/** An owner in another namespace is none: whoever wrote the reference should hear of it. */
+function tellInvalid({ events }: ReconcileContext, object: KubeObject, { apiVersion, kind, name, uid }: OwnerReference): void {
+  const namespace = object.metadata.namespace ?? '';
+  const owner = `${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}`;
+  events.event(object, 'Warning', 'OwnerRefInvalidNamespace', `ownerRef [${owner}] does not exist in namespace "${namespace}"`);
 }
 
 /** What its own deleter had asked for, should it have been deleted before under a finalizer of ours. */

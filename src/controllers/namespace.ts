@@ -1,15 +1,20 @@
 // Watches Namespaces that are being deleted and what is in them; empties them, then removes their finalizer.
+import { isDeepStrictEqual } from 'node:util';
 import { rfc3339 } from '../apimachinery/clock.js';
 import { isBeingDeleted, type KubeObject, parseKey } from '../apimachinery/object.js';
-import { isStatus } from '../apimachinery/status.js';
+import { isStatus, StatusError } from '../apimachinery/status.js';
 import type { ListOptions, ListResult } from '../client/client.js';
 import { customResourceDefinitions } from '../kinds/apiextensions/customresourcedefinition.js';
 import { servedKind } from '../kinds/apiextensions/served-kind.js';
+import { apiServices } from '../kinds/apiregistration/apiservice.js';
 import { namespaces } from '../kinds/core/namespace.js';
+import { pods } from '../kinds/core/pod.js';
 import type { AnyKind, Lister } from '../kinds/define.js';
 import { kinds } from '../kinds/index.js';
-import type { Namespace, NamespaceCondition } from '../kinds/types/core_v1.js';
+import type { APIService } from '../kinds/types/apiregistration_v1.js';
+import type { Namespace } from '../kinds/types/core_v1.js';
 import { defineController, type ReconcileContext } from './define.js';
+import { deletionConditions, type Progress } from './namespace-conditions.js';
 
 const FINALIZER = 'kubernetes';
 /** How many objects one list asks for: bounds the memory that emptying a large namespace takes. */
@@ -19,34 +24,63 @@ const RECHECK_ms = 30_000;
 /** So many share one sync of the store, and leave room for what others write. */
 const DELETIONS_AT_ONCE = 50;
 
-/** Everything that can be in a namespace and be deleted. */
+/** Everything that can be in a namespace and be deleted, but for its pods, which go first. */
 const content: readonly AnyKind[] = kinds.filter(
   // A further version of stored objects adds nothing to empty.
-  ({ namespaced, verbs, storage }) => namespaced && !storage && (!verbs || verbs.includes('delete')),
+  (kind) => kind.namespaced && !kind.storage && kind !== (pods as AnyKind) && (!kind.verbs || kind.verbs.includes('delete')),
 );
 
 export const namespace = defineController({
   name: 'namespace',
-  inputs: [namespaces, ...content.map((kind) => kind.mapped(terminatingNamespace))],
+  inputs: [namespaces, apiServices.mapped(allTerminating), ...[pods, ...content].map((kind) => kind.mapped(terminatingNamespace))],
   customInputs: (kind) => kind.mapped((object, lister) => (kind.namespaced ? terminatingNamespace(object, lister) : [])),
-  outputs: [...content, { of: namespaces, subresource: 'finalize' }, namespaces.status],
+  outputs: [pods, ...content, { of: namespaces, subresource: 'finalize' }, namespaces.status],
   async reconcile(key, context) {
     const object = context.get(namespaces, parseKey(key));
     if (!object || !isBeingDeleted(object) || !object.spec.finalizers?.includes(FINALIZER)) return;
-    const remaining = new Map<AnyKind, readonly KubeObject[]>();
-    for (const kind of [...content, ...(await customContent(context))]) {
-      const left = await empty(context, kind, object.metadata.name);
-      if (left.length > 0) remaining.set(kind, left);
-    }
-    if (remaining.size > 0) {
-      await writeRemaining(context, object, remaining);
-      // What is left leaves by itself (grace periods, finalizers), and each departure brings this key again, but for that of what came and
-      // went while a watch was broken.
-      return { requeueAfter_ms: RECHECK_ms };
-    }
-    await finalize(context, object);
+    const undiscovered = undiscoveredOf(context);
+    const { remaining, failures } = await emptyAll(context, object.metadata.name);
+    if (remaining.size === 0 && failures.length === 0 && undiscovered.length === 0) return finalize(context, object);
+    await writeProgress(context, object, { undiscovered, failures: failures.map(({ message }) => message), remaining });
+    if (failures[0]) throw failures[0];
+    // What is left leaves by itself (grace periods, finalizers), and each departure brings this key again, but for that of what came and
+    // went while a watch was broken.
+    return { requeueAfter_ms: RECHECK_ms };
   },
 });
+
+interface Emptied {
+  readonly remaining: ReadonlyMap<AnyKind, readonly KubeObject[]>;
+  readonly failures: readonly StatusError[];
+}
+
+/** Pods first: while any of them is there, what it leans on stays. A kind whose objects cannot be deleted stops no other. */
+async function emptyAll(context: ReconcileContext, name: string): Promise<Emptied> {
+  const remaining = new Map<AnyKind, readonly KubeObject[]>();
+  const failures: StatusError[] = [];
+  const emptyOne = async (kind: AnyKind) => {
+    const { left, failure } = await empty(context, kind, name);
+    if (left.length > 0) remaining.set(kind, left);
+    if (failure) failures.push(failure);
+  };
+  await emptyOne(pods);
+  if (remaining.size === 0 && failures.length === 0)
+    for (const kind of [...content, ...(await customContent(context))]) await emptyOne(kind);
+  return { remaining, failures };
+}
+
+/** Of other servers that do not answer nobody knows what they have in the namespace. */
+function undiscoveredOf({ list }: ReconcileContext): readonly string[] {
+  const isAvailable = ({ status }: APIService) => status?.conditions?.some((each) => each.type === 'Available' && each.status === 'True');
+  const away = list(apiServices).filter((service) => service.spec.service && !isAvailable(service));
+  return away.map(({ spec }) => `${spec.group}/${spec.version}`).sort();
+}
+
+/** Another server that comes back, or is given up, may be all that they wait for. */
+function allTerminating(_service: KubeObject, lister: Lister): readonly string[] {
+  const going = lister.list(namespaces).filter(isBeingDeleted);
+  return going.map(({ metadata }) => metadata.name);
+}
 
 /** The namespace of an object, where that is being deleted: nothing else concerns this controller. */
 function terminatingNamespace(object: KubeObject, lister: Lister): readonly string[] {
@@ -61,27 +95,37 @@ async function customContent({ client }: ReconcileContext): Promise<readonly Any
   return items.map(servedKind).filter((kind): kind is AnyKind => kind?.namespaced === true);
 }
 
-/** Begins the deletion of all objects of a kind; returns those that were still there afterwards. Asked live, not of a cache. */
-async function empty({ client }: ReconcileContext, kind: AnyKind, name: string): Promise<readonly KubeObject[]> {
+/**
+ * Begins the deletion of all objects of a kind; returns those that were still there afterwards, and why one of them could not be deleted. Asked
+ * live, not of a cache.
+ */
+async function empty({ client }: ReconcileContext, kind: AnyKind, name: string) {
+  let failure: StatusError | undefined;
+  const left: KubeObject[] = [];
   const remove = async ({ metadata }: KubeObject) => {
     try {
       await client.delete(kind, metadata, { propagationPolicy: 'Background', preconditions: { uid: metadata.uid } });
     } catch (error) {
-      if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
+      if (!(error instanceof StatusError)) throw error;
+      if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) failure = error;
     }
   };
-  let together: KubeObject[] = [];
-  for await (const object of pages(client, kind, name)) {
-    if (isBeingDeleted(object)) continue;
-    together.push(object);
-    if (together.length < DELETIONS_AT_ONCE) continue;
+  try {
+    let together: KubeObject[] = [];
+    for await (const object of pages(client, kind, name)) {
+      if (isBeingDeleted(object)) continue;
+      together.push(object);
+      if (together.length < DELETIONS_AT_ONCE) continue;
+      await Promise.all(together.map(remove));
+      together = [];
+    }
     await Promise.all(together.map(remove));
-    together = [];
+    for await (const object of pages(client, kind, name)) left.push(object);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    failure ??= error;
   }
-  await Promise.all(together.map(remove));
-  const left: KubeObject[] = [];
-  for await (const object of pages(client, kind, name)) left.push(object);
-  return left;
+  return { left, failure };
 }
 
 async function* pages(client: ReconcileContext['client'], kind: AnyKind, namespace: string): AsyncIterable<KubeObject> {
@@ -113,30 +157,10 @@ async function finalize({ client }: ReconcileContext, object: Namespace): Promis
 }
 
 /** Tells in the conditions what deletion waits for. */
-async function writeRemaining(context: ReconcileContext, object: Namespace, remaining: ReadonlyMap<AnyKind, readonly KubeObject[]>) {
-  const condition = remainingCondition(remaining, rfc3339(context.clock.now()));
-  const before = object.status.conditions?.find(({ type }) => type === condition.type);
-  if (before?.message === condition.message) return;
-  const others = (object.status.conditions ?? []).filter(({ type }) => type !== condition.type);
-  const lastTransitionTime = before?.lastTransitionTime ?? condition.lastTransitionTime;
-  const patch = {
-    metadata: { uid: object.metadata.uid },
-    status: { conditions: [...others, { ...condition, ...(lastTransitionTime ? { lastTransitionTime } : {}) }] },
-  };
-  await context.client.patch(namespaces, object.metadata, 'application/merge-patch+json', patch, 'status');
-}
-
-/** `Some resources are remaining: pods. has 3 resource instances`, as upstream words it. Pure. */
-export function remainingCondition(remaining: ReadonlyMap<AnyKind, readonly KubeObject[]>, now: string): NamespaceCondition {
-  const parts = [...remaining].map(([{ group, plural }, objects]) => {
-    const resource = `${plural}.${group}`;
-    return `${resource} has ${objects.length} resource instances`;
-  });
-  return {
-    type: 'NamespaceContentRemaining',
-    status: 'True',
-    lastTransitionTime: now,
-    reason: 'SomeResourcesRemain',
-    message: `Some resources are remaining: ${parts.sort().join(', ')}`,
-  };
+async function writeProgress({ client, clock }: ReconcileContext, object: Namespace, progress: Progress): Promise<void> {
+  const before = object.status.conditions ?? [];
+  const conditions = deletionConditions(progress, before, rfc3339(clock.now()));
+  if (isDeepStrictEqual(before, conditions)) return;
+  const patch = { metadata: { uid: object.metadata.uid }, status: { conditions } };
+  await client.patch(namespaces, object.metadata, 'application/merge-patch+json', patch, 'status');
 }

@@ -11,6 +11,7 @@ import type { Node, Pod } from '../kinds/types/core_v1.js';
 import { NAMESPACE_NODE_LEASE } from '../kinds/wellknown.js';
 import { defineController, type ReconcileContext } from './define.js';
 import { conditionOf, heartbeatOf, isHealthTaint, isNodeReady, sameTaints, silentConditions, wantedTaints } from './node-health.js';
+import { evictionRate, zoneOf } from './node-zones.js';
 import { perRun } from './run-state.js';
 
 /** A node's last sign of life, timed by when this process saw it: neither the node's clock nor a jump of ours counts. */
@@ -20,6 +21,8 @@ interface Heartbeat {
 }
 
 const heartbeats = perRun(() => new Map<string, Heartbeat>());
+/** Which node of each zone was last begun to be emptied, and when. */
+const begun = perRun(() => new Map<string, { readonly node: string; readonly at_ms: number }>());
 
 export const nodeLifecycle = defineController({
   name: 'node-lifecycle',
@@ -38,14 +41,15 @@ export const nodeLifecycle = defineController({
     const silent_ms = silence_ms(context, node);
     const { nodeMonitorGracePeriod_ms: grace_ms, nodeMonitorPeriod_ms } = context.options;
     const current = silent_ms >= grace_ms ? await markSilent(context, node) : node;
-    const evict = mayEvict(context, current);
-    await writeTaints(context, current, wantedTaints(current, evict, rfc3339(clock.now())));
     const ready = conditionOf(current, 'Ready')?.status;
-    if (ready === 'False' || ready === 'Unknown') await markPodsNotReady(context, current);
+    const isDown = ready === 'False' || ready === 'Unknown';
+    const evict = isDown && mayEvict(context, current) && mayBegin(context, current);
+    await writeTaints(context, current, wantedTaints(current, evict, rfc3339(clock.now())));
+    if (isDown) await markPodsNotReady(context, current);
     // Silence is no change that would bring this key, so it asks to be brought when the grace period ends; and a node that
-    // is down asks again while it is unclear whether the others are well.
+    // is down asks again while it is unclear whether the others are well, or not its turn.
+    if (isDown && !evict) return { requeueAfter_ms: nodeMonitorPeriod_ms };
     if (silent_ms < grace_ms) return { requeueAfter_ms: grace_ms - silent_ms };
-    return evict ? {} : { requeueAfter_ms: nodeMonitorPeriod_ms };
   },
 });
 
@@ -83,11 +87,26 @@ function silence_ms(context: ReconcileContext, node: Node): number {
  */
 function mayEvict(context: ReconcileContext, node: Node): boolean {
   const grace_ms = context.options.nodeMonitorGracePeriod_ms;
-  const begun = node.spec.taints?.some(({ key, effect }) => effect === 'NoExecute' && isHealthTaint(key)) ?? false;
-  const longest_ms = begun ? grace_ms : grace_ms / 2;
+  const longest_ms = isBegun(node) ? grace_ms : grace_ms / 2;
   return context
     .list(nodes)
     .some((other) => other.metadata.name !== node.metadata.name && isNodeReady(other) && silence_ms(context, other) < longest_ms);
+}
+
+const isBegun = ({ spec }: Node) => spec.taints?.some(({ key, effect }) => effect === 'NoExecute' && isHealthTaint(key)) ?? false;
+
+/** Nodes of a zone are emptied one after the other, so that what takes them down one by one can be seen before all their pods have moved. */
+function mayBegin(context: ReconcileContext, node: Node): boolean {
+  if (isBegun(node)) return true;
+  const zone = zoneOf(node);
+  const rate = evictionRate(context.list(nodes).filter((other) => zoneOf(other) === zone));
+  if (rate === 0) return false;
+  const last = begun(context).get(zone);
+  const now_ms = context.clock.monotonic();
+  // Whose turn it was and whose taint could not be written has not begun yet.
+  if (last && last.node !== node.metadata.name && now_ms - last.at_ms < 1000 / rate) return false;
+  begun(context).set(zone, { node: node.metadata.name, at_ms: now_ms });
+  return true;
 }
 
 async function markSilent(context: ReconcileContext, node: Node): Promise<Node> {

@@ -1,4 +1,5 @@
-// Watches pods and Nodes; removes pods that no kubelet will: those of nodes that are gone, and terminating ones without a node.
+// Watches pods and Nodes; removes pods that no kubelet will: those of nodes that are gone or out of service, terminating ones without a node,
+// and the oldest of too many that are over.
 import { rfc3339 } from '../apimachinery/clock.js';
 import { isBeingDeleted, objectKey, parseKey } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
@@ -7,13 +8,25 @@ import { pods } from '../kinds/core/pod.js';
 import { isPodTerminal } from '../kinds/core/podutil.js';
 import type { Lister } from '../kinds/define.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
-import { defineController, type ReconcileContext } from './define.js';
+import { defineController, type ReconcileContext, type ReconcileResult } from './define.js';
 import { findLive } from './find-live.js';
+import { isNodeReady } from './node-health.js';
 import { disruptionTarget } from './pod-disruption.js';
 import { perRun } from './run-state.js';
 
 /** As upstream's: a node that is registered anew shortly after keeps its pods. */
 const QUARANTINE_MS = 40_000;
+
+/** Upstream's --terminated-pod-gc-threshold: so many pods that are over are kept for whoever wants to read of them. */
+const TERMINATED_MAX = 12_500;
+/** Upstream's period: counting all pods is not for each that ends. */
+const COUNT_INTERVAL_MS = 20_000;
+/** A key of its own: no pod is called so. */
+const TERMINATED = '/terminated';
+const TAINT_OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
+
+/** When this process last counted the pods that are over. */
+const counted = perRun(() => ({ at_ms: Number.NEGATIVE_INFINITY }));
 
 /** Since when this process has missed a node, by its name. */
 const missing = perRun(() => new Map<string, number>());
@@ -21,9 +34,10 @@ const missing = perRun(() => new Map<string, number>());
 export const podGc = defineController({
   name: 'pod-garbage-collector',
   serviceAccount: 'pod-garbage-collector',
-  inputs: [pods.mapped(ifLost), nodes.mapped(podsIfGone)],
+  inputs: [pods.mapped(ifLost), pods.mapped((pod) => (isPodTerminal(pod) ? [TERMINATED] : [])), nodes.mapped(podsIfLost)],
   outputs: [pods, pods.status],
   async reconcile(key, context) {
+    if (key === TERMINATED) return collectTerminated(context);
     const pod = context.get(pods, parseKey(key));
     if (!pod) return;
     const name = pod.spec.nodeName;
@@ -33,9 +47,10 @@ export const podGc = defineController({
       return remove(context, pod);
     }
     const since = missing(context);
-    if (context.get(nodes, { name })) {
+    const node = context.get(nodes, { name });
+    if (node) {
       since.delete(name);
-      return;
+      return isAbandoned(pod, node) ? abandon(context, pod) : undefined;
     }
     const now_ms = context.clock.monotonic();
     if (!since.has(name)) since.set(name, now_ms);
@@ -47,16 +62,44 @@ export const podGc = defineController({
   },
 });
 
+async function collectTerminated(context: ReconcileContext): Promise<ReconcileResult | void> {
+  const state = counted(context);
+  const wait_ms = state.at_ms + COUNT_INTERVAL_MS - context.clock.monotonic();
+  if (wait_ms > 0) return { requeueAfter_ms: wait_ms };
+  state.at_ms = context.clock.monotonic();
+  for (const pod of superfluous(context.list(pods), TERMINATED_MAX)) await remove(context, pod);
+}
+
+/** Of more than `max` pods that are over, those that go: evicted ones first, then the oldest. Ones that are being deleted go by themselves. Pure. */
+export function superfluous(all: readonly Pod[], max: number): readonly Pod[] {
+  const over = all.filter((pod) => isPodTerminal(pod) && !isBeingDeleted(pod));
+  if (over.length <= max) return [];
+  const order = ({ status, metadata }: Pod) => `${status.reason === 'Evicted' ? 0 : 1} ${metadata.creationTimestamp}`;
+  return over.sort((a, b) => (order(a) < order(b) ? -1 : 1)).slice(0, over.length - max);
+}
+
+/** A person has said, by the taint, that the node is off for good: its kubelet will end nothing any more. */
+const isOutOfService = (node: Node): boolean =>
+  !isNodeReady(node) && (node.spec.taints?.some(({ key }) => key === TAINT_OUT_OF_SERVICE) ?? false);
+
+const isAbandoned = (pod: Pod, node: Node): boolean => isBeingDeleted(pod) && isOutOfService(node);
+
+async function abandon(context: ReconcileContext, pod: Pod): Promise<void> {
+  await fail(context, pod, []);
+  await remove(context, pod);
+}
+
 /** A pod that concerns this controller: without its node, or leaving without ever having had one. */
 function ifLost(pod: Pod, lister: Lister): readonly string[] {
   const name = pod.spec.nodeName;
-  const lost = name ? !lister.get(nodes, { name }) : isBeingDeleted(pod);
+  const node = name ? lister.get(nodes, { name }) : undefined;
+  const lost = name ? !node || isAbandoned(pod, node) : isBeingDeleted(pod);
   return lost ? [objectKey(pod)] : [];
 }
 
-function podsIfGone(node: Node, lister: Lister): readonly string[] {
+function podsIfLost(node: Node, lister: Lister): readonly string[] {
   const { name } = node.metadata;
-  if (lister.get(nodes, { name })) return [];
+  if (lister.get(nodes, { name }) && !isOutOfService(node)) return [];
   return lister
     .list(pods)
     .filter((pod) => pod.spec.nodeName === name)
@@ -80,6 +123,8 @@ async function fail({ client }: ReconcileContext, pod: Pod, conditions: readonly
 }
 
 async function remove({ client }: ReconcileContext, { metadata }: Pod): Promise<void> {
+  // Held by finalizers alone: there is nothing left to ask for.
+  if (metadata.deletionGracePeriodSeconds === 0) return;
   try {
     await client.delete(pods, metadata, { gracePeriodSeconds: 0, preconditions: { uid: metadata.uid } });
   } catch (error) {

@@ -199,8 +199,11 @@ test('a namespace is emptied, and then goes', async () => {
   await cluster.client.delete(namespaces, { name: 'dev' });
   await cluster.until('it says what remains', async () => {
     const { status } = await cluster.client.get(namespaces, { name: 'dev' });
-    return status.conditions?.[0]?.message === 'Some resources are remaining: pods. has 2 resource instances';
+    const remaining = status.conditions?.find(({ type }) => type === 'NamespaceContentRemaining');
+    return remaining?.message === 'Some resources are remaining: pods. has 2 resource instances';
   });
+  // What the pods lean on.
+  expect((await cluster.client.get(configMaps, { namespace: 'dev', name: 'c' })).metadata.deletionTimestamp).toBeUndefined();
   cluster.kubelets = 'ready';
   await cluster.until('it is gone', () => isGone(cluster.client.get(namespaces, { name: 'dev' })));
   expect(await podsOf('dev')).toEqual([]);

@@ -1,5 +1,7 @@
 // Nodes that join, fall silent, come back and are removed, and what becomes of their pods.
 import { describe, expect, test } from 'vitest';
+import { evictionRate } from '../../../src/controllers/node-zones.js';
+import { superfluous } from '../../../src/controllers/podgc.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { leases } from '../../../src/kinds/coordination/lease.js';
 import { nodes } from '../../../src/kinds/core/node.js';
@@ -128,4 +130,57 @@ describe('nodes', () => {
     await pass(10);
     expect(plane.api.objects(pods)).toEqual([]);
   });
+
+  test('nodes of a zone are emptied one after the other', async () => {
+    for (const name of ['node-1', 'node-2', 'node-3']) await join(name);
+    await pass(45, 'node-3');
+    const emptied = () => ['node-1', 'node-2'].filter((name) => (stateOf(name)[1] as string[]).includes('unreachable:NoExecute'));
+    expect(emptied()).toHaveLength(1);
+    await pass(15, 'node-3');
+    expect(emptied()).toHaveLength(2);
+  });
+
+  test('pods that are to go from a node that is out of service go without its kubelet', async () => {
+    await join('node-1');
+    await join('node-2');
+    const going = { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 30, finalizers: ['example.com/kept'] };
+    await plane.api.create(pods, pod('p', { metadata: going, spec: { nodeName: 'node-1' }, status: { phase: 'Running' } }));
+    await pass(60, 'node-2');
+    expect(one(plane.api.objects(pods)).status.phase).toBe('Running');
+    const taints = [...(plane.api.objects(nodes)[0]!.spec.taints ?? []), { key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }];
+    await plane.api.patch(nodes, { name: 'node-1' }, 'application/merge-patch+json', { spec: { taints } });
+    await pass(5, 'node-2');
+    expect(one(plane.api.objects(pods)).status.phase).toBe('Failed');
+  });
+});
+
+describe('how fast the nodes of a zone are emptied', () => {
+  const zone = (down: number, well: number) => [
+    ...Array.from({ length: down }, (_, i) => node(`down-${i}`, { status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } })),
+    ...Array.from({ length: well }, (_, i) => node(`well-${i}`)),
+  ];
+  test.each([
+    ['few are down', 2, 1, 0.1],
+    ['less than 55 % are down', 5, 5, 0.1],
+    ['most of a small zone is down: not at all', 6, 4, 0],
+    ['most of a large zone is down: slowly', 40, 20, 0.01],
+    ['all of it is down, so the zone has failed', 10, 0, 0.1],
+  ])('%s', (_, down, well, rate) => {
+    expect(evictionRate(zone(down, well))).toBe(rate);
+  });
+});
+
+test('of too many pods that are over, evicted ones go first, then the oldest; those that run or go already are not counted', () => {
+  const over = (name: string, day: number, more: object = {}, status: object = {}) =>
+    pod(name, { metadata: { creationTimestamp: `2026-01-0${day}T00:00:00Z`, ...more }, status: { phase: 'Succeeded', ...status } });
+  const all = [
+    over('newest', 9),
+    over('oldest', 1),
+    over('old', 2),
+    over('evicted', 8, {}, { phase: 'Failed', reason: 'Evicted' }),
+    over('going', 1, { deletionTimestamp: '2026-01-09T00:00:00Z' }),
+    over('running', 1, {}, { phase: 'Running' }),
+  ];
+  const names = (max: number) => superfluous(all, max).map(({ metadata }) => metadata.name);
+  expect([names(4), names(2), names(1)]).toEqual([[], ['evicted', 'oldest'], ['evicted', 'oldest', 'old']]);
 });

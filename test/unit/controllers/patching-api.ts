@@ -4,8 +4,9 @@ import type { JsonObject } from '../../../src/apimachinery/json.js';
 import { isBeingDeleted, type KubeObject, keyOf, type ObjectName } from '../../../src/apimachinery/object.js';
 import { applyMergePatch } from '../../../src/apimachinery/patch/merge.js';
 import { applyStrategicMergePatch } from '../../../src/apimachinery/patch/strategic.js';
-import { conflict, noSuchPath } from '../../../src/apimachinery/status.js';
+import { conflict, forbiddenRequest, noSuchPath, StatusError } from '../../../src/apimachinery/status.js';
 import type { DeleteOptions, ListOptions, ListResult } from '../../../src/client/client.js';
+import { namespaces } from '../../../src/kinds/core/namespace.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { AnyKind, Kind, Mutable } from '../../../src/kinds/define.js';
 import { schemas } from '../../../src/kinds/index.js';
@@ -27,6 +28,8 @@ export class PatchingApi extends MemoryApi {
 
   override async create<T extends KubeObject>(kind: Kind<T>, draft: object): Promise<T> {
     const { metadata, status } = draft as KubeObject & { readonly status?: object };
+    const namespace = metadata.namespace ? this.#stored(namespaces, { name: metadata.namespace }) : undefined;
+    if (namespace && isBeingDeleted(namespace)) throw terminating(kind, metadata);
     const random = { ...fixedRandom, next: () => ((this.#draws++ * 7919) % 10_007) / 10_007 };
     const name = metadata.name ?? `${metadata.generateName}${nameSuffix(random)}`;
     const creationTimestamp = metadata.creationTimestamp ?? '2026-01-01T00:00:00Z';
@@ -117,4 +120,10 @@ export class PatchingApi extends MemoryApi {
   #stored(kind: AnyKind, name: ObjectName): KubeObject | undefined {
     return this.objects<KubeObject>(kind).find(({ metadata }) => keyOf(metadata) === keyOf(name));
   }
+}
+
+function terminating({ groupResource }: AnyKind, { name = '', namespace }: KubeObject['metadata']): StatusError {
+  const message = `namespace ${namespace} is being terminated`;
+  const { code, details } = forbiddenRequest(groupResource, name, message);
+  return new StatusError(code, 'Forbidden', message, { ...details, causes: [{ reason: 'NamespaceTerminating', message }] });
 }

@@ -1,6 +1,7 @@
 // Services' endpoints, and what goes along when something is deleted.
 import { describe, expect, test } from 'vitest';
 import { isBeingDeleted } from '../../../src/apimachinery/object.js';
+import { apiServices } from '../../../src/kinds/apiregistration/apiservice.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { replicaSets } from '../../../src/kinds/apps/replicaset.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
@@ -92,6 +93,17 @@ describe('deletion', () => {
     expect(plane.api.objects(configMaps)[1]!.metadata.ownerReferences).toEqual([controlledBy(real)]);
   });
 
+  test('an owner in another namespace is none, and the reference is told of', async () => {
+    await plane.api.create(configMaps, { metadata: { name: 'far', namespace: 'other', uid: 'uid-far' } });
+    const far = one(plane.api.objects(configMaps));
+    await plane.api.create(configMaps, { metadata: { name: 'near', namespace: 'default', ownerReferences: [controlledBy(far)] } });
+    await plane.quiet();
+    expect(plane.api.objects(configMaps).map(({ metadata }) => metadata.name)).toEqual(['far']);
+    expect(plane.told).toContain(
+      'ConfigMap near Warning OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: default, name: far, uid: uid-far] does not exist in namespace "default"',
+    );
+  });
+
   test('a namespace goes once everything in it has gone', async () => {
     await plane.api.create(namespaces, { metadata: { name: 'dev' }, spec: { finalizers: ['kubernetes'] } });
     await plane.api.create(deployments, { ...web(2), metadata: { ...web(2).metadata, namespace: 'dev' } });
@@ -100,10 +112,45 @@ describe('deletion', () => {
     await plane.settled();
     await plane.api.delete(namespaces, { name: 'dev' });
     await plane.quiet();
-    const condition = one(plane.api.objects(namespaces)).status.conditions?.[0];
-    expect(condition?.message).toBe('Some resources are remaining: pods. has 2 resource instances');
+    const messages = one(plane.api.objects(namespaces)).status.conditions?.map(
+      ({ type, status, message }) => `${type} ${status} ${message}`,
+    );
+    expect(messages).toEqual([
+      'NamespaceDeletionDiscoveryFailure False All resources successfully discovered',
+      'NamespaceDeletionGroupVersionParsingFailure False All legacy kube types successfully parsed',
+      'NamespaceDeletionContentFailure False All content successfully deleted, may be waiting on finalization',
+      'NamespaceContentRemaining True Some resources are remaining: pods. has 2 resource instances',
+      'NamespaceFinalizersRemaining False All content-preserving finalizers finished',
+    ]);
+    // What pods lean on stays while they run.
+    const named = () => plane.api.objects(configMaps).filter(({ metadata }) => metadata.name === 'c');
+    expect(named().map(({ metadata }) => metadata.namespace)).toEqual(['dev', 'default']);
     await plane.settled();
     expect([plane.api.objects(namespaces), plane.api.objects(pods), plane.api.objects(deployments)]).toEqual([[], [], []]);
-    expect(one(plane.api.objects(configMaps)).metadata.namespace).toBe('default');
+    expect(named().map(({ metadata }) => metadata.namespace)).toEqual(['default']);
+  });
+
+  test('a namespace names the finalizers that hold it, and waits for other servers that do not answer', async () => {
+    const service = { name: 'metrics', namespace: 'default' };
+    const metadata = { name: 'v1.away.example.com' };
+    await plane.api.create(apiServices, { metadata, spec: { group: 'away.example.com', version: 'v1', service }, status: {} } as never);
+    await plane.api.create(namespaces, { metadata: { name: 'dev' }, spec: { finalizers: ['kubernetes'] } });
+    await plane.api.create(configMaps, { metadata: { name: 'held', namespace: 'dev', finalizers: ['example.com/held'] } });
+    await plane.api.delete(namespaces, { name: 'dev' });
+    await plane.quiet();
+    const said = (type: string) => one(plane.api.objects(namespaces)).status.conditions?.find((each) => each.type === type)?.message;
+    expect(said('NamespaceFinalizersRemaining')).toBe(
+      'Some content in the namespace has finalizers remaining: example.com/held in 1 resource instances',
+    );
+    expect(said('NamespaceDeletionDiscoveryFailure')).toMatch(
+      /^Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: away.example.com\/v1:/,
+    );
+    const held = plane.api.objects(configMaps).find(({ metadata: { name } }) => name === 'held')!;
+    await plane.api.update(configMaps, { ...held, metadata: { ...held.metadata, finalizers: [] } });
+    await plane.quiet();
+    expect(said('NamespaceContentRemaining')).toBe('All content successfully removed');
+    await plane.api.delete(apiServices, metadata);
+    await plane.quiet();
+    expect(plane.api.objects(namespaces)).toEqual([]);
   });
 });
