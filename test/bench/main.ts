@@ -7,6 +7,7 @@ import { benchEtcd } from './etcd.js';
 import { benchPod } from './pod.js';
 import { benchProxy } from './proxy.js';
 import { type Row, rowsTable } from './report.js';
+import { benchScheduler } from './scheduler.js';
 import { benchStart } from './start.js';
 
 const AREAS: { readonly [area: string]: () => Promise<readonly Row[]> } = {
@@ -16,6 +17,7 @@ const AREAS: { readonly [area: string]: () => Promise<readonly Row[]> } = {
   api: benchApi,
   proxy: benchProxy,
   controllers: benchControllers,
+  scheduler: benchScheduler,
 };
 /** A shell's for a command ended by Ctrl-C. */
 const INTERRUPTED_STATUS = 130;
