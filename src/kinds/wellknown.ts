@@ -13,6 +13,7 @@ export const LABEL_ENDPOINTSLICE_MANAGED_BY = 'endpointslice.kubernetes.io/manag
 export const LABEL_SKIP_MIRROR = 'endpointslice.kubernetes.io/skip-mirror';
 export const LABEL_POD_TEMPLATE_HASH = 'pod-template-hash';
 export const LABEL_METADATA_NAME = 'kubernetes.io/metadata.name';
+export const LABEL_REGION = 'topology.kubernetes.io/region';
 export const LABEL_ZONE = 'topology.kubernetes.io/zone';
 
 export const TAINT_NOT_READY = 'node.kubernetes.io/not-ready';

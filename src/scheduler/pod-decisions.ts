@@ -4,7 +4,7 @@ import type { Pod } from '../kinds/types/core_v1.js';
 import { DEFAULT_SCHEDULER_NAME } from './profile.js';
 
 /** Where the queue has the pod. */
-export type Place = 'active' | 'backoff' | 'unschedulable' | 'out';
+export type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'out';
 
 export interface Standing {
   /** The profiles of this scheduler. */

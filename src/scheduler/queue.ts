@@ -1,108 +1,143 @@
-// The scheduling queue: pods to try now, pods that back off, and pods that wait for an event that could help them.
+// The scheduling queue: pods to try now, pods that back off, pods that wait for an event that could help them, and pods that are held back.
 import type { Clock, Timer } from '../apimachinery/clock.js';
 import { objectKey } from '../apimachinery/object.js';
-import type { Pod } from '../kinds/types/core_v1.js';
-import type { ClusterEvent } from './define.js';
+import type { Node, Pod } from '../kinds/types/core_v1.js';
+import type { ClusterEvent, ClusterEventHint, QueueItem } from './define.js';
 import { Heap } from './heap.js';
 import type { Place } from './pod-decisions.js';
 
 /** Upstream's podInitialBackoffSeconds and podMaxBackoffSeconds. */
 export const BACKOFF_INITIAL_MS = 1_000;
 export const BACKOFF_MAX_MS = 10_000;
+/** Upstream's podMaxInUnschedulablePodsDuration: tried again after it without any event, in case that a hint was wrong. */
+export const UNSCHEDULABLE_MAX_MS = 300_000;
+
+export interface QueueOptions {
+  readonly clock: Clock;
+  /** Called whenever `pop` may have something new. */
+  readonly wake: () => void;
+  /** Whether `a` is to be tried before `b`. */
+  readonly less: (a: QueueItem, b: QueueItem) => boolean;
+  /** Why the pod is not to be tried yet. */
+  readonly gate?: (pod: Pod) => string | undefined;
+  readonly backoffInitial_ms?: number;
+  readonly backoffMax_ms?: number;
+}
 
 export interface QueuedPod {
   readonly key: string;
   readonly pod: Pod;
   /** How often it has been tried. */
   readonly attempts: number;
+  /** When it was tried first, on the monotonic clock. */
+  readonly firstTried_ms: number;
 }
 
 interface Entry {
   readonly key: string;
   pod: Pod;
   attempts: number;
+  firstTried_ms: number;
   /** Where it stands; 'out' while it is being scheduled or bound. */
   place: Place;
   /** Order of arrival in the active queue. */
   turn: number;
   /** On the monotonic clock. */
   backoffUntil_ms: number;
-  helpedBy: ReadonlySet<ClusterEvent>;
+  /** Since when it is unschedulable. */
+  since_ms: number;
+  hints: readonly ClusterEventHint[];
 }
 
 /** A heap's item: stale once its entry has moved on. */
-interface Ticket {
+interface Ticket extends QueueItem {
   readonly entry: Entry;
-  readonly turn: number;
-  readonly priority: number;
   readonly at_ms: number;
 }
 
+const PLACES: readonly Place[] = ['active', 'backoff', 'unschedulable', 'gated', 'out'];
+
 export class SchedulingQueue {
   readonly #entries = new Map<string, Entry>();
-  readonly #active = new Heap<Ticket>((a, b) => (a.priority === b.priority ? a.turn < b.turn : a.priority > b.priority));
+  readonly #places = new Map<Place, Set<Entry>>(PLACES.map((place) => [place, new Set()]));
+  /** Who of the unschedulable listens to what, so that an event costs only what it may help. */
+  readonly #listening = new Map<ClusterEvent, Set<Entry>>();
+  readonly #active: Heap<Ticket>;
   readonly #backingOff = new Heap<Ticket>((a, b) => a.at_ms < b.at_ms);
+  readonly #incoming = new Map<Place, Map<string, number>>();
   #turns = 0;
   #timer: Timer | undefined;
+  /** When it rings. */
+  #timerAt_ms = Number.POSITIVE_INFINITY;
 
-  /** `wake` is called whenever `pop` may have something new. */
-  constructor(
-    private readonly clock: Clock,
-    private readonly wake: () => void,
-  ) {}
+  constructor(private readonly options: QueueOptions) {
+    this.#active = new Heap<Ticket>(options.less);
+  }
 
   /** A pod without a node, new or changed. A change that could matter gives one that waits another try. */
   put(pod: Pod): void {
     const key = objectKey(pod);
     const entry = this.#entries.get(key);
-    if (entry?.pod.metadata.uid !== pod.metadata.uid) this.#add(key, pod);
-    else {
-      const before = entry.pod;
-      entry.pod = pod;
-      if (entry.place === 'unschedulable' && couldMatter(before, pod)) this.#retry(entry);
+    if (entry?.pod.metadata.uid !== pod.metadata.uid) {
+      this.#add(key, pod);
+      return;
     }
+    const before = entry.pod;
+    entry.pod = pod;
+    if (entry.place === 'gated') this.#activate(entry, 'PodUpdate');
+    else if (entry.place === 'unschedulable' && couldMatter(before, pod)) this.#retry(entry, 'PodUpdate');
   }
 
   /** The pod has a node, is gone or is going. */
   delete(key: string): void {
     const entry = this.#entries.get(key);
-    if (entry) entry.place = 'out';
+    if (!entry) return;
+    this.#leave(entry);
+    entry.place = 'out';
     this.#entries.delete(key);
   }
 
-  /** The next pod to try: highest priority first, then first come. It stays known until `delete`. */
+  /** The next pod to try, by the profile's order. It stays known until `delete`. Whoever takes it says in the same step what became of it, so that no event is missed. */
   pop(): QueuedPod | undefined {
     for (let ticket = this.#active.pop(); ticket; ticket = this.#active.pop()) {
       const { entry } = ticket;
       if (entry.place !== 'active' || entry.turn !== ticket.turn) continue;
-      entry.place = 'out';
-      entry.attempts++;
-      return { key: entry.key, pod: entry.pod, attempts: entry.attempts };
+      this.#move(entry, 'out');
+      if (entry.attempts++ === 0) entry.firstTried_ms = this.options.clock.monotonic();
+      return { key: entry.key, pod: entry.pod, attempts: entry.attempts, firstTried_ms: entry.firstTried_ms };
     }
     return undefined;
   }
 
-  /** No node fits it: waits until one of the events happens that could change that. */
-  unschedulable({ key, pod }: QueuedPod, helpedBy: ReadonlySet<ClusterEvent>): void {
+  /** No node fits it: waits until something happens that could change that. */
+  unschedulable({ key, pod }: QueuedPod, hints: readonly ClusterEventHint[]): void {
     const entry = this.#entryOf(key, pod);
     if (!entry) return;
-    entry.place = 'unschedulable';
-    entry.helpedBy = helpedBy;
-    entry.backoffUntil_ms = this.clock.monotonic() + backoff_ms(entry.attempts);
+    this.#move(entry, 'unschedulable', 'ScheduleAttemptFailure');
+    entry.hints = hints;
+    entry.since_ms = this.options.clock.monotonic();
+    entry.backoffUntil_ms = entry.since_ms + this.#backoff_ms(entry);
+    for (const { event } of hints) {
+      let listening = this.#listening.get(event);
+      if (!listening) this.#listening.set(event, (listening = new Set()));
+      listening.add(entry);
+    }
+    this.#setTimer();
   }
 
   /** It failed for a reason that may pass by itself: tried again after its back-off. */
   backOff({ key, pod }: QueuedPod): void {
     const entry = this.#entryOf(key, pod);
     if (!entry) return;
-    entry.backoffUntil_ms = this.clock.monotonic() + backoff_ms(entry.attempts);
-    this.#retry(entry);
+    entry.backoffUntil_ms = this.options.clock.monotonic() + this.#backoff_ms(entry);
+    this.#retry(entry, 'ScheduleAttemptFailure');
   }
 
-  /** Gives the pods that `event` could help another try, once their back-off is over. */
-  happened(event: ClusterEvent): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.place === 'unschedulable' && entry.helpedBy.has(event)) this.#retry(entry);
+  /** Gives the pods that it could help another try, once their back-off is over. */
+  happened(event: ClusterEvent, old?: Node | Pod, now?: Node | Pod): void {
+    for (const entry of this.#listening.get(event) ?? []) {
+      const helps = (hint: ClusterEventHint) => hint.event === event && hint.hint?.(entry.pod, old, now) !== 'skip';
+      if (entry.hints.some(helps)) this.#retry(entry, event);
     }
   }
 
@@ -111,16 +146,28 @@ export class SchedulingQueue {
     return this.#entries.get(key)?.place;
   }
 
+  /** How many pods stand there. */
+  count(place: Place): number {
+    return this.#places.get(place)!.size;
+  }
+
+  /** What brought how many pods to each place so far. */
+  get incoming(): ReadonlyMap<Place, ReadonlyMap<string, number>> {
+    return this.#incoming;
+  }
+
   close(): void {
     this.#timer?.cancel();
     this.#entries.clear();
+    this.#listening.clear();
+    for (const place of this.#places.values()) place.clear();
   }
 
   #add(key: string, pod: Pod): void {
     this.delete(key);
-    const entry: Entry = { key, pod, attempts: 0, place: 'out', turn: 0, backoffUntil_ms: 0, helpedBy: new Set() };
+    const entry: Entry = { key, pod, attempts: 0, firstTried_ms: 0, place: 'out', turn: 0, backoffUntil_ms: 0, since_ms: 0, hints: [] };
     this.#entries.set(key, entry);
-    this.#activate(entry);
+    this.#activate(entry, 'PodAdd');
   }
 
   /** Undefined where the pod was deleted, or replaced by a namesake, while it was out. */
@@ -129,49 +176,81 @@ export class SchedulingQueue {
     return entry?.pod.metadata.uid === pod.metadata.uid ? entry : undefined;
   }
 
-  #retry(entry: Entry): void {
-    if (entry.backoffUntil_ms <= this.clock.monotonic()) this.#activate(entry);
+  #retry(entry: Entry, event: string): void {
+    if (entry.backoffUntil_ms <= this.options.clock.monotonic()) this.#activate(entry, event);
     else {
-      entry.place = 'backoff';
+      this.#move(entry, 'backoff', event);
       this.#backingOff.push(this.#ticket(entry));
       this.#setTimer();
     }
   }
 
-  #activate(entry: Entry): void {
-    entry.place = 'active';
-    this.#active.push(this.#ticket(entry));
-    this.wake();
+  #activate(entry: Entry, event: string): void {
+    if (this.options.gate?.(entry.pod) === undefined) {
+      this.#move(entry, 'active', event);
+      this.#active.push(this.#ticket(entry));
+      this.options.wake();
+    } else this.#move(entry, 'gated', event);
   }
 
   #ticket(entry: Entry): Ticket {
     entry.turn = ++this.#turns;
-    return { entry, turn: entry.turn, priority: entry.pod.spec.priority ?? 0, at_ms: entry.backoffUntil_ms };
+    return { entry, pod: entry.pod, turn: entry.turn, at_ms: entry.backoffUntil_ms };
   }
 
+  #move(entry: Entry, place: Place, event?: string): void {
+    if (entry.place === place) return;
+    this.#leave(entry);
+    entry.place = place;
+    this.#places.get(place)!.add(entry);
+    if (event === undefined) return;
+    let events = this.#incoming.get(place);
+    if (!events) this.#incoming.set(place, (events = new Map()));
+    events.set(event, (events.get(event) ?? 0) + 1);
+  }
+
+  #leave(entry: Entry): void {
+    this.#places.get(entry.place)!.delete(entry);
+    if (entry.place === 'unschedulable') for (const { event } of entry.hints) this.#listening.get(event)?.delete(entry);
+  }
+
+  #backoff_ms({ attempts }: Entry): number {
+    const { backoffInitial_ms = BACKOFF_INITIAL_MS, backoffMax_ms = BACKOFF_MAX_MS } = this.options;
+    return Math.min(backoffMax_ms, backoffInitial_ms * 2 ** Math.max(0, attempts - 1));
+  }
+
+  /** For the first whose back-off ends or who has waited too long; none while nobody waits. */
   #setTimer(): void {
+    const { clock } = this.options;
+    const [oldest] = this.#places.get('unschedulable')!;
+    const at_ms = Math.min(
+      this.#backingOff.peek()?.at_ms ?? Number.POSITIVE_INFINITY,
+      oldest ? oldest.since_ms + UNSCHEDULABLE_MAX_MS : Number.POSITIVE_INFINITY,
+    );
+    if (at_ms === this.#timerAt_ms) return;
     this.#timer?.cancel();
-    this.#timer = undefined;
-    const first = this.#backingOff.peek();
-    if (first) this.#timer = this.clock.after(Math.max(0, first.at_ms - this.clock.monotonic()), () => this.#flush());
+    this.#timerAt_ms = at_ms;
+    this.#timer = Number.isFinite(at_ms) ? clock.after(Math.max(0, at_ms - clock.monotonic()), () => this.#flush()) : undefined;
   }
 
   #flush(): void {
-    const now_ms = this.clock.monotonic();
+    const now_ms = this.options.clock.monotonic();
     for (let first = this.#backingOff.peek(); first && first.at_ms <= now_ms; first = this.#backingOff.peek()) {
       this.#backingOff.pop();
-      if (first.entry.place === 'backoff' && first.entry.turn === first.turn) this.#activate(first.entry);
+      if (first.entry.place === 'backoff' && first.entry.turn === first.turn) this.#activate(first.entry, 'BackoffComplete');
     }
+    for (const entry of this.#places.get('unschedulable')!) {
+      if (entry.since_ms + UNSCHEDULABLE_MAX_MS > now_ms) break;
+      this.#retry(entry, 'UnschedulableTimeout');
+    }
+    this.#timerAt_ms = Number.POSITIVE_INFINITY;
     this.#setTimer();
   }
 }
 
-function backoff_ms(attempts: number): number {
-  return Math.min(BACKOFF_MAX_MS, BACKOFF_INITIAL_MS * 2 ** Math.max(0, attempts - 1));
-}
-
 /** Status and bookkeeping do not decide where a pod fits. */
 function couldMatter(before: Pod, now: Pod): boolean {
+  if (before.spec === now.spec && before.metadata.labels === now.metadata.labels) return false;
   const text = ({ spec, metadata }: Pod) => JSON.stringify([spec, metadata.labels]);
   return text(before) !== text(now);
 }

@@ -22,43 +22,93 @@ export function scoredRequest(pod: Pod, resource: 'cpu' | 'memory'): number {
   return requestsOf(pod).get(resource) ?? (resource === 'cpu' ? DEFAULT_MILLI_CPU : DEFAULT_MEMORY_BYTES);
 }
 
+type Snapshots = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'>;
+
 /** A node and the pods on it, as plugins see them. */
 export function nodeInfo(node: Node, pods: readonly Pod[]): NodeInfo {
-  const allocatable = new Map<string, number>();
-  for (const [resource, quantity] of Object.entries(node.status.allocatable ?? {})) {
-    // Capacity rounds down: a fraction of a byte or piece can be given to nobody.
-    allocatable.set(resource, Math.floor(resourceAmount(resource, quantity)));
-  }
   const requested = new Map<string, number>([['pods', pods.length]]);
-  const hostPorts = new Set<string>();
   const scored = { cpu: 0, memory: 0 };
   for (const pod of pods) {
     for (const [resource, amount] of requestsOf(pod)) requested.set(resource, (requested.get(resource) ?? 0) + amount);
-    for (const port of hostPortsOf(pod)) hostPorts.add(port);
     scored.cpu += scoredRequest(pod, 'cpu');
     scored.memory += scoredRequest(pod, 'memory');
   }
-  const podsWithAffinity = pods.filter(({ spec }) => spec.affinity?.podAffinity || spec.affinity?.podAntiAffinity);
-  const podsWithRequiredAntiAffinity = podsWithAffinity.filter(
-    ({ spec }) => (spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0,
-  );
+  const podsWithAffinity = pods.filter(hasAffinity);
   const { name } = node.metadata;
-  return { name, node, pods, allocatable, requested, scored, hostPorts, podsWithAffinity, podsWithRequiredAntiAffinity };
+  return {
+    name,
+    node,
+    pods,
+    allocatable: allocatableOf(node),
+    requested,
+    scored,
+    hostPorts: portsOf(pods),
+    podsWithAffinity,
+    podsWithRequiredAntiAffinity: podsWithAffinity.filter(hasRequiredAntiAffinity),
+  };
 }
 
-/** The node as it would be with one more pod. */
-export const nodeInfoWith = (info: NodeInfo, pod: Pod): NodeInfo => nodeInfo(info.node, [...info.pods, pod]);
+/** The same pods on the node as it is now. */
+export const nodeInfoOn = (info: NodeInfo, node: Node): NodeInfo => ({ ...info, node, allocatable: allocatableOf(node) });
+
+/** The node as it would be with one more pod: added to what is known, not summed anew. */
+export function nodeInfoWith(info: NodeInfo, pod: Pod): NodeInfo {
+  const pods = [...info.pods, pod];
+  const requested = new Map(info.requested).set('pods', pods.length);
+  for (const [resource, amount] of requestsOf(pod)) requested.set(resource, (requested.get(resource) ?? 0) + amount);
+  const ports = hostPortsOf(pod);
+  return {
+    ...info,
+    pods,
+    requested,
+    scored: { cpu: info.scored.cpu + scoredRequest(pod, 'cpu'), memory: info.scored.memory + scoredRequest(pod, 'memory') },
+    hostPorts: ports.length === 0 ? info.hostPorts : new Set([...info.hostPorts, ...ports]),
+    podsWithAffinity: hasAffinity(pod) ? [...info.podsWithAffinity, pod] : info.podsWithAffinity,
+    podsWithRequiredAntiAffinity: hasRequiredAntiAffinity(pod)
+      ? [...info.podsWithRequiredAntiAffinity, pod]
+      : info.podsWithRequiredAntiAffinity,
+  };
+}
 
 /** The node as it would be without that pod. */
-export function nodeInfoWithout(info: NodeInfo, { metadata }: Pod): NodeInfo {
-  return nodeInfo(
-    info.node,
-    info.pods.filter((other) => other.metadata.uid !== metadata.uid),
-  );
+export function nodeInfoWithout(info: NodeInfo, { metadata: { uid } }: Pod): NodeInfo {
+  const pod = info.pods.find((other) => other.metadata.uid === uid);
+  if (!pod) return info;
+  const others = (pods: readonly Pod[]) => pods.filter((other) => other !== pod);
+  const pods = others(info.pods);
+  const requested = new Map(info.requested).set('pods', pods.length);
+  for (const [resource, amount] of requestsOf(pod)) requested.set(resource, requested.get(resource)! - amount);
+  return {
+    ...info,
+    pods,
+    requested,
+    scored: { cpu: info.scored.cpu - scoredRequest(pod, 'cpu'), memory: info.scored.memory - scoredRequest(pod, 'memory') },
+    hostPorts: hostPortsOf(pod).length === 0 ? info.hostPorts : portsOf(pods),
+    podsWithAffinity: hasAffinity(pod) ? others(info.podsWithAffinity) : info.podsWithAffinity,
+    podsWithRequiredAntiAffinity: hasRequiredAntiAffinity(pod)
+      ? others(info.podsWithRequiredAntiAffinity)
+      : info.podsWithRequiredAntiAffinity,
+  };
 }
 
+function allocatableOf({ status }: Node): ReadonlyMap<string, number> {
+  const amounts = new Map<string, number>();
+  // Capacity rounds down: a fraction of a byte or piece can be given to nobody.
+  for (const [resource, quantity] of Object.entries(status.allocatable ?? {}))
+    amounts.set(resource, Math.floor(resourceAmount(resource, quantity)));
+  return amounts;
+}
+
+const portsOf = (pods: readonly Pod[]): ReadonlySet<string> => new Set(pods.flatMap(hostPortsOf));
+
+const hasAffinity = ({ spec: { affinity } }: Pod): boolean =>
+  affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined;
+
+const hasRequiredAntiAffinity = ({ spec }: Pod): boolean =>
+  (spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0;
+
 /** A snapshot's parts that follow from its nodes. */
-export function nodesOf(nodes: readonly NodeInfo[]): Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'> {
+export function nodesOf(nodes: readonly NodeInfo[]): Snapshots {
   return {
     nodes,
     byName: new Map(nodes.map((info) => [info.name, info])),

@@ -1,100 +1,135 @@
-// The scheduler's cache: nodes with the pods that are on them or assumed to be, from which each cycle's snapshot is taken.
+// The scheduler's cache: nodes with the pods that are on them or assumed to be. Each change alters what is known of one node; a snapshot costs nothing.
 import { objectKey } from '../apimachinery/object.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
 import type { NodeInfo, Snapshot } from './define.js';
-import { nodeInfo, nodesOf } from './resources.js';
+import { nodesInTurn, zoneOf } from './node-order.js';
+import { nodeInfo, nodeInfoOn, nodeInfoWith, nodeInfoWithout } from './resources.js';
 
-type Nodes = ReturnType<typeof nodesOf>;
+type Nodes = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'>;
 
-interface Entry {
-  /** Absent while pods are known of a node that is not, or no longer, there. */
-  node: Node | undefined;
-  readonly pods: Map<string, Pod>;
+/** Where a pod counts: as the cache has it, which may be an object older than the API's newest. */
+interface Place {
+  readonly pod: Pod;
+  readonly node: string;
+  /** The API has not confirmed it yet. */
+  readonly assumed: boolean;
 }
 
 export class SchedulerCache {
-  readonly #entries = new Map<string, Entry>();
   readonly #infos = new Map<string, NodeInfo>();
-  readonly #stale = new Set<string>();
-  #nodes: Nodes = nodesOf([]);
-  /** Pod key -> the node it counts on. */
-  readonly #places = new Map<string, string>();
-  /** Pod key -> uid of pods that the API has not confirmed on their node yet. */
-  readonly #assumed = new Map<string, string>();
+  readonly #places = new Map<string, Place>();
+  /** Node -> pods that are known of a node that is not, or no longer, there. */
+  readonly #orphans = new Map<string, Pod[]>();
+  #inTurn: NodeInfo[] = [];
+  /** Node -> index in `#inTurn`; undefined: nodes have come or gone since it was made. */
+  #turns: Map<string, number> | undefined;
+  readonly #withAffinity = new NodeList();
+  readonly #withRequiredAntiAffinity = new NodeList();
 
   setNode(node: Node): void {
     const { name } = node.metadata;
-    this.#entry(name).node = node;
-    this.#stale.add(name);
+    const known = this.#infos.get(name);
+    this.#set(known ? nodeInfoOn(known, node) : nodeInfo(node, this.#orphans.get(name) ?? []));
+    this.#orphans.delete(name);
+    if (!known || zoneOf(known.node) !== zoneOf(node)) this.#turns = undefined;
   }
 
   removeNode(name: string): void {
-    this.#entry(name).node = undefined;
-    this.#dropIfEmpty(name);
-    this.#stale.add(name);
+    const known = this.#infos.get(name);
+    if (!known) return;
+    this.#infos.delete(name);
+    this.#withAffinity.delete(name);
+    this.#withRequiredAntiAffinity.delete(name);
+    this.#turns = undefined;
+    if (known.pods.length > 0) this.#orphans.set(name, [...known.pods]);
   }
 
   /** A pod as the API has it, with its node: confirms, or corrects, what was assumed. */
   setPod(pod: Pod): void {
-    this.removePod(objectKey(pod));
-    this.#place(pod, pod.spec.nodeName!);
+    this.#put(pod, pod.spec.nodeName!, false);
   }
 
   /** Counts `pod` on `node` from now on, before the API knows. */
   assume(pod: Pod, node: string): void {
-    this.removePod(objectKey(pod));
-    this.#place(pod, node);
-    this.#assumed.set(objectKey(pod), pod.metadata.uid);
+    this.#put(pod, node, true);
   }
 
-  /** Takes an assumption back; nothing happens where the API has confirmed it meanwhile, or the key is another pod's. */
-  forget(pod: Pod): void {
+  /** Takes an assumption back; false where the API has confirmed it meanwhile, or the key is another pod's. */
+  forget(pod: Pod): boolean {
     const key = objectKey(pod);
-    if (this.#assumed.get(key) === pod.metadata.uid) this.removePod(key);
+    const place = this.#places.get(key);
+    if (!place?.assumed || place.pod.metadata.uid !== pod.metadata.uid) return false;
+    this.removePod(key);
+    return true;
   }
 
   removePod(key: string): void {
-    const name = this.#places.get(key);
-    if (name === undefined) return;
+    const place = this.#places.get(key);
+    if (!place) return;
     this.#places.delete(key);
-    this.#assumed.delete(key);
-    this.#entries.get(name)?.pods.delete(key);
-    this.#dropIfEmpty(name);
-    this.#stale.add(name);
+    const info = this.#infos.get(place.node);
+    const left = this.#orphans.get(place.node)?.filter((other) => other !== place.pod) ?? [];
+    if (info) this.#set(nodeInfoWithout(info, place.pod));
+    else if (left.length > 0) this.#orphans.set(place.node, left);
+    else this.#orphans.delete(place.node);
   }
 
   isAssumed(key: string): boolean {
-    return this.#assumed.has(key);
+    return this.#places.get(key)?.assumed ?? false;
   }
 
-  /** Good until the cache is next changed. Only nodes that changed since the last one are counted anew. */
-  snapshot(others: Omit<Snapshot, keyof Nodes>): Snapshot {
-    const changed = this.#stale.size > 0;
-    for (const name of this.#stale) {
-      const entry = this.#entries.get(name);
-      if (entry?.node) this.#infos.set(name, nodeInfo(entry.node, [...entry.pods.values()]));
-      else this.#infos.delete(name);
+  /** Good until the cache is next changed. */
+  nodes(): Nodes {
+    if (!this.#turns) {
+      this.#inTurn = nodesInTurn([...this.#infos.values()]);
+      this.#turns = new Map(this.#inTurn.map(({ name }, i) => [name, i]));
     }
-    this.#stale.clear();
-    if (changed) this.#nodes = nodesOf([...this.#infos.values()]);
-    return { ...this.#nodes, ...others };
+    return {
+      nodes: this.#inTurn,
+      byName: this.#infos,
+      withAffinity: this.#withAffinity.nodes,
+      withRequiredAntiAffinity: this.#withRequiredAntiAffinity.nodes,
+    };
   }
 
-  #place(pod: Pod, name: string): void {
+  #put(pod: Pod, node: string, assumed: boolean): void {
     const key = objectKey(pod);
-    this.#places.set(key, name);
-    this.#entry(name).pods.set(key, pod);
-    this.#stale.add(name);
+    this.removePod(key);
+    this.#places.set(key, { pod, node, assumed });
+    const info = this.#infos.get(node);
+    if (info) this.#set(nodeInfoWith(info, pod));
+    else this.#orphans.set(node, [...(this.#orphans.get(node) ?? []), pod]);
   }
 
-  #entry(name: string): Entry {
-    let entry = this.#entries.get(name);
-    if (!entry) this.#entries.set(name, (entry = { node: undefined, pods: new Map() }));
-    return entry;
+  #set(info: NodeInfo): void {
+    this.#infos.set(info.name, info);
+    const turn = this.#turns?.get(info.name);
+    if (turn !== undefined) this.#inTurn[turn] = info;
+    this.#withAffinity.put(info, info.podsWithAffinity.length > 0);
+    this.#withRequiredAntiAffinity.put(info, info.podsWithRequiredAntiAffinity.length > 0);
+  }
+}
+
+/** Some of the nodes, in no order. */
+class NodeList {
+  readonly nodes: NodeInfo[] = [];
+  readonly #indexes = new Map<string, number>();
+
+  /** As it is now, or out of the list. */
+  put(info: NodeInfo, belongs: boolean): void {
+    const at = this.#indexes.get(info.name);
+    if (!belongs) this.delete(info.name);
+    else if (at !== undefined) this.nodes[at] = info;
+    else this.#indexes.set(info.name, this.nodes.push(info) - 1);
   }
 
-  #dropIfEmpty(name: string): void {
-    const entry = this.#entries.get(name);
-    if (entry && !entry.node && entry.pods.size === 0) this.#entries.delete(name);
+  delete(name: string): void {
+    const at = this.#indexes.get(name);
+    if (at === undefined) return;
+    this.#indexes.delete(name);
+    const last = this.nodes.pop()!;
+    if (at === this.nodes.length) return;
+    this.nodes[at] = last;
+    this.#indexes.set(last.name, at);
   }
 }

@@ -1,23 +1,27 @@
 // The scheduling queue: who is next, who waits, and what ends the wait.
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ClusterEvent } from '../../../src/scheduler/define.js';
+import type { ClusterEventHint, QueueItem } from '../../../src/scheduler/define.js';
 import { Heap } from '../../../src/scheduler/heap.js';
 import { BACKOFF_MAX_MS, SchedulingQueue } from '../../../src/scheduler/queue.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { ManualClock } from '../client/fakes.js';
-import { pod } from '../controllers/objects.js';
+import { node, pod } from '../controllers/objects.js';
 
 let clock: ManualClock;
 let queue: SchedulingQueue;
 let wakes: number;
-const none: ReadonlySet<ClusterEvent> = new Set();
-const byNodes: ReadonlySet<ClusterEvent> = new Set(['NodeAdd']);
+const none: readonly ClusterEventHint[] = [];
+const byNodes: readonly ClusterEventHint[] = [{ event: 'NodeAdd' }];
+const less = (a: QueueItem, b: QueueItem) => {
+  const [of, other] = [a.pod.spec.priority ?? 0, b.pod.spec.priority ?? 0];
+  return of === other ? a.turn < b.turn : of > other;
+};
 
 beforeEach(() => {
   clock = new ManualClock();
   wakes = 0;
-  queue = new SchedulingQueue(clock, () => void wakes++);
+  queue = new SchedulingQueue({ clock, wake: () => void wakes++, less });
 });
 
 const next = () => queue.pop()?.pod.metadata.name;
@@ -97,11 +101,66 @@ describe('waiting', () => {
     expect(next()).toBe('a');
   });
 
-  test('nothing ticks while nothing waits', async () => {
+  test('without any event it is tried again after five minutes; nothing ticks until then, and nothing while nobody waits', async () => {
     queue.put(pod('a'));
+    expect(clock.pending).toBe(0);
     queue.unschedulable(queue.pop()!, byNodes);
+    expect(clock.pending).toBe(1);
+    const before = wakes;
+    await clock.advance(299_999);
+    expect([wakes - before, next()]).toEqual([0, undefined]);
+    await clock.advance(1);
+    expect([wakes - before, next()]).toEqual([1, 'a']);
     expect(clock.pending).toBe(0);
   });
+
+  test('a hint may look closer at what happened', async () => {
+    const onlyBig: ClusterEventHint = { event: 'NodeAdd', hint: (_, __, now) => (now?.metadata.name === 'big' ? 'queue' : 'skip') };
+    queue.put(pod('a'));
+    queue.unschedulable(queue.pop()!, [onlyBig]);
+    await clock.advance(60_000);
+    queue.happened('NodeAdd', undefined, node('small'));
+    expect(next()).toBeUndefined();
+    queue.happened('NodeAdd', undefined, node('big'));
+    expect(next()).toBe('a');
+  });
+
+  test('a pod that has been tried again does not listen to what it waited for before', async () => {
+    queue.put(pod('a'));
+    queue.unschedulable(queue.pop()!, byNodes);
+    await clock.advance(60_000);
+    queue.happened('NodeAdd');
+    queue.unschedulable(queue.pop()!, [{ event: 'AssignedPodDelete' }]);
+    await clock.advance(60_000);
+    queue.happened('NodeAdd');
+    expect([next(), queue.count('unschedulable')]).toEqual([undefined, 1]);
+  });
+});
+
+describe('gates', () => {
+  beforeEach(() => {
+    queue = new SchedulingQueue({ clock, wake: () => void wakes++, less, gate: ({ spec }) => spec.schedulingGates?.[0]?.name });
+  });
+
+  test('a gated pod stands apart until its gates are gone, whatever happens', async () => {
+    queue.put(pod('a', { spec: { schedulingGates: [{ name: 'wait' }] } }));
+    queue.happened('NodeAdd');
+    await clock.advance(600_000);
+    expect([next(), queue.count('gated'), wakes]).toEqual([undefined, 1, 0]);
+    queue.put(pod('a', { spec: { schedulingGates: [] } }));
+    expect([next(), queue.count('gated')]).toEqual(['a', 0]);
+  });
+});
+
+test('what is pending is counted by where it stands, and what brought it there', () => {
+  for (const name of ['a', 'b', 'c']) queue.put(pod(name));
+  queue.unschedulable(queue.pop()!, byNodes);
+  queue.backOff(queue.pop()!);
+  expect(['active', 'unschedulable', 'backoff'].map((place) => queue.count(place as 'active'))).toEqual([1, 1, 1]);
+  expect(queue.incoming.get('active')).toEqual(new Map([['PodAdd', 3]]));
+  expect(queue.incoming.get('backoff')).toEqual(new Map([['ScheduleAttemptFailure', 1]]));
+  for (const name of ['a', 'b', 'c']) queue.delete(`default/${name}`);
+  expect(['active', 'unschedulable', 'backoff'].map((place) => queue.count(place as 'active'))).toEqual([0, 0, 0]);
 });
 
 test('the heap gives back everything in order', () => {

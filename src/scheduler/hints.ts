@@ -1,0 +1,30 @@
+// What a pod that found no node waits for: the events that its plugins named, with the closer look that each wants. Pure.
+import type { ClusterEvent, ClusterEventHint, Decision, PostFilterResult, SchedulerPlugin } from './define.js';
+
+const ALL: readonly ClusterEventHint[] = (
+  [
+    'NodeAdd',
+    'NodeUpdate',
+    'AssignedPodAdd',
+    'AssignedPodUpdate',
+    'AssignedPodDelete',
+    'NamespaceUpdate',
+    'StorageChange',
+  ] satisfies readonly ClusterEvent[]
+).map((event) => ({ event }));
+/** No plugin spoke of the pod, since there was no node to speak of. */
+const NODES: readonly ClusterEventHint[] = [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }];
+/** Room is made by deleting pods. */
+const VICTIMS: readonly ClusterEventHint[] = [{ event: 'AssignedPodDelete' }];
+
+export function hintsOf(
+  { refusedBy, refusedAll, restrictedBy }: Decision,
+  post: PostFilterResult | undefined,
+): readonly ClusterEventHint[] {
+  const refusing = new Set<SchedulerPlugin>(refusedBy);
+  if (refusedAll) refusing.add(refusedAll.plugin);
+  for (const plugin of restrictedBy?.plugins ?? []) refusing.add(plugin);
+  if (refusing.size === 0) return NODES;
+  const hints = [...refusing].flatMap(({ events = ALL }) => events);
+  return post?.preemption ? [...hints, ...VICTIMS] : hints;
+}
