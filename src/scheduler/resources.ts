@@ -1,12 +1,11 @@
 // Pods and nodes as amounts of resources: what each asks for, has, and blocks. Pure; remembered for each object.
 import { hostPortsOf } from '../kinds/core/host-ports.js';
-import { podRequests, resourceAmount } from '../kinds/core/podutil.js';
+import { allContainers, podRequests, resourceAmount } from '../kinds/core/podutil.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
 import type { NodeInfo, Snapshot } from './define.js';
 
-/** Upstream's stand-ins for pods that ask for nothing, used in scores only: they too take room. */
-const DEFAULT_MILLI_CPU = 100;
-const DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024;
+/** Upstream's stand-ins for containers that ask for nothing, used in scores only: they too take room. */
+const STAND_INS = { cpu: '100m', memory: '200Mi' };
 
 const requests = new WeakMap<Pod, ReadonlyMap<string, number>>();
 
@@ -17,9 +16,19 @@ export function requestsOf(pod: Pod): ReadonlyMap<string, number> {
   return known;
 }
 
+const scored = new WeakMap<Pod, ReadonlyMap<string, number>>();
+
 /** What a pod counts for in scores. */
 export function scoredRequest(pod: Pod, resource: 'cpu' | 'memory'): number {
-  return requestsOf(pod).get(resource) ?? (resource === 'cpu' ? DEFAULT_MILLI_CPU : DEFAULT_MEMORY_BYTES);
+  let known = scored.get(pod);
+  if (!known) scored.set(pod, (known = saysAll(pod) ? requestsOf(pod) : podRequests(pod, STAND_INS)));
+  return known.get(resource)!;
+}
+
+function saysAll({ spec }: Pod): boolean {
+  return allContainers(spec).every(
+    ({ resources }) => resources?.requests?.['cpu'] !== undefined && resources.requests['memory'] !== undefined,
+  );
 }
 
 type Snapshots = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'>;

@@ -5,6 +5,7 @@ import type { Informer, Informers } from '../client/informer.js';
 import { persistentVolumes } from '../kinds/core/persistentvolume.js';
 import { persistentVolumeClaims } from '../kinds/core/persistentvolumeclaim.js';
 import type { AnyKind, Lister } from '../kinds/define.js';
+import { csiNodes } from '../kinds/storage/csinode.js';
 import { storageClasses } from '../kinds/storage/storageclass.js';
 
 /** Upstream's bindTimeoutSeconds: a pod holds what it was promised of its node for so long. */
@@ -18,7 +19,7 @@ export class StorageCache implements Pick<Lister, 'get' | 'list'> {
     informers: Informers,
     private readonly clock: Clock,
   ) {
-    const kinds: readonly AnyKind[] = [persistentVolumeClaims, persistentVolumes, storageClasses];
+    const kinds: readonly AnyKind[] = [persistentVolumeClaims, persistentVolumes, storageClasses, csiNodes];
     this.#byKind = new Map(kinds.map((kind) => [kind, informers.of<KubeObject>(kind)]));
     this.informers = [...this.#byKind.values()];
   }

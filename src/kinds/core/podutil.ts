@@ -55,9 +55,12 @@ export function allContainers(spec: PodSpec): readonly Container[] {
   return [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
 }
 
-/** What the pod needs of each resource, in `resourceAmount` units: millicores of cpu, bytes of memory. */
-export function podRequests(pod: { readonly spec: PodSpec }): Map<string, number> {
-  const requests = podResources(pod.spec, (container) => container.resources?.requests);
+/**
+ * What the pod needs of each resource, in `resourceAmount` units: millicores of cpu, bytes of memory. `missing` stands for what a container
+ * does not say.
+ */
+export function podRequests(pod: { readonly spec: PodSpec }, missing?: ResourceList): Map<string, number> {
+  const requests = podResources(pod.spec, ({ resources }) => (missing ? { ...missing, ...resources?.requests } : resources?.requests));
   override(requests, pod.spec.resources?.requests);
   add(requests, amounts(pod.spec.overhead));
   return requests;

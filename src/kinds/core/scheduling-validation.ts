@@ -5,6 +5,7 @@ import { isLabelValue, isQualifiedName } from '../../apimachinery/names.js';
 import { checkOneOf, invalids } from '../checks.js';
 import type {
   Affinity,
+  NodeAffinity,
   NodeSelectorRequirement,
   NodeSelectorTerm,
   PodAffinityTerm,
@@ -58,17 +59,7 @@ export function validateTaint(at: string, { key, value = '', effect }: Taint): F
 function validateAffinity(at: string, affinity: Affinity | undefined): FieldError[] {
   if (!affinity) return [];
   const { nodeAffinity, podAffinity, podAntiAffinity } = affinity;
-  const errors: FieldError[] = [];
-  const must = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  if (must) {
-    const field = `${at}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
-    if (!must.nodeSelectorTerms?.length) errors.push(required(field, 'must have at least one node selector term'));
-    for (const [i, term] of (must.nodeSelectorTerms ?? []).entries()) errors.push(...validateNodeTerm(`${field}[${i}]`, term));
-  }
-  for (const [i, { weight, preference }] of (nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
-    const field = `${at}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
-    errors.push(...checkWeight(field, weight), ...validateNodeTerm(`${field}.preference`, preference));
-  }
+  const errors: FieldError[] = validateNodeAffinity(`${at}.nodeAffinity`, nodeAffinity);
   for (const [name, rules] of Object.entries({ podAffinity, podAntiAffinity })) {
     const field = `${at}.${name}`;
     for (const [i, term] of (rules?.requiredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
@@ -77,6 +68,21 @@ function validateAffinity(at: string, affinity: Affinity | undefined): FieldErro
     for (const [i, weighted] of (rules?.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
       errors.push(...validateWeighted(`${field}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`, weighted));
     }
+  }
+  return errors;
+}
+
+export function validateNodeAffinity(at: string, affinity: NodeAffinity | undefined): FieldError[] {
+  const errors: FieldError[] = [];
+  const must = affinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (must) {
+    const field = `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
+    if (!must.nodeSelectorTerms?.length) errors.push(required(field, 'must have at least one node selector term'));
+    for (const [i, term] of (must.nodeSelectorTerms ?? []).entries()) errors.push(...validateNodeTerm(`${field}[${i}]`, term));
+  }
+  for (const [i, { weight, preference }] of (affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
+    const field = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
+    errors.push(...checkWeight(field, weight), ...validateNodeTerm(`${field}.preference`, preference));
   }
   return errors;
 }

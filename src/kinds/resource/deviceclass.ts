@@ -1,6 +1,6 @@
 // The kind DeviceClass of resource.k8s.io/v1.
 import { invalid } from '../../apimachinery/field.js';
-import { isQualifiedName } from '../../apimachinery/names.js';
+import { isExtendedResource } from '../core/resource-names.js';
 import { defineKind } from '../define.js';
 import type { DeviceClass } from '../types/resource_v1.js';
 import { checkItems, MAX_CONFIGS, validateConfiguration, validateSelectors } from './checks.js';
@@ -21,7 +21,3 @@ export const deviceClasses = defineKind<DeviceClass>({
       : [invalid('spec.extendedResourceName', name, 'must be a valid extended resource name')]),
   ],
 });
-
-/** Of a domain other than Kubernetes', and fit for a quota under `requests.`. */
-const isExtendedResource = (name: string): boolean =>
-  /^(?!requests\.)[^/]+\//.test(name) && !/^([^/]*\.)?kubernetes\.io\//.test(name) && isQualifiedName(`requests.${name}`).length === 0;

@@ -10,11 +10,14 @@ import { nodePorts } from './nodeports.js';
 import { nodeResourcesBalancedAllocation } from './noderesourcesbalancedallocation.js';
 import { nodeResourcesFit } from './noderesourcesfit.js';
 import { nodeUnschedulable } from './nodeunschedulable.js';
+import { nodeVolumeLimits } from './nodevolumelimits.js';
 import { podTopologySpread } from './podtopologyspread.js';
 import { prioritySort } from './prioritysort.js';
 import { schedulingGates } from './schedulinggates.js';
 import { taintToleration } from './tainttoleration.js';
 import { volumeBinding } from './volumebinding.js';
+import { volumeRestrictions } from './volumerestrictions.js';
+import { volumeZone } from './volumezone.js';
 
 export const plugins: readonly PluginDefinition[] = [
   schedulingGates,
@@ -25,7 +28,10 @@ export const plugins: readonly PluginDefinition[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions,
+  nodeVolumeLimits,
   volumeBinding,
+  volumeZone,
   podTopologySpread,
   interPodAffinity,
   defaultPreemption,
