@@ -3,11 +3,13 @@
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import { expired, StatusError } from '../apimachinery/status.js';
+import { decodeAnswer } from '../client/answer.js';
 import type { ApiRequest, Transport, WatchEvent } from '../client/client.js';
 import { authenticated } from './authentication/authenticator.js';
 import { Exchange, type RequestBody, type Result } from './exchange.js';
 import type { Serve } from './filters/filter.js';
 import { openWatch } from './handlers/watch.js';
+import type { ProxyTarget, ReverseProxy } from './http/reverse-proxy.js';
 import type { UserInfo } from './options.js';
 import { plainResult } from './plain-result.js';
 import type { EventView } from './storage/cache-event.js';
@@ -16,8 +18,15 @@ import type { WatchSink } from './storage/watch-cache.js';
 /** Events that wait for a slow reader; past it the watch ends, and the reader lists again. */
 const MAX_QUEUED_EVENTS = 10_000;
 
+export interface InProcessContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly proxy: ReverseProxy;
+}
+
 /** Objects that come back are the cache's own: they must not be changed. */
-export function inProcessTransport(serve: Serve, user: UserInfo, clock: Clock, random: Random): Transport {
+export function inProcessTransport(serve: Serve, user: UserInfo, context: InProcessContext): Transport {
+  const { clock, random, proxy } = context;
   const who = authenticated(user);
   const userAgent = programOf(user.name);
   const exchangeOf = (request: ApiRequest) => {
@@ -27,7 +36,8 @@ export function inProcessTransport(serve: Serve, user: UserInfo, clock: Clock, r
   };
   return {
     async request(request) {
-      return resultValue(await serve(exchangeOf(request)));
+      const result = await serve(exchangeOf(request));
+      return result.type === 'proxy' ? passedOn(proxy, request, result.target) : resultValue(result);
     },
     async *watch(request, signal) {
       const exchange = exchangeOf(request);
@@ -60,8 +70,15 @@ function bodyOf({ body, contentType = 'application/json' }: ApiRequest): Request
   return body === undefined ? { type: 'none' } : { type: 'value', contentType, value: body };
 }
 
+/** As another server answers it. */
+async function passedOn(proxy: ReverseProxy, { method, body, contentType }: ApiRequest, target: ProxyTarget): Promise<unknown> {
+  const headers = { accept: 'application/json', ...(contentType ? { 'content-type': contentType } : {}) };
+  const { code, bytes } = await proxy.fetch(method, headers, body === undefined ? undefined : Buffer.from(JSON.stringify(body)), target);
+  return decodeAnswer(code, bytes);
+}
+
 function resultValue(result: Result): unknown {
-  if (result.type === 'bytes') return JSON.parse(Buffer.from(result.bytes).toString());
+  if (result.type === 'bytes') return decodeAnswer(result.code, Buffer.from(result.bytes));
   const value = plainResult(result);
   if (value === undefined) throw new StatusError(400, 'BadRequest', `a ${result.type} cannot be asked for in process`);
   return value;

@@ -65,7 +65,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     context,
   );
   const listener = new Listener(context, overNetwork, proxy, metrics);
-  const transport: ApiServer['transport'] = (user) => inProcessTransport(inProcess, user, options.clock, options.random);
+  const transport: ApiServer['transport'] = (user) => inProcessTransport(inProcess, user, { ...context, proxy });
   let endpoints: ApiEndpoints | undefined;
   let identity: IdentityLease | undefined;
   return {

@@ -118,6 +118,7 @@ function listQuery(options: ListOptions): URLSearchParams {
   const query = new URLSearchParams();
   if (options.labelSelector) query.set('labelSelector', options.labelSelector);
   if (options.fieldSelector) query.set('fieldSelector', options.fieldSelector);
+  if (options.metricLabelSelector) query.set('metricLabelSelector', options.metricLabelSelector);
   if (options.limit) query.set('limit', String(options.limit));
   if (options.continue) query.set('continue', options.continue);
   if (options.resourceVersion !== undefined) query.set('resourceVersion', options.resourceVersion);

@@ -8,6 +8,8 @@ export interface ListOptions {
   readonly namespace?: string | undefined;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Of custom.metrics.k8s.io: which of a metric's series. */
+  readonly metricLabelSelector?: string;
   readonly limit?: number;
   readonly continue?: string;
   /** `0`: any version that the server's cache has; absent: the newest. */

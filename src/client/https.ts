@@ -1,9 +1,9 @@
 // httpsTransport: API requests over the network, all on one HTTP/2 connection with TLS.
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import { type Clock, systemClock } from '../apimachinery/clock.js';
-import { isJsonObject } from '../apimachinery/json.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import { type Status, StatusError } from '../apimachinery/status.js';
+import { decodeAnswer } from './answer.js';
 import type { ApiRequest, Transport, WatchEvent } from './client.js';
 import { H2Connection, type TlsIdentity, unreachable } from './h2-connection.js';
 import { LineSplitter } from './lines.js';
@@ -69,7 +69,7 @@ class H2Transport implements HttpsTransport {
     try {
       const headers = await responseOf(stream);
       const body = await collect(stream, onData);
-      return decode(headers, body);
+      return decodeAnswer(Number(headers[':status']), body);
     } catch (error) {
       throw this.#asStatus(error);
     } finally {
@@ -88,7 +88,7 @@ class H2Transport implements HttpsTransport {
     try {
       const headers = await responseOf(stream);
       timer.cancel();
-      if (Number(headers[':status']) !== 200) decode(headers, await collect(stream));
+      if (Number(headers[':status']) !== 200) decodeAnswer(Number(headers[':status']), await collect(stream));
       yield* events(stream);
     } catch (error) {
       if (!signal.aborted) throw this.#asStatus(error);
@@ -153,26 +153,6 @@ async function collect(stream: ClientHttp2Stream, onData?: () => void): Promise<
   }
   if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Error(`the answer was cut off (HTTP/2 error ${stream.rstCode})`);
   return Buffer.concat(chunks);
-}
-
-/** The decoded body of a 2xx answer; throws the Status of any other. */
-function decode(headers: IncomingHttpHeaders, body: Buffer): unknown {
-  const code = Number(headers[':status']);
-  const text = body.toString('utf8');
-  if (code >= 200 && code < 300) return text ? JSON.parse(text) : {};
-  throw StatusError.fromStatus(statusIn(text), code);
-}
-
-/** Not all that answers an error is an API server: a proxy's page becomes the message, cut short. */
-function statusIn(text: string): Partial<Status> {
-  const PAGE_MAX_chars = 200;
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (isJsonObject(parsed) && parsed['kind'] === 'Status') return parsed as Partial<Status>;
-  } catch {
-    // No JSON: its text is the message.
-  }
-  return text.trim() ? { message: text.trim().slice(0, PAGE_MAX_chars) } : {};
 }
 
 async function* events(stream: ClientHttp2Stream): AsyncGenerator<WatchEvent<KubeObject>> {

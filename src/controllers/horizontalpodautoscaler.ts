@@ -5,6 +5,7 @@ import { parseSelector, type Selector } from '../apimachinery/labels.js';
 import { type ObjectName, parseKey } from '../apimachinery/object.js';
 import { StatusError } from '../apimachinery/status.js';
 import { customResourceDefinitions } from '../kinds/apiextensions/customresourcedefinition.js';
+import { apiServices } from '../kinds/apiregistration/apiservice.js';
 import { horizontalPodAutoscalers } from '../kinds/autoscaling/horizontalpodautoscaler.js';
 import { sameJson } from '../kinds/checks.js';
 import { pods } from '../kinds/core/pod.js';
@@ -13,7 +14,8 @@ import { kinds } from '../kinds/index.js';
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus } from '../kinds/types/autoscaling_v2.js';
 import { defineController, type ReconcileContext, type ReconcileResult } from './define.js';
 import { forget, type History, limitReplicas, NO_HISTORY, type Said } from './hpa-limits.js';
-import { FAILURE_REASONS, type Proposal, propose, type Target } from './hpa-metrics.js';
+import { FAILURE_REASONS, propose } from './hpa-metrics.js';
+import type { Proposal, Target } from './hpa-proposal.js';
 import { MetricError } from './hpa-replicas.js';
 import { type Scale, targetKind } from './hpa-target.js';
 import { perRun } from './run-state.js';
@@ -34,8 +36,8 @@ const memoryOf = perRun(() => new Map<string, Memory>());
 export const horizontalPodAutoscaler = defineController({
   name: 'horizontal-pod-autoscaler',
   serviceAccount: 'horizontal-pod-autoscaler',
-  // Pods and definitions are only looked at.
-  inputs: [horizontalPodAutoscalers, pods.mapped(() => []), customResourceDefinitions.mapped(() => [])],
+  // Pods, definitions and who serves metrics are only looked at.
+  inputs: [horizontalPodAutoscalers, ...[pods, customResourceDefinitions, apiServices].map((kind) => kind.mapped(() => []))],
   outputs: [
     horizontalPodAutoscalers.status,
     ...kinds.filter(({ subresources }) => subresources?.scale).map((kind) => ({ of: kind, subresource: 'scale' })),
@@ -146,7 +148,7 @@ class Autoscaling {
       if (failure) {
         this.#say('ScalingActive', 'False', failure.reason, `the HPA was unable to compute the replica count: ${failure.message}`);
         const invalid = proposals.length - told.length;
-        const what = `invalid metrics (${invalid} invalid out of ${proposals.length}), first error is: ${failure.message}`;
+        const what = `invalid metrics (${invalid} invalid out of ${proposals.length}), first error is: ${failure.whole}`;
         this.#tell('Warning', 'FailedComputeMetricsReplicas', what);
       }
       return;
@@ -169,9 +171,9 @@ class Autoscaling {
     const selector = this.#selector(scale);
     this.memory.selector = selector;
     this.#checkAmbiguity(selector);
-    const target: Target = { autoscaler: this.autoscaler, selector, replicas: current };
+    const target: Target = { autoscaler: this.autoscaler, selector, replicas: current, statusReplicas: scale.status.replicas ?? 0 };
     const proposals: (Proposal | undefined)[] = [];
-    let failure: { readonly reason: string; readonly message: string } | undefined;
+    let failure: { readonly reason: string; readonly message: string; readonly whole: string } | undefined;
     for (const metric of this.autoscaler.spec.metrics ?? []) {
       try {
         proposals.push(await propose(this.context, target, metric));
@@ -179,7 +181,7 @@ class Autoscaling {
         if (!(error instanceof MetricError)) throw error;
         const reason = FAILURE_REASONS[metric.type] ?? 'InvalidMetricSourceType';
         this.#tell('Warning', reason, error.message);
-        failure ??= { reason, message: error.message };
+        failure ??= { reason, message: error.message, whole: error.whole };
         proposals.push(undefined);
       }
     }

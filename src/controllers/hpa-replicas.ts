@@ -11,6 +11,14 @@ const INITIAL_READINESS_ms = 30_000;
 /** Why no number can be said, in upstream's words. */
 export class MetricError extends Error {
   override readonly name = 'MetricError';
+
+  /** `whole`: what is said of all metrics where this one is the first that failed. */
+  constructor(
+    message: string,
+    readonly whole = message,
+  ) {
+    super(message);
+  }
 }
 
 export interface Sample {

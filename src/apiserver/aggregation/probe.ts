@@ -1,5 +1,4 @@
 // Probe: asks an aggregated API server whether it is there, and for its discovery and OpenAPI documents.
-import type { IncomingMessage } from 'node:http';
 import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
 import { StatusError } from '../../apimachinery/status.js';
 import type { APIService } from '../../kinds/types/apiregistration_v1.js';
@@ -12,10 +11,6 @@ import { resourcesOfDiscovery, resourcesOfList } from './discovery.js';
 import { serviceOf, targetFor } from './target.js';
 
 const CHECKER = { name: 'system:kube-aggregator', groups: [GROUP_MASTERS] };
-/** As upstream: a server that takes longer is as good as none. */
-const TIMEOUT_MS = 5000;
-/** The OpenAPI document of one group version; the largest built-in one has under 2 MB. */
-const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 const AGGREGATED = ['v2', 'v2beta1'].map((version) => `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`);
 
 export interface Condition {
@@ -100,19 +95,13 @@ export class Probe {
     try {
       const target = await targetFor(this.context, service, CHECKER, path);
       url = `https://${target.host}:${target.port}${path}`;
-      const response = await this.proxy.send({ method: 'GET', headers: { accept }, socket: undefined as never }, undefined, target);
-      const bytes = await this.#collect(response);
-      return { code: response.statusCode!, bytes, json: parse(bytes), url };
+      const { code, bytes } = await this.proxy.fetch('GET', { accept }, undefined, target);
+      return { code, bytes, json: parse(bytes), url };
     } catch (error) {
       const why = error instanceof Error ? error.message.replace(/^error trying to reach service: /, '') : String(error);
       if (error instanceof StatusError) throw new ProbeError(url, `Get ${JSON.stringify(url)}: ${why}`);
       throw new ProbeError(url, why);
     }
-  }
-
-  #collect(response: IncomingMessage): Promise<Buffer> {
-    const timer = this.context.clock.after(TIMEOUT_MS, () => response.destroy(new Error('context deadline exceeded')));
-    return collect(response).finally(() => timer.cancel());
   }
 }
 
@@ -120,17 +109,6 @@ class ProbeError extends Error {
   constructor(url: string, why: string) {
     super(`failing or missing response from ${url}: ${why}`);
   }
-}
-
-async function collect(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_DOCUMENT_BYTES) throw new Error(`the answer is longer than ${MAX_DOCUMENT_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function parse(bytes: Buffer): JsonObject | undefined {

@@ -12,6 +12,9 @@ import { bind } from './upgrade.js';
 
 /** A server that is there accepts a connection at once. */
 const CONNECT_TIMEOUT_MS = 30_000;
+/** As upstream: a server that takes longer is as good as none. */
+const DOCUMENT_TIMEOUT_MS = 5_000;
+const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 /** Kept for the next request, for each server. */
 const MAX_IDLE_CONNECTIONS = 16;
 const IDLE_MS = 30_000;
@@ -74,6 +77,22 @@ export class ReverseProxy {
     return again;
   }
 
+  /** The whole answer, for who asks from within this process. Rejects with the target's StatusError. */
+  async fetch(
+    method: string,
+    headers: ClientRequest['headers'],
+    body: Uint8Array | undefined,
+    target: ProxyTarget,
+  ): Promise<{ readonly code: number; readonly bytes: Buffer }> {
+    const response = await this.send({ method, headers, socket: undefined as never }, body, target);
+    const timer = this.clock.after(DOCUMENT_TIMEOUT_MS, () => response.destroy(new Error('context deadline exceeded')));
+    try {
+      return { code: response.statusCode!, bytes: await collect(response) };
+    } finally {
+      timer.cancel();
+    }
+  }
+
   #try(client: ClientRequest, body: Uint8Array | undefined, target: ProxyTarget): Promise<IncomingMessage | undefined> {
     const { host, port, path, tls } = target;
     return new Promise((resolve, reject) => {
@@ -125,6 +144,17 @@ export class ReverseProxy {
     this.#plain.destroy();
     this.#tls.destroy();
   }
+}
+
+async function collect(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_DOCUMENT_BYTES) throw new Error(`the answer is longer than ${MAX_DOCUMENT_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 const errorText = (error: Error, { host, port, tls }: ProxyTarget) => transportErrorText(error, `${host}:${port}`, tls?.servername ?? host);

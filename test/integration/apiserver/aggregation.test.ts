@@ -4,10 +4,13 @@ import { request } from 'node:https';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ApiClient } from '../../../src/client/api-client.js';
 import { apiServices, availableCondition } from '../../../src/kinds/apiregistration/apiservice.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { endpoints } from '../../../src/kinds/core/endpoints.js';
 import { services } from '../../../src/kinds/core/service.js';
+import { defineKind } from '../../../src/kinds/define.js';
+import { GROUP_MASTERS } from '../../../src/kinds/wellknown.js';
 import { type AggregatedServer, GROUP, startAggregatedServer, VERSION } from '../../suites/aggregated-server.js';
 import { startTestServer, type TestServer } from '../../suites/apiserver.js';
 import { startHttpsServer } from '../../suites/https-server.js';
@@ -15,6 +18,7 @@ import { Kubectl } from '../../suites/kubectl.js';
 
 const NAME = `${VERSION}.${GROUP}`;
 const WIDGETS = `/apis/${GROUP}/${VERSION}/namespaces/default/widgets`;
+const widgets = defineKind({ group: GROUP, version: VERSION, kind: 'Widget', plural: 'widgets', namespaced: true, schema: '' });
 let api: TestServer;
 let server: AggregatedServer;
 let kubectl: Kubectl;
@@ -160,6 +164,21 @@ describe('an APIService with a Service', () => {
       if (text.endsWith('hello')) break;
     }
     expect(text).toBe(`kubernetes-admin at ${WIDGETS}/first/connect:hello`);
+  });
+
+  test('is there for the components in this process too, under their own names', async () => {
+    server.asked.length = 0;
+    const user = { name: 'system:serviceaccount:kube-system:horizontal-pod-autoscaler', groups: [GROUP_MASTERS] };
+    const inside = new ApiClient(api.server.transport(user));
+    const { items } = await inside.list(widgets, { namespace: 'default', metricLabelSelector: 'a=b' });
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['first']);
+    const [asked] = server.askedByUsers();
+    expect(asked).toMatchObject({ method: 'GET', url: `${WIDGETS}?metricLabelSelector=a%3Db` });
+    expect(asked!.headers).toMatchObject({ 'x-remote-user': user.name, accept: 'application/json' });
+    expect(await inside.create(widgets, { metadata: { name: 'made', namespace: 'default' } })).toMatchObject({
+      metadata: { name: 'made' },
+    });
+    await expect(inside.get(widgets, { namespace: 'default', name: 'none' })).rejects.toMatchObject({ code: 404, reason: 'NotFound' });
   });
 
   test('falls away when its server fails, and comes back with what it tells of itself by then', async () => {

@@ -3,11 +3,17 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { deployment } from '../../../src/controllers/deployment.js';
 import { horizontalPodAutoscaler } from '../../../src/controllers/horizontalpodautoscaler.js';
 import { replicaSet } from '../../../src/controllers/replicaset.js';
+import { apiServices } from '../../../src/kinds/apiregistration/apiservice.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { horizontalPodAutoscalers } from '../../../src/kinds/autoscaling/horizontalpodautoscaler.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { podMetrics } from '../../../src/kinds/metrics/podmetrics.js';
-import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec } from '../../../src/kinds/types/autoscaling_v2.js';
+import type {
+  CrossVersionObjectReference,
+  HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerSpec,
+  MetricTarget,
+} from '../../../src/kinds/types/autoscaling_v2.js';
 import type { PodMetrics } from '../../../src/kinds/types/metrics_v1beta1.js';
 import { one, stored, useControlPlane, web } from './control-plane.js';
 
@@ -152,6 +158,103 @@ test('without metrics it does nothing and says so', async () => {
   expect(told()).toContain(`HorizontalPodAutoscaler web Warning FailedGetResourceMetric: ${why}`);
   const all = `invalid metrics (1 invalid out of 1), first error is: ${why}`;
   expect(told()).toContain(`HorizontalPodAutoscaler web Warning FailedComputeMetricsReplicas: ${all}`);
+});
+
+describe('by what other servers tell', () => {
+  const metric = { name: 'requests' };
+  const ofPods = { type: 'Pods', pods: { metric, target: { type: 'AverageValue', averageValue: '10' } } };
+  const ofObject = (target: MetricTarget, describedObject: CrossVersionObjectReference) => ({
+    type: 'Object',
+    object: { metric, describedObject, target },
+  });
+  const queue = { name: 'queue', selector: { matchLabels: { q: 'a' } } };
+  const external = (target: MetricTarget) => ({ type: 'External', external: { metric: queue, target } });
+  const main = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', name: 'main' };
+
+  /** A metrics server: what it answers by path, and what it was asked. */
+  async function serve(group: string, version: string, answers: { readonly [plural: string]: readonly object[] }): Promise<string[]> {
+    await plane.api.create(apiServices, { metadata: { name: `${version}.${group}` } } as never);
+    const list = plane.api.list.bind(plane.api);
+    const asked: string[] = [];
+    plane.api.list = async (kind, options = {}) => {
+      if (kind.group !== group) return list(kind, options);
+      const { namespace, labelSelector, metricLabelSelector } = options;
+      asked.push([kind.version, namespace, kind.plural, labelSelector, metricLabelSelector].join(' ').trim());
+      return { items: (answers[kind.plural] ?? []) as never, resourceVersion: '' };
+    };
+    return asked;
+  }
+  const shown = (name: string, value: string) => ({ describedObject: { name }, timestamp: '2026-01-01T00:00:00Z', value });
+
+  test('a metric of each pod', async () => {
+    const answers: { [plural: string]: object[] } = {};
+    const asked = await serve('custom.metrics.k8s.io', 'v1beta2', answers);
+    await start(2, { metrics: [ofPods] });
+    answers['pods/*/requests'] = plane.api.objects(pods).map(({ metadata }) => shown(metadata.name, '15'));
+    await load({});
+    expect(replicas()).toBe(3);
+    expect(asked[0]).toBe('v1beta2 default pods/*/requests app=web');
+    expect(autoscaler().status.currentMetrics[0]).toEqual({ type: 'Pods', pods: { metric, current: { averageValue: '15' } } });
+    expect(told().at(-1)).toContain('reason: pods metric requests above target');
+  });
+
+  test('a metric of another object, by its value or by each pod’s share', async () => {
+    const answers = {
+      'ingresses.networking.k8s.io/main/requests': [shown('main', '4k')],
+      'metrics/requests': [shown('default', '90')],
+    };
+    const asked = await serve('custom.metrics.k8s.io', 'v1beta1', answers);
+    await start(2, { metrics: [ofObject({ type: 'Value', value: '2k' }, main)] });
+    await load({});
+    expect(replicas()).toBe(4);
+    expect(asked[0]).toBe('v1beta1 default ingresses.networking.k8s.io/main/requests');
+    expect(told().at(-1)).toContain('reason: Ingress metric requests above target');
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', name: 'default' };
+    const metrics = [ofObject({ type: 'AverageValue', averageValue: '10' }, namespace)];
+    await plane.api.patch(horizontalPodAutoscalers, NAME, 'application/merge-patch+json', { spec: { metrics } });
+    await load({});
+    await load({});
+    expect(replicas()).toBe(9);
+    expect(autoscaler().status.currentMetrics[0]?.object?.current).toEqual({ averageValue: '10' });
+  });
+
+  test('a metric from outside the cluster, by the sum of its series', async () => {
+    const asked = await serve('external.metrics.k8s.io', 'v1beta1', { queue: [shown('', '30'), shown('', '20')] });
+    await start(2, { metrics: [external({ type: 'AverageValue', averageValue: '10' })] });
+    await load({});
+    expect(asked[0]).toBe('v1beta1 default queue q=a');
+    expect(replicas()).toBe(5);
+    await load({});
+    expect(autoscaler().status.currentMetrics[0]?.external?.current).toEqual({ averageValue: '10' });
+  });
+
+  const EXTERNAL_SELECTOR = '&LabelSelector{MatchLabels:map[string]string{q: a,},MatchExpressions:[]LabelSelectorRequirement{},}';
+  const noCustom = 'unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered';
+  const noExternal = 'unable to fetch metrics from external metrics API: no external metrics API (external.metrics.k8s.io) registered';
+  test.each([
+    [ofPods, 'FailedGetPodsMetric', `unable to get metric requests: ${noCustom}`, 'failed to get pods metric value'],
+    [
+      ofObject({ type: 'Value', value: '1' }, main),
+      'FailedGetObjectMetric',
+      `unable to get metric requests: Ingress on default main/${noCustom}`,
+      'failed to get object metric value',
+    ],
+    [
+      external({ type: 'Value', value: '1' }),
+      'FailedGetExternalMetric',
+      `unable to get external metric default/queue/${EXTERNAL_SELECTOR}: ${noExternal}`,
+      'failed to get queue external metric value: failed to get queue external metric',
+    ],
+  ])('$type: nobody tells', async (spec, reason, why, whole) => {
+    await start(2, { metrics: [spec] });
+    await load({});
+    expect(replicas()).toBe(2);
+    const message = `the HPA was unable to compute the replica count: ${why}`;
+    expect(condition('ScalingActive')).toMatchObject({ status: 'False', reason, message });
+    expect(told()).toContain(`HorizontalPodAutoscaler web Warning ${reason}: ${why}`);
+    const all = `invalid metrics (1 invalid out of 1), first error is: ${whole}: ${why}`;
+    expect(told()).toContain(`HorizontalPodAutoscaler web Warning FailedComputeMetricsReplicas: ${all}`);
+  });
 });
 
 test('of several metrics those that are there may ask for more, not for less', async () => {
