@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { cidrHasCidr, requireCidr } from '../apimachinery/cidr.js';
 import type { LeaderElectionFlags } from '../cluster/managed-controllers.js';
+import { DEFAULT_CONTROLLERS } from '../controllers/switches.js';
 import { NAMESPACE_SYSTEM, POD_CIDR } from '../kinds/wellknown.js';
 import { bool, cidr, list, maskSize, positiveDuration_ms } from './flags.js';
 
@@ -23,7 +24,7 @@ export function withControllerFlags(command: Command): Command {
   return command
     .option(
       '--controllers <names>',
-      'which controllers run, with commas between: * all, NAME that one, -NAME not that one; empty: none (default: *)',
+      `which controllers run, with commas between: * all that are on by default, NAME that one, -NAME not that one; empty: none (default: ${DEFAULT_CONTROLLERS})`,
       list,
     )
     .option('--cluster-cidr <cidr>', 'addresses of pods', podRange, POD_CIDR)
@@ -64,7 +65,7 @@ function podRange(text: string): string {
   return text;
 }
 
-export const controllerNames = ({ controllers }: ControllerFlags): readonly string[] => controllers ?? ['*'];
+export const controllerNames = ({ controllers }: ControllerFlags): readonly string[] => controllers ?? DEFAULT_CONTROLLERS;
 
 export const controllerSettings = (flags: ControllerFlags) => ({
   nodeMonitorPeriod_ms: flags.nodeMonitorPeriod,

@@ -9,7 +9,7 @@ import { createInformers } from '../client/informers.js';
 import type { ControllerDefinition, ControllerOptions } from '../controllers/define.js';
 import { controllers } from '../controllers/index.js';
 import { localPath } from '../controllers/localpath.js';
-import { enabledControllers } from '../controllers/switches.js';
+import { DEFAULT_CONTROLLERS, enabledControllers } from '../controllers/switches.js';
 import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { EmbeddedBackend } from '../etcd/embedded.js';
 import { type EtcdServer, ListenError, type ListenUrl, serveEtcd, urlText } from '../etcd/grpc/server.js';
@@ -44,7 +44,7 @@ export interface ControlPlaneOptions extends ApiServerSetup {
   readonly etcdListen: EtcdListenOptions;
   /** A real etcd cluster to keep the state in; the embedded store is then neither opened nor served. */
   readonly etcdServers?: EtcdServers;
-  /** `--controllers`: which of them run; all if absent. */
+  /** `--controllers`: which of them run. */
   readonly enabled?: readonly string[];
   /** Where other processes may run controllers of this cluster, too; absent: these are the only ones. */
   readonly election?: LeaderElectionFlags;
@@ -62,7 +62,7 @@ export interface ControlPlane {
 
 /** Resolves once requests are served. Rejects with what stood in the way, with nothing left open. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const enabled = enabledControllers(controllers, options.enabled ?? ['*']);
+  const enabled = enabledControllers(controllers, options.enabled ?? DEFAULT_CONTROLLERS);
   const { clock, log } = options;
   const embedded = options.etcdServers ? undefined : await openStore(dataPaths(options.dataDir).etcd, options);
   const backend = embedded ?? (await connectEtcd(options.etcdServers!, clock, log.child({ part: 'etcd' })));

@@ -22,8 +22,14 @@ const ALIASES: { readonly [alias: string]: string } = {
 
 const SUFFIX = '-controller';
 
+/** As upstream's: `*` leaves them out, since they are only of use where nodes join by tokens. */
+const OFF_BY_DEFAULT: ReadonlySet<string> = new Set(['bootstrap-signer', 'token-cleaner']);
+
+/** What runs where nothing is said: nodes join by tokens here, so that these are on as kubeadm has them. */
+export const DEFAULT_CONTROLLERS: readonly string[] = ['*', ...OFF_BY_DEFAULT];
+
 /**
- * `*` is all of them, `name` one, `-name` all but that one: the first that is about a controller counts, as upstream. Throws an Error that names
+ * `*` is all that are on by default, `name` one, `-name` all but that one: the first that is about a controller counts, as upstream. Throws an Error that names
  * the flag where a name is no controller's.
  */
 export function enabledControllers(all: readonly ControllerDefinition[], wanted: readonly string[]): readonly ControllerDefinition[] {
@@ -37,5 +43,7 @@ export function enabledControllers(all: readonly ControllerDefinition[], wanted:
     return { name, on: !off };
   });
   const star = switches.some(({ name, on }) => name === '*' && on);
-  return all.filter((controller) => switches.find(({ name }) => name === controller.name)?.on ?? star);
+  return all.filter(
+    (controller) => switches.find(({ name }) => name === controller.name)?.on ?? (star && !OFF_BY_DEFAULT.has(controller.name)),
+  );
 }

@@ -12,7 +12,8 @@ What each controller reacts to and what it writes, as it declares both: it can r
 \`outputs.ts\` see to that). \`porthole why --graph\` prints the same, also as JSON (\`-o json\`) and for Graphviz (\`-o dot\`). \`npm test\` writes this page
 (\`test/unit/controllers/graph.test.ts\`): it is not edited by hand.
 
-Each is switched on and off by its name (\`--controllers=*,-cronjob\`) and writes under its own ServiceAccount of kube-system, with the rights of the ClusterRole
+Each is switched on and off by its name (\`--controllers=*,-cronjob\`). As upstream, \`*\` leaves out bootstrap-signer and token-cleaner; the default,
+\`*,bootstrap-signer,token-cleaner\`, has them. Each writes under its own ServiceAccount of kube-system, with the rights of the ClusterRole
 \`system:controller:<ServiceAccount>\`.
 
 | Controller | Reacts to | Writes | ServiceAccount |

@@ -1,14 +1,17 @@
 // --controllers: which controllers run, by upstream's names and rules.
 import { expect, test } from 'vitest';
 import { controllers } from '../../../src/controllers/index.js';
-import { enabledControllers } from '../../../src/controllers/switches.js';
+import { DEFAULT_CONTROLLERS, enabledControllers } from '../../../src/controllers/switches.js';
 
 const all = controllers.map(({ name }) => name);
 const chosen = (...wanted: string[]) => enabledControllers(controllers, wanted).map(({ name }) => name);
-const without = (name: string) => all.filter((each) => each !== name);
+const onByDefault = all.filter((name) => !['bootstrap-signer', 'token-cleaner'].includes(name));
+const without = (name: string) => onByDefault.filter((each) => each !== name);
 
 test.each([
-  ['a star is all of them', ['*'], all],
+  ['where nothing is said all of them run', DEFAULT_CONTROLLERS, all],
+  ['a star is all that are on by default', ['*'], onByDefault],
+  ['with those of tokens as kubeadm names them', ['*', 'bootstrapsigner', 'tokencleaner'], all],
   ['a name alone is only that one', ['deployment-controller'], ['deployment']],
   ['names of before the ending was added', ['deployment', 'podgc'], ['deployment', 'pod-garbage-collector']],
   ['a star but one', ['*', '-replicaset-controller'], without('replicaset')],
