@@ -1,5 +1,5 @@
 // The node's NetworkPolicies: kept in its rules as policies, pods and namespaces change, and before a new pod's first container starts.
-import { type Clock, sleep, type Timer } from '../../src/apimachinery/clock.js';
+import { type Clock, sleep } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { EventRecorder } from '../../src/client/events.js';
 import type { Change, Informer, Informers } from '../../src/client/informer.js';
@@ -10,6 +10,7 @@ import type { Namespace, Pod } from '../../src/kinds/types/core_v1.js';
 import { CLUSTER_IP_DNS, POD_CIDR } from '../../src/kinds/wellknown.js';
 import { differences } from '../glassbox/difference.js';
 import { parseChains } from '../glassbox/lines.js';
+import { createCheckLoop } from '../proxy/check-loop.js';
 import { type Exec, systemExec } from '../proxy/exec.js';
 import type { Iptables } from '../proxy/iptables.js';
 import { ProblemReports } from '../proxy/problem-reports.js';
@@ -91,8 +92,9 @@ class NodePolicies implements Policies {
   readonly #unsubscribe: (() => void)[] = [];
   #wrote = false;
   #writing = false;
-  #timer: Timer | undefined;
-  #checking: Promise<void> | undefined;
+  readonly #checks;
+  /** The table as the last check found it, where all was in order. */
+  #inOrder = '';
 
   constructor(private readonly options: PoliciesOptions) {
     const { informers, iptables, clock, exec = systemExec } = options;
@@ -106,6 +108,13 @@ class NodePolicies implements Policies {
       log: this.#log,
       minInterval_ms: options.minInterval_ms ?? MIN_INTERVAL_MS,
       run: () => this.#run(),
+    });
+    this.#checks = createCheckLoop({
+      task: 'check the rules of network policies',
+      clock,
+      log: this.#log,
+      interval_ms: options.checkInterval_ms ?? CHECK_INTERVAL_MS,
+      check: () => this.#lookForFlush(),
     });
     this.#follow().catch((error) => {
       if (!this.#aborter.signal.aborted) throw error;
@@ -132,8 +141,7 @@ class NodePolicies implements Policies {
   async stop(): Promise<void> {
     this.#aborter.abort();
     for (const off of this.#unsubscribe) off();
-    this.#timer?.cancel();
-    await this.#checking;
+    await this.#checks.stop();
     await this.#loop.stop();
   }
 
@@ -194,7 +202,8 @@ class NodePolicies implements Policies {
     }
     this.#wrote = true;
     this.ruleSet = ruleSet;
-    if (ruleSet.chains.length > 0 && !this.#timer) this.#checkLater();
+    if (ruleSet.chains.length > 0) this.#checks.start();
+    else void this.#checks.stop();
   }
 
   async #world(): Promise<World> {
@@ -227,28 +236,18 @@ class NodePolicies implements Policies {
     await Promise.race([waiting, sleep(this.options.clock, ADMIT_WAIT_MS, this.#aborter.signal)]);
   }
 
-  #checkLater(): void {
-    this.#timer = this.options.clock.after(this.options.checkInterval_ms ?? CHECK_INTERVAL_MS, () => {
-      this.#timer = undefined;
-      this.#checking = this.#lookForFlush();
-    });
-  }
-
   async #lookForFlush(): Promise<void> {
-    if (this.ruleSet.chains.length === 0) return;
-    try {
-      const table = parseChains(await this.options.iptables.save(TABLE));
-      const [first] = differences(this.ruleSet, POLICY, new Map([[TABLE, table]]));
-      // While a change is being written, some are to be expected.
-      if (first && !this.#writing) {
-        this.#log.warn({ first }, 'rules of network policies were changed by another program: writing all of them again');
-        this.#writer.forget();
-        this.#loop.trigger();
-      }
-    } catch (error) {
-      this.#log.error({ err: error }, 'could not check the rules of network policies');
-    }
-    if (!this.#aborter.signal.aborted) this.#checkLater();
+    const { ruleSet } = this;
+    const saved = withoutCounters(await this.options.iptables.save(TABLE));
+    if (saved === this.#inOrder) return;
+    const [first] = differences(ruleSet, POLICY, new Map([[TABLE, parseChains(saved)]]));
+    // While a change is being written, some are to be expected.
+    if (this.#writing || ruleSet !== this.ruleSet) return;
+    this.#inOrder = first ? '' : saved;
+    if (!first) return;
+    this.#log.warn({ first }, 'rules of network policies were changed by another program: writing all of them again');
+    this.#writer.forget();
+    this.#loop.trigger();
   }
 
   /** Each problem once for as long as it lasts. */
@@ -265,5 +264,8 @@ class NodePolicies implements Policies {
     this.#troubled = new Set([...messages].flatMap(([key, list]) => (list.length > 0 ? [key] : [])));
   }
 }
+
+/** What changes without anybody changing a rule: the time of asking, and the packets that built-in chains have seen. */
+const withoutCounters = (saved: string) => saved.replace(/^#.*$|\[\d+:\d+\]$/gm, '');
 
 const NOTHING: RuleSet = { chains: [], jumps: [], problems: [] };

@@ -12,6 +12,8 @@ export interface Iptables {
   restore(input: string): Promise<void>;
   /** The table as `iptables-save` prints it; with counters each rule begins with `[packets:bytes]`. */
   save(table: Table, options?: { readonly counters?: boolean }): Promise<string>;
+  /** All tables that are in use, one after another: at the price of one, with nft. */
+  saveAll(): Promise<string>;
   /** The rules of one chain as `-A` lines; undefined where there is no such chain. */
   list(table: Table, chain: string): Promise<readonly string[] | undefined>;
 }
@@ -31,6 +33,7 @@ export async function openIptables(options: { exec: Exec; log: Logger; backend?:
       await exec(`${program}-restore`, ['--noflush', '-w', LOCK_WAIT_S], { stdin: input });
     },
     save: (table, { counters } = {}) => exec(`${program}-save`, ['-t', table, ...(counters ? ['-c'] : [])]),
+    saveAll: () => exec(`${program}-save`, []),
     async list(table, chain) {
       try {
         const out = await exec(program, ['-w', LOCK_WAIT_S, '-t', table, '-S', chain]);

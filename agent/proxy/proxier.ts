@@ -1,6 +1,6 @@
 // The proxier: keeps the node's iptables what Services and EndpointSlices say, by writing only the chains that changed.
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock, Timer } from '../../src/apimachinery/clock.js';
+import type { Clock } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { ObjectName } from '../../src/apimachinery/object.js';
 import type { EventRecorder } from '../../src/client/events.js';
@@ -11,6 +11,7 @@ import { endpointSlices } from '../../src/kinds/discovery/endpointslice.js';
 import type { Node, Service } from '../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
 import { LABEL_ZONE } from '../../src/kinds/wellknown.js';
+import { type CheckLoop, createCheckLoop } from './check-loop.js';
 import { type Exec, ExecError } from './exec.js';
 import { HealthChecks } from './health-check.js';
 import type { Iptables } from './iptables.js';
@@ -58,11 +59,8 @@ export interface Proxier {
 const BY_SERVICE = 'service';
 /** By whoever keeps the slices. */
 const ANNOTATION_TRIGGERED = 'endpoints.kubernetes.io/last-change-trigger-time';
-/** Upstream's interval; in between only the canaries are looked for. */
-const CHECKS_TO_DEEP_CHECK = 10;
-/** With legacy iptables looking costs the more the more rules there are: one part in this many of the time, but it is not put off for long. */
-const CHECK_COST_SHARE = 50;
-const CHECK_PUT_OFF = 3;
+/** What else can only be looked at now and then: a port that another program held, a match that came with a kernel module. */
+const CHECKS_TO_RETRY = 10;
 
 /** Until the informers have synced nothing is touched: rules of an earlier run go on working. */
 export function startProxier(options: ProxierOptions): Proxier {
@@ -87,9 +85,9 @@ class IptablesProxier implements Proxier {
   #triggered_ms: number[] = [];
   #book: RuleBook;
   #missing: ReadonlySet<Match> = new Set();
-  #timer: Timer | undefined;
-  #checking: Promise<void> | undefined;
-  #checks = 0;
+  readonly #checks: readonly CheckLoop[];
+  #checked = 0;
+  #checked_ms = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ProxierOptions) {
     const { informers, iptables, exec, clock, log, events } = options;
@@ -113,6 +111,12 @@ class IptablesProxier implements Proxier {
     });
     const { minInterval_ms } = options;
     this.#loop = createSyncLoop({ task: 'write the iptables rules', clock, log, minInterval_ms, run: () => this.#sync() });
+    const interval_ms = options.checkInterval_ms;
+    const task = 'check the iptables rules';
+    this.#checks = [
+      createCheckLoop({ task, clock, log, interval_ms, check: () => this.#check() }),
+      createCheckLoop({ task, clock, log, interval_ms, check: () => this.#checkForFlush() }),
+    ];
     this.#follow().catch((error) => {
       if (!this.#aborter.signal.aborted) throw error;
     });
@@ -133,9 +137,8 @@ class IptablesProxier implements Proxier {
   async stop(): Promise<void> {
     this.#aborter.abort();
     for (const off of this.#unsubscribe) off();
-    this.#timer?.cancel();
     this.#healthChecks.close();
-    await this.#checking;
+    await Promise.all(this.#checks.map((check) => check.stop()));
     await this.#loop.stop();
   }
 
@@ -155,7 +158,7 @@ class IptablesProxier implements Proxier {
       }),
     );
     this.#loop.trigger();
-    this.#checkLater(this.options.checkInterval_ms);
+    for (const check of this.#checks) check.start();
   }
 
   #changed(what: 'service' | 'endpoint', serviceKey: string): void {
@@ -222,31 +225,27 @@ class IptablesProxier implements Proxier {
     this.#missing = (await missingMatches(this.options.iptables)) ?? this.#missing;
   }
 
-  #checkLater(delay_ms: number): void {
-    const { clock, checkInterval_ms } = this.options;
-    this.#timer = clock.after(delay_ms, () => {
-      const begun_ms = clock.monotonic();
-      this.#checking = this.#check().finally(() => {
-        const pause_ms = Math.max(checkInterval_ms, (clock.monotonic() - begun_ms) * CHECK_COST_SHARE);
-        if (!this.#aborter.signal.aborted) this.#checkLater(Math.min(pause_ms, checkInterval_ms * CHECK_PUT_OFF));
-      });
-    });
+  async #check(): Promise<void> {
+    const isTimeToRetry = ++this.#checked % CHECKS_TO_RETRY === 0;
+    if (isTimeToRetry) this.#healthChecks.retry();
+    if (isTimeToRetry && this.#missing.size > 0) await this.#askForMissing();
+    const intact = await this.#writer.isIntact();
+    this.#checked_ms = this.options.clock.monotonic();
+    this.#reportForeign();
+    if (!intact) this.#writeAgain();
   }
 
-  async #check(): Promise<void> {
-    const deep = ++this.#checks % CHECKS_TO_DEEP_CHECK === 0;
-    try {
-      if (deep) this.#healthChecks.retry();
-      if (deep && this.#missing.size > 0) await this.#askForMissing();
-      const intact = await (deep ? this.#writer.isIntact() : this.#writer.hasCanaries());
-      if (deep) this.#reportForeign();
-      if (intact) return;
-      this.options.log.warn({}, 'iptables rules were removed by another program: writing all of them again');
-      this.#writer.forget();
-      this.#loop.trigger();
-    } catch (error) {
-      this.options.log.error({ err: error }, 'could not check the iptables rules');
-    }
+  /** While the whole check is put off because there is much to look at: with nft, one chain costs the same however many there are. */
+  async #checkForFlush(): Promise<void> {
+    const { clock, iptables, checkInterval_ms } = this.options;
+    if (iptables.backend !== 'nft' || clock.monotonic() - this.#checked_ms < 2 * checkInterval_ms) return;
+    if (!(await this.#writer.hasCanaries())) this.#writeAgain();
+  }
+
+  #writeAgain(): void {
+    this.options.log.warn({}, 'iptables rules were removed by another program: writing all of them again');
+    this.#writer.forget();
+    this.#loop.trigger();
   }
 
   #reportForeign(): void {

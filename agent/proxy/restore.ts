@@ -4,7 +4,8 @@ import type { Chain, Jump, Table } from './rules.js';
 
 /** One table as found: our chains in it, and every rule of the built-in chains. */
 export interface TableState {
-  readonly ourChains: ReadonlySet<string>;
+  /** With the number of their rules. */
+  readonly ourChains: ReadonlyMap<string, number>;
   /** `-A` lines of chains that are not ours, in their order. */
   readonly foreignLines: readonly string[];
   /** Endpoints that rules of ours lead UDP traffic to. */
@@ -13,20 +14,33 @@ export interface TableState {
 
 /** Reads `iptables-save -t TABLE`. */
 export function parseSave(saved: string, { isOurChain }: RuleOwner = PROXY): TableState {
-  const ourChains = new Set<string>();
+  const ourChains = new Map<string, number>();
   const foreignLines: string[] = [];
   const udpEndpoints: { ip: string; port: number }[] = [];
   for (const line of saved.split('\n')) {
     if (line.startsWith(':')) {
       const name = line.slice(1, line.indexOf(' '));
-      if (isOurChain(name)) ourChains.add(name);
+      if (isOurChain(name)) ourChains.set(name, 0);
     } else if (line.startsWith('-A ')) {
-      if (!isOurChain(line.split(' ', 2)[1]!)) foreignLines.push(line);
-      const dnat = / -p udp .*--to-destination (\S+):(\d+)/.exec(line);
-      if (dnat && line.startsWith('-A KUBE-SEP-')) udpEndpoints.push({ ip: dnat[1]!, port: Number(dnat[2]) });
+      const name = line.slice(3, line.indexOf(' ', 3));
+      const count = ourChains.get(name);
+      if (count === undefined) foreignLines.push(line);
+      else ourChains.set(name, count + 1);
+      const dnat = line.startsWith('-A KUBE-SEP-') ? / -p udp .*--to-destination (\S+):(\d+)/.exec(line) : null;
+      if (dnat) udpEndpoints.push({ ip: dnat[1]!, port: Number(dnat[2]) });
     }
   }
   return { ourChains, foreignLines, udpEndpoints };
+}
+
+/** Reads `iptables-save` of all tables: each as `iptables-save -t TABLE` would print it. Tables that nobody uses are not there. */
+export function splitTables(saved: string): ReadonlyMap<string, string> {
+  return new Map(
+    saved
+      .split(/^\*/m)
+      .slice(1)
+      .map((part) => [part.slice(0, part.indexOf('\n')), part]),
+  );
 }
 
 /** What one table is to become: chains to write anew, and lines (`-D`, `-I`) on chains that are not ours. */

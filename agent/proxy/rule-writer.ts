@@ -4,7 +4,7 @@ import { deleteFlows, type StaleFlow, staleFlows } from './conntrack.js';
 import { type Exec, ExecError } from './exec.js';
 import type { Iptables } from './iptables.js';
 import { PROXY, type RuleOwner } from './names.js';
-import { deleteInput, foreignBefore, jumpLines, parseSave, restoreInput, type TableState, unjumpLines } from './restore.js';
+import { deleteInput, foreignBefore, jumpLines, parseSave, restoreInput, splitTables, type TableState, unjumpLines } from './restore.js';
 import type { RuleChange } from './rule-book.js';
 import type { Chain, Jump, RuleSet, Table } from './rules.js';
 import type { UdpPort } from './service-rules.js';
@@ -16,8 +16,8 @@ import type { UdpPort } from './service-rules.js';
 const NFT_BATCH_CHAINS = 800;
 
 interface Known {
-  /** Table and name of each chain of ours in the kernel, and its text where we wrote it. */
-  readonly chains: Map<string, string | undefined>;
+  /** Table and name of each chain of ours in the kernel, and what we wrote there where it was us. */
+  readonly chains: Map<string, Chain | undefined>;
   /** By id. */
   readonly udp: Map<string, UdpPort>;
 }
@@ -28,6 +28,7 @@ export class RuleWriter {
   /** Undefined when it has to be read from the kernel: at the start, after an error, after a foreign flush. */
   private known: Known | undefined;
   private jumps: readonly Jump[] = [];
+  private writes = 0;
   /** As the last `isIntact` found them: rules of others, with their table, that a packet meets before ours and that may keep it from there. */
   foreignRules: readonly string[] = [];
 
@@ -42,6 +43,7 @@ export class RuleWriter {
   async write(ruleSet: RuleSet, udp: readonly UdpPort[]): Promise<void> {
     const before = this.known;
     this.known = undefined;
+    this.writes++;
     const found = before ? undefined : await this.read();
     const known: Known = before ?? { chains: chainsOf(found!), udp: new Map() };
     await this.writeChains(ruleSet.chains, known);
@@ -68,6 +70,7 @@ export class RuleWriter {
     const { known } = this;
     if (!known) throw new Error('what is in the kernel is not known: write all of it');
     this.known = undefined;
+    this.writes++;
     await this.writeChains(chains, known);
     await this.clearFlows(staleFlows(udpBefore, udpAfter));
     for (const port of udpBefore) known.udp.delete(port.id);
@@ -84,27 +87,38 @@ export class RuleWriter {
     this.known = undefined;
   }
 
-  /** Whether a chain that only a flush would have emptied is still there in each table. True before the first write. */
+  /** Whether a chain that only a flush would have emptied is still there in each table: little work, with nft. True before the first write. */
   async hasCanaries(): Promise<boolean> {
+    const { writes } = this;
     if (!this.known) return true;
     for (const [table, chain] of this.owner.neverEmpty) {
-      if (!(await this.iptables.list(table, chain))?.length) return false;
+      if (!(await this.iptables.list(table, chain))?.length) return this.writes !== writes;
     }
     return true;
   }
 
-  /** Whether our jumps are there too; looks also for what others have put before them. True before the first write. */
+  /**
+   * Whether all our jumps are there, and in each of our chains as many rules as we wrote; looks also for what others have put before the
+   * jumps. True before the first write, and where something was written meanwhile.
+   */
   async isIntact(): Promise<boolean> {
-    if (!this.known) return true;
+    const { known, writes } = this;
+    if (!known) return true;
+    const saved = splitTables(await this.iptables.saveAll());
+    if (this.writes !== writes) return true;
+    const found = new Map(this.owner.tables.map((table) => [table, parseSave(saved.get(table) ?? '', this.owner)]));
     const foreign: string[] = [];
     for (const { table, from } of uniqueJumps(this.jumps)) {
-      const lines = (await this.iptables.list(table, from)) ?? [];
+      const lines = found.get(table)!.foreignLines.filter((line) => line.startsWith(`-A ${from} `));
       const wanted = this.jumps.filter((jump) => jump.table === table && jump.from === from);
       if (!wanted.every((jump) => lines.includes(jump.line))) return false;
       foreign.push(...foreignBefore(wanted, lines).map((line) => `${table}: ${line}`));
     }
     this.foreignRules = foreign;
-    return this.hasCanaries();
+    for (const chain of known.chains.values()) {
+      if (chain && found.get(chain.table)?.ourChains.get(chain.name) !== chain.rules.length) return false;
+    }
+    return true;
   }
 
   private async read(): Promise<ReadonlyMap<Table, TableState>> {
@@ -114,13 +128,13 @@ export class RuleWriter {
   }
 
   private async writeChains(chains: readonly Chain[], known: Known): Promise<void> {
-    const changed = chains.filter(({ table, name, text }) => known.chains.get(id(table, name)) !== text);
+    const changed = chains.filter(({ table, name, text }) => known.chains.get(id(table, name))?.text !== text);
     for (const batch of this.batches(changed)) {
       await this.iptables.restore(
         restoreInput(this.owner.tables.map((table) => ({ table, chains: batch.filter((c) => c.table === table), lines: [] }))),
       );
     }
-    for (const { table, name, text } of changed) known.chains.set(id(table, name), text);
+    for (const chain of changed) known.chains.set(id(chain.table, chain.name), chain);
   }
 
   private batches(chains: readonly Chain[]): readonly (readonly Chain[])[] {
@@ -167,8 +181,10 @@ export class RuleWriter {
   }
 }
 
-function chainsOf(found: ReadonlyMap<Table, TableState>): Map<string, string | undefined> {
-  return new Map([...found].flatMap(([table, { ourChains }]) => [...ourChains].map((name) => [id(table, name), undefined] as const)));
+function chainsOf(found: ReadonlyMap<Table, TableState>): Map<string, Chain | undefined> {
+  return new Map(
+    [...found].flatMap(([table, { ourChains }]) => [...ourChains.keys()].map((name) => [id(table, name), undefined] as const)),
+  );
 }
 
 function uniqueJumps(jumps: readonly Jump[]): readonly { table: Table; from: string }[] {
@@ -179,7 +195,7 @@ function uniqueJumps(jumps: readonly Jump[]): readonly { table: Table; from: str
 function flowsOfLostEndpoints(nat: TableState | undefined, udp: readonly UdpPort[]): readonly StaleFlow[] {
   if (!nat) return [];
   const current = new Set(udp.flatMap(({ endpoints }) => endpoints.map(({ ip }) => ip)));
-  return [...new Set(nat.udpEndpoints.map(({ ip }) => ip))].filter((ip) => !current.has(ip)).map((ip) => ['--dst-nat', ip]);
+  return [...new Set(nat.udpEndpoints.map(({ ip }) => ip))].filter((ip) => !current.has(ip)).map((endpoint) => ({ endpoint }));
 }
 
 /** Removes every rule and chain of ours from the namespace, whoever wrote them. */
@@ -188,6 +204,6 @@ export async function cleanupRules(iptables: Iptables, owner: RuleOwner = PROXY)
     const { ourChains, foreignLines } = parseSave(await iptables.save(table), owner);
     const lines = unjumpLines(foreignLines, owner);
     if (lines.length > 0) await iptables.restore(restoreInput([{ table, chains: [], lines }]));
-    if (ourChains.size > 0) await iptables.restore(deleteInput(table, ourChains));
+    if (ourChains.size > 0) await iptables.restore(deleteInput(table, ourChains.keys()));
   }
 }

@@ -12,6 +12,6 @@ export interface Hop {
 }
 
 export const MENDING =
-  'somebody else changed the rules. The agent writes them again within seconds where a whole table was flushed, and single ones when the Service changes or the agent starts: restart it, and look who else runs iptables there';
+  'somebody else changed the rules. The agent writes lost rules again by itself, within seconds: where they are lost again and again, look who else runs iptables there; a rule that says something else stays until its Service changes or the agent is restarted';
 
 export const tableOf = ({ nodes }: Facts, name: string | undefined): Proxyz | undefined => nodes.find(({ node }) => node === name)?.table;

@@ -288,6 +288,26 @@ describe.each(['nft', 'legacy'] as const)('the network of two nodes, iptables ba
     expect(mainA.log).toContain('removed by another program');
   });
 
+  it('puts back what another program took out, be it one jump or one chain, while all the rest stands', async () => {
+    const iptables = (...args: string[]) => nodeA.exec(`iptables-${backend}`, ['-w', '-t', 'nat', ...args]);
+    const listed = async (chain: string) => (await iptables('-S', chain)).split('\n').filter((line) => line.startsWith('-A '));
+    const jumps = await listed('PREROUTING');
+    const chain = (await listed('KUBE-NODEPORTS'))[0]!.split(' ').at(-1)!;
+    const ofChain = await listed(chain);
+    await iptables(
+      '-D',
+      ...jumps
+        .find((line) => line.endsWith('KUBE-SERVICES'))!
+        .match(/"[^"]*"|\S+/g)!
+        .slice(1)
+        .map((word) => word.replaceAll('"', '')),
+    );
+    await vi.waitFor(async () => expect(await listed('PREROUTING')).toEqual(jumps), SOON);
+    await iptables('-F', chain);
+    await vi.waitFor(async () => expect(await listed(chain)).toEqual(ofChain), SOON);
+    expect(await lan.curl(`${NODE_A}:30080`)).toMatch(/^b1/);
+  });
+
   it("follows the Nodes with its routes, and leaves others' alone", async () => {
     await tell(
       node('c', '192.168.77.12', '10.244.2.0/24'),

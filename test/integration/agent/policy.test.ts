@@ -284,24 +284,31 @@ describe.each(['nft', 'legacy'] as const)('network policies on two nodes, iptabl
       const chainOf = async (role: string) =>
         (await look(mainA, 'service=default/web')).services[0]!.rules.find((row) => row.role === role)!.chain;
       const svc = await chainOf('choice');
-      await rule('-t nat -F', svc);
-      const { differences, services } = await look(mainA, 'service=default/web');
-      expect(differences.map(({ kind, chain, about }) => [kind, chain, about])).toEqual([
-        ['missing', svc, 'Service default/web'],
-        ['missing', svc, 'Service default/web'],
-      ]);
-      expect(services[0]!.rules.filter(({ state }) => state === 'missing')).toHaveLength(2);
-      await rule('-t nat -A KUBE-MARK-MASQ -j RETURN');
       await rule('-A FORWARD -s 203.0.113.7/32 -j DROP');
-      const more = await look(mainA);
-      expect(more.differences).toContainEqual({
-        table: 'nat',
-        chain: 'KUBE-MARK-MASQ',
-        kind: 'foreign',
-        actual: '-A KUBE-MARK-MASQ -j RETURN',
-      });
+      // What is changed is put right within moments: it is done again until it has been seen.
+      await vi.waitFor(async () => {
+        await rule('-t nat -F', svc);
+        const { differences, services } = await look(mainA, 'service=default/web');
+        expect(differences.map(({ kind, chain, about }) => [kind, chain, about])).toEqual([
+          ['missing', svc, 'Service default/web'],
+          ['missing', svc, 'Service default/web'],
+        ]);
+        expect(services[0]!.rules.filter(({ state }) => state === 'missing')).toHaveLength(2);
+      }, SOON);
+      const more = await vi.waitFor(async () => {
+        await rule('-t nat -A KUBE-MARK-MASQ -j RETURN');
+        const looked = await look(mainA);
+        expect(looked.differences).toContainEqual({
+          table: 'nat',
+          chain: 'KUBE-MARK-MASQ',
+          kind: 'foreign',
+          actual: '-A KUBE-MARK-MASQ -j RETURN',
+        });
+        return looked;
+      }, SOON);
       expect(more.others).toContain('filter -A FORWARD -s 203.0.113.7/32 -j DROP');
       await rule('-D FORWARD -s 203.0.113.7/32 -j DROP');
+      await vi.waitFor(async () => expect((await look(mainA)).differences).toEqual([]), SOON);
     });
   });
 

@@ -29,6 +29,7 @@ class FakeIptables implements Iptables {
     this.inputs.push(input);
   }
   save = async () => `*${TABLE}\n:FORWARD ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\nCOMMIT\n`;
+  saveAll = this.save;
   list = async () => [];
 }
 
