@@ -11,6 +11,7 @@ import { endpointSlices } from '../../src/kinds/discovery/endpointslice.js';
 import type { Node, Service } from '../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
 import { LABEL_ZONE } from '../../src/kinds/wellknown.js';
+import { AddressClaims } from './address-claims.js';
 import { type CheckLoop, createCheckLoop } from './check-loop.js';
 import { type Exec, ExecError } from './exec.js';
 import { HealthChecks } from './health-check.js';
@@ -83,6 +84,7 @@ class IptablesProxier implements Proxier {
   readonly #dirty = new Set<string>();
   /** When the endpoints changed whose rules are not written yet, as their slices say. */
   #triggered_ms: number[] = [];
+  readonly #claims = new AddressClaims();
   #book: RuleBook;
   #missing: ReadonlySet<Match> = new Set();
   readonly #checks: readonly CheckLoop[];
@@ -177,8 +179,9 @@ class IptablesProxier implements Proxier {
   /** Renders what changed and writes it. */
   async #sync(): Promise<void> {
     this.#turnOverBook();
-    const keys = [...this.#dirty];
+    const keys = new Set(this.#dirty);
     this.#dirty.clear();
+    for (const key of [...keys]) for (const other of this.#claims.set(key, this.#services.get(nameOf(key)))) keys.add(other);
     for (const key of keys) this.#render(key);
     const { metrics, clock } = this.options;
     const kind = this.#writer.knowsKernel ? 'partial' : 'full';
@@ -214,7 +217,7 @@ class IptablesProxier implements Proxier {
 
   #render(key: string): void {
     const service = this.#services.get(nameOf(key));
-    const rules = service && renderSafely(service, this.#slices.byIndex(BY_SERVICE, key), this.#book.node);
+    const rules = service && renderSafely(service, this.#slices.byIndex(BY_SERVICE, key), this.#book.node, this.#claims.taken(key));
     this.#book.set(key, rules);
     const messages = rules?.problems.map(({ message }) => message) ?? [];
     this.#healthChecks.set(key, rules?.healthCheck);
@@ -263,9 +266,10 @@ const nameOf = (key: string): ObjectName => {
 };
 
 /** A Service that cannot be rendered, whatever is in it, must not keep the others from their rules. */
-function renderSafely(service: Service, slices: readonly EndpointSlice[], node: NodeContext): ServiceRules {
+function renderSafely(...given: Parameters<typeof renderService>): ServiceRules {
+  const [service] = given;
   try {
-    return renderService(service, slices, node);
+    return renderService(...given);
   } catch (error) {
     const message = `it has no rules on this node: ${(error as Error).message}`;
     return { ...NO_RULES, problems: [{ about: aboutService(service, 'not served'), message }] };

@@ -2,6 +2,7 @@
 import { cidrHasIp, parseCidr, parseIpv4 } from '../../src/apimachinery/cidr.js';
 import type { Service } from '../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
+import { claimOf, type TakenAddresses } from './address-claims.js';
 import { endpointsOf, type Place, type PortEndpoints, type ProxyEndpoint } from './endpoints.js';
 import { chainName, EXTERNAL_SERVICES, MARK_MASQ, NODEPORTS, PROXY_FIREWALL, SERVICES } from './names.js';
 import { type Chain, makeChain, makeRule, type Problem, type Rule, type Table } from './rules.js';
@@ -72,12 +73,13 @@ export const NO_RULES: ServiceRules = {
 /** An object with very many mistakes is told of these. */
 const PROBLEMS_MAX = 10;
 
-export function renderService(service: Service, slices: readonly EndpointSlice[], node: NodeContext): ServiceRules {
+/** `taken`: addresses that it claims and other Services have. */
+export function renderService(service: Service, slices: readonly EndpointSlice[], node: NodeContext, taken?: TakenAddresses): ServiceRules {
   const info = serviceInfo(service);
   const said = new Map(info.problems.map((problem) => [problem.message, problem]));
   const complain = (message: string) => said.set(message, { about: aboutService(service, 'left out'), message });
   const parts = info.ports.flatMap((port) => {
-    const servable = withoutMissing(port, node.missing, complain);
+    const servable = withoutMissing(taken?.size ? withoutTaken(port, taken, complain) : port, node.missing, complain);
     if (!servable) return [];
     const endpoints = endpointsOf(slices, { name: port.portName, protocol: port.protocol.toUpperCase() }, node, complain);
     return [{ info: servable, endpoints, rules: new PortRules(servable, endpoints, node) }];
@@ -96,6 +98,16 @@ export function renderService(service: Service, slices: readonly EndpointSlice[]
     healthCheck,
     problems: problems.slice(0, PROBLEMS_MAX),
   };
+}
+
+/** Where several Services claim one address and port, packets can go to one of them only: it must not depend on their names which. */
+function withoutTaken(port: ServicePortInfo, taken: TakenAddresses, complain: (message: string) => void): ServicePortInfo {
+  const own = (ip: string) => {
+    const owner = taken.get(claimOf(ip, port));
+    if (owner) complain(`${ip} port ${port.port}/${port.protocol.toUpperCase()} is not served: Service ${owner} has this address already`);
+    return owner === undefined;
+  };
+  return { ...port, externalIps: port.externalIps.filter(own), loadBalancerIps: port.loadBalancerIps.filter(own) };
 }
 
 /** The port as far as this kernel can serve it. */

@@ -52,7 +52,7 @@ export async function bootstrap(client: Client, { serviceCidr, port, clock }: Bo
   }
   const { base, text } = requireCidr(serviceCidr);
   await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
-  await ensure(client, services, dnsService(ipv4(base + DNS_OFFSET)));
+  await ensureDnsService(client, dnsService(ipv4(base + DNS_OFFSET)));
   await Promise.all(bootstrapObjects(text).map(({ kind, object }) => ensure(client, kind, object)));
   await sayReady(client, clock);
 }
@@ -109,6 +109,16 @@ function dnsService(clusterIP: string): Draft<Service> {
       ],
     },
   };
+}
+
+/** A Service of an earlier version gets the ports that have come since. With a selector it leads to somebody else's DNS and is left alone. */
+async function ensureDnsService(client: Client, wanted: Draft<Service>): Promise<void> {
+  const current = await find(client, services, nameOf(wanted));
+  if (!current) return ensure(client, services, wanted);
+  const { ports = [], selector = {} } = current.spec;
+  const missing = (wanted.spec?.ports ?? []).filter((port) => !ports.some(({ name }) => name === port?.name));
+  if (missing.length === 0 || Object.keys(selector).length > 0) return;
+  await client.patch(services, nameOf(wanted), 'application/merge-patch+json', { spec: { ports: [...ports, ...missing] } });
 }
 
 async function ensure<T extends KubeObject>(client: Client, kind: Kind<T>, object: Draft<T>): Promise<void> {

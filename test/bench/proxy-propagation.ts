@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { chainName } from '../../agent/proxy/names.js';
 import { systemClock, systemRandom } from '../../src/apimachinery/clock.js';
 import { silentLogger } from '../../src/apimachinery/logger.js';
+import type { KubeObject } from '../../src/apimachinery/object.js';
 import { type Admin, connectAdmin } from '../../src/cluster/local/admin.js';
 import { whenInformed } from '../../src/cluster/local/ready.js';
 import { pods } from '../../src/kinds/core/pod.js';
@@ -69,7 +70,7 @@ export async function benchProxyPropagation(): Promise<readonly Row[]> {
     watches = layout(NODES).nodeList.map(({ netns }) => new RuleWatch(netns));
     const podName = await somePod(admin);
     const ports = [{ name: '', protocol: 'TCP' as const, port: 80 }];
-    await admin.client.create(services, service(NAME, { selector: { [LABEL]: 'yes' }, ports }));
+    await admin.client.create(services, asNew(service(NAME, { selector: { [LABEL]: 'yes' }, ports })));
     const rows: Row[] = [];
     for (const count of SERVICES) {
       await fillUp(admin, count);
@@ -94,10 +95,16 @@ async function somePod({ informers }: Admin): Promise<string> {
 async function fillUp({ client }: Admin, count: number): Promise<void> {
   const { items } = await client.list(services);
   for (let i = items.length; i < count; i++) {
-    await client.create(services, service(`more-${i}`, { ports: [{ name: 'http', protocol: 'TCP', port: 80 }] }));
+    await client.create(services, asNew(service(`more-${i}`, { ports: [{ name: 'http', protocol: 'TCP', port: 80 }] })));
     const ends = [0, 1].map((n) => ({ ip: `10.244.${200 + (i >> 7)}.${2 * (i & 127) + n}` }));
-    await client.create(endpointSlices, slice(`more-${i}`, ends, [{ name: 'http', protocol: 'TCP', port: 8080 }]));
+    await client.create(endpointSlices, asNew(slice(`more-${i}`, ends, [{ name: 'http', protocol: 'TCP', port: 8080 }])));
   }
+}
+
+/** Without what the API server gives. */
+function asNew<T extends KubeObject>(object: T): T {
+  const { name, namespace, labels } = object.metadata;
+  return { ...object, metadata: { name, namespace, labels } };
 }
 
 async function measure({ client }: Admin, watches: readonly RuleWatch[], podName: string, count: number): Promise<Row> {

@@ -1,10 +1,10 @@
 // A lab of real network namespaces: a LAN, nodes on it with their bridges, pods behind those; programs in them; all removed at the end.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import ts from 'typescript';
+import { rolldown } from 'rolldown';
 import { type Exec, ExecError, systemExec } from '../../../agent/proxy/exec.js';
 
 const PREFIX = 'phnet';
@@ -97,7 +97,7 @@ export class Pod extends Place {
 export class Lab {
   private readonly namespaces: string[] = [];
   private readonly workers: Worker[] = [];
-  private code = '';
+  private code: Promise<string> | undefined;
 
   constructor(private readonly id: string) {}
 
@@ -148,15 +148,15 @@ export class Lab {
   }
 
   /** The node's network as the agent runs it. */
-  nodeMain(place: Place, args: readonly string[]): Promise<Worker> {
-    this.code ||= compile();
-    return this.worker(place, join(this.code, 'test/integration/agent/node-main.js'), args);
+  async nodeMain(place: Place, args: readonly string[]): Promise<Worker> {
+    this.code ??= compile();
+    return this.worker(place, join(await this.code, 'node-main.js'), args);
   }
 
   async close(): Promise<void> {
     for (const worker of this.workers) await worker.kill();
     for (const namespace of this.namespaces) await systemExec('ip', ['netns', 'del', namespace]);
-    if (this.code) rmSync(this.code, { recursive: true, force: true });
+    if (this.code) rmSync(await this.code, { recursive: true, force: true });
   }
 
   private async worker(place: Place, script: string, args: readonly string[]): Promise<Worker> {
@@ -194,21 +194,16 @@ async function removeLeftovers(): Promise<void> {
   for (const name of readdirSync(tmpdir()).filter(isLeft)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
 }
 
-/** The node's code as JavaScript in a folder of its own: a child of another namespace cannot use the test runner's loader. */
-function compile(): string {
+/** The node's code as one file of JavaScript in a folder of its own: a child of another namespace cannot use the test runner's loader. */
+async function compile(): Promise<string> {
   const out = mkdtempSync(join(tmpdir(), `${PREFIX}-${process.pid}-`));
-  const entry = join(import.meta.dirname, 'node-main.ts');
-  const program = ts.createProgram([entry], {
-    target: ts.ScriptTarget.ES2023,
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    types: [],
-    noCheck: true,
-    rootDir: REPO,
-    outDir: out,
+  const bundle = await rolldown({
+    input: join(import.meta.dirname, 'node-main.ts'),
+    platform: 'node',
+    external: (id) => !id.startsWith('.') && !id.startsWith('/'),
   });
-  program.emit();
-  mkdirSync(out, { recursive: true });
+  await bundle.write({ file: join(out, 'node-main.js'), format: 'esm' });
+  await bundle.close();
   symlinkSync(join(REPO, 'node_modules'), join(out, 'node_modules'));
   writeFileSync(join(out, 'package.json'), '{"type":"module"}');
   return out;

@@ -66,6 +66,79 @@ describe.each(['nft', 'legacy'] as const)('the Services of a node, iptables back
     await answers(lan, BALANCED, /^a1/);
   });
 
+  it('an address that two Services claim stays with the older one, and the other is told', async () => {
+    const claim = (name: string, clusterIP: string, since: string): KubeObject => {
+      const made = service(name, { clusterIP, externalIPs: ['203.0.113.8'], ports: [{ name: '', protocol: 'TCP', port: 80 }] });
+      return { ...made, metadata: { ...made.metadata, creationTimestamp: since } };
+    };
+    await lan.exec('ip', ['route', 'add', '203.0.113.8/32', 'via', NODE]);
+    await tell(slice('old', [here(a1)], tcp), slice('a-new', [here(a2)], tcp));
+    await tell(claim('old', '172.20.1.8', '2026-01-01T00:00:00Z'), claim('a-new', '172.20.1.9', '2026-01-02T00:00:00Z'));
+    await answers(nodeA, '172.20.1.9', /^a2/);
+    for (let i = 0; i < 4; i++) expect(await lan.curl('203.0.113.8')).toMatch(/^a1/);
+    expect(main.log).toContain('203.0.113.8 port 80/TCP is not served: Service default/old has this address already');
+    await main.ask({ remove: { kind: 'Service', key: 'default/old' } });
+    await answers(lan, '203.0.113.8', /^a2/);
+  });
+
+  it('hints keep traffic in the zone of the node for as long as there is an endpoint for it', async () => {
+    const inZone = node('a', NODE, '10.244.0.0/24');
+    await tell({ ...inZone, metadata: { ...inZone.metadata, labels: { 'topology.kubernetes.io/zone': 'east' } } } as KubeObject);
+    const hinted = (pod: Pod, zone: string) => ({ ...here(pod), hints: { forZones: [{ name: zone }] } });
+    const seen = async () => {
+      const names = new Set<string>();
+      for (let i = 0; i < 12; i++) names.add((await lan.curl(`${NODE}:30080`)).split(' ')[0]!);
+      return [...names].sort();
+    };
+    await tell(web(), endpoints(hinted(a1, 'east'), hinted(a2, 'west')));
+    await vi.waitFor(async () => expect(await seen()).toEqual(['a1']), SOON);
+    await tell(endpoints(hinted(a1, 'north'), hinted(a2, 'west')));
+    await vi.waitFor(async () => expect(await seen()).toEqual(['a1', 'a2']), SOON);
+    await tell(inZone, endpoints(here(a1)));
+  });
+
+  it('a client sticks to its endpoint until it has stayed away for the time-out', async () => {
+    const affinity = { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 1 } } };
+    await tell(web(affinity), endpoints(here(a1), here(a2)));
+    const ask = async () => (await lan.curl(`${NODE}:30080`)).split(' ')[0]!;
+    await vi.waitFor(
+      async () => expect((await nodeA.exec(`iptables-${backend}-save`, ['-t', 'nat'])).includes('--rcheck')).toBe(true),
+      SOON,
+    );
+    const first = await ask();
+    for (let i = 0; i < 8; i++) expect(await ask()).toBe(first);
+    await vi.waitFor(async () => expect(await ask()).not.toBe(first), { timeout: 60_000, interval: 1_500 });
+    await tell(web(), endpoints(here(a1)));
+  });
+
+  it('thousands of endpoints of one Service are all served, each with the same chance', async () => {
+    const [requests, count] = [400, 2_000];
+    // One pod answers at all of their addresses.
+    await a1.exec('ip', ['route', 'add', 'local', '10.250.0.0/16', 'dev', 'lo']);
+    await nodeA.exec('ip', ['route', 'add', '10.250.0.0/16', 'via', a1.ip]);
+    const all = Array.from({ length: count }, (_, i) => ({ ip: `10.250.${i >> 8}.${i & 255}`, node: 'a' }));
+    const chunks = [all.slice(0, 1_000), all.slice(1_000)].map((some, i) => slice('many', some, tcp, { name: `many-${i}` }));
+    await tell(service('many', { clusterIP: '172.20.1.7', ports: [{ name: '', protocol: 'TCP', port: 80 }] }), ...chunks);
+    await vi.waitFor(async () => expect(await nodeA.curl('172.20.1.7')).toMatch(/^a1/), { timeout: 30_000, interval: 50 });
+    await nodeA.exec('curl', [
+      '-sS',
+      '-o',
+      '/dev/null',
+      '-H',
+      'Connection: close',
+      '--max-time',
+      '60',
+      `http://172.20.1.7/?[1-${requests}]`,
+    ]);
+    const tracked = await nodeA.exec('conntrack', ['-L', '-p', 'tcp', '--orig-dst', '172.20.1.7']);
+    const reached = [...tracked.matchAll(/ src=10\.250\.(\d+)\.(\d+) /g)].map(([, high, low]) => Number(high) * 256 + Number(low));
+    expect(reached.length).toBeGreaterThan(requests * 0.9);
+    // By chance 363 of them, 200 in each half: what is asked is six standard deviations away.
+    expect(new Set(reached).size).toBeGreaterThan(320);
+    expect(Math.abs(reached.filter((i) => i < count / 2).length - reached.length / 2)).toBeLessThan(60);
+    await main.ask({ remove: { kind: 'Service', key: 'default/many' } });
+  });
+
   it('source ranges let in who is in them, and only by the load balancer', async () => {
     await tell(web({ loadBalancerSourceRanges: ['198.51.100.0/24'] }));
     await answers(lan, BALANCED, /^curl exit 28/);
