@@ -1,7 +1,9 @@
 // The API over its in-process transport: what lists, watches, writes and deletions promise.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/apimachinery/clock.js';
 import type { KubeObject } from '../../../src/apimachinery/object.js';
 import type { StatusError } from '../../../src/apimachinery/status.js';
+import { bootstrap } from '../../../src/apiserver/bootstrap.js';
 import { ApiClient } from '../../../src/client/api-client.js';
 import type { Transport, WatchEvent } from '../../../src/client/client.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
@@ -456,6 +458,20 @@ describe('Services', () => {
     expect(subsets).toEqual([
       { addresses: [{ ip: '192.168.241.1' }], ports: [{ name: 'https', port: Number(new URL(api.url).port), protocol: 'TCP' }] },
     ]);
+  });
+
+  it('of the cluster, made by an earlier version, get the ports that have come since, unless they lead to another DNS', async () => {
+    const name = { namespace: 'kube-system', name: 'kube-dns' };
+    const portNames = async () => (await client.get(services, name)).spec.ports?.map((port) => port.name);
+    const set = (spec: object) => client.patch(services, name, 'application/merge-patch+json', { spec });
+    const start = () => bootstrap(client, { serviceCidr: '10.96.0.0/12', port: 6443, clock: systemClock });
+    const { ports = [] } = (await client.get(services, name)).spec;
+    await set({ ports: ports.slice(0, 2), selector: { 'k8s-app': 'kube-dns' } });
+    await start();
+    expect(await portNames()).toEqual(['dns', 'dns-tcp']);
+    await set({ selector: null });
+    await start();
+    expect(await portNames()).toEqual(['dns', 'dns-tcp', 'metrics']);
   });
 
   it('never share an address or a port, however many are made at once', async () => {
