@@ -8,8 +8,6 @@ import { pods } from '../../src/kinds/core/pod.js';
 import { networkPolicies } from '../../src/kinds/networking/networkpolicy.js';
 import type { Namespace, Pod } from '../../src/kinds/types/core_v1.js';
 import { CLUSTER_IP_DNS, POD_CIDR } from '../../src/kinds/wellknown.js';
-import { differences } from '../glassbox/difference.js';
-import { parseChains } from '../glassbox/lines.js';
 import { createCheckLoop } from '../proxy/check-loop.js';
 import { type Exec, systemExec } from '../proxy/exec.js';
 import type { Iptables } from '../proxy/iptables.js';
@@ -19,8 +17,10 @@ import type { RuleSet } from '../proxy/rules.js';
 import { createSyncLoop } from '../proxy/sync-loop.js';
 import type { PodNetworkConfig } from '../runtime/network.js';
 import { isSamePart, policyPart } from './kept-pod.js';
+import { PolicyMemo } from './memo.js';
 import { POLICY, TABLE } from './names.js';
 import { renderPolicies } from './render.js';
+import { RuleCheck } from './rule-check.js';
 import { byNamespace, policyPod, type World } from './world.js';
 
 export interface PoliciesOptions {
@@ -87,14 +87,14 @@ class NodePolicies implements Policies {
   /** Who waits for the cache to show a pod, by its uid, and who for a run that has not begun. */
   readonly #unseen = new Map<string, () => void>();
   #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+  readonly #memo = new PolicyMemo();
   readonly #reports: ProblemReports;
   #troubled: ReadonlySet<string> = new Set();
   readonly #unsubscribe: (() => void)[] = [];
   #wrote = false;
   #writing = false;
   readonly #checks;
-  /** The table as the last check found it, where all was in order. */
-  #inOrder = '';
+  readonly #check = new RuleCheck();
 
   constructor(private readonly options: PoliciesOptions) {
     const { informers, iptables, clock, exec = systemExec } = options;
@@ -189,7 +189,7 @@ class NodePolicies implements Policies {
 
   async #write(): Promise<void> {
     const policies = this.#policies.list();
-    const ruleSet = policies.length === 0 ? NOTHING : renderPolicies(policies, await this.#world());
+    const ruleSet = policies.length === 0 ? NOTHING : renderPolicies(policies, await this.#world(), this.#memo);
     this.#report(ruleSet);
     if (ruleSet.chains.length === 0) {
       // An earlier run of the agent may have left rules.
@@ -238,12 +238,10 @@ class NodePolicies implements Policies {
 
   async #lookForFlush(): Promise<void> {
     const { ruleSet } = this;
-    const saved = withoutCounters(await this.options.iptables.save(TABLE));
-    if (saved === this.#inOrder) return;
-    const [first] = differences(ruleSet, POLICY, new Map([[TABLE, parseChains(saved)]]));
-    // While a change is being written, some are to be expected.
+    const saved = await this.options.iptables.save(TABLE);
+    // While a change is being written, differences are to be expected.
     if (this.#writing || ruleSet !== this.ruleSet) return;
-    this.#inOrder = first ? '' : saved;
+    const first = this.#check.first(ruleSet, saved);
     if (!first) return;
     this.#log.warn({ first }, 'rules of network policies were changed by another program: writing all of them again');
     this.#writer.forget();
@@ -264,8 +262,5 @@ class NodePolicies implements Policies {
     this.#troubled = new Set([...messages].flatMap(([key, list]) => (list.length > 0 ? [key] : [])));
   }
 }
-
-/** What changes without anybody changing a rule: the time of asking, and the packets that built-in chains have seen. */
-const withoutCounters = (saved: string) => saved.replace(/^#.*$|\[\d+:\d+\]$/gm, '');
 
 const NOTHING: RuleSet = { chains: [], jumps: [], problems: [] };

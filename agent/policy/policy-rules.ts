@@ -44,7 +44,7 @@ export function allowRules(policy: NetworkPolicy, direction: Direction, pod: Pol
     const found = peersOf(peers, policy.metadata.namespace!, world);
     messages.push(...found.problems);
     const role = `${direction.toLowerCase()} rule ${i + 1}`;
-    const isNamed = direction === 'Egress' && ports?.some(({ port }) => typeof port === 'string');
+    const isNamed = direction === 'Egress' && asksByName(ports);
     for (const match of isNamed ? withPods(found.matches, world) : found.matches)
       rules.push(...peerRules(policy, role, direction, match, portsOf(ports, ingressPod(direction, pod, match))));
     if (direction === 'Egress') rules.push(...dnsRules(policy, role, ports, found, world));
@@ -54,6 +54,18 @@ export function allowRules(policy: NetworkPolicy, direction: Direction, pod: Pol
     rules: rules.slice(0, RULES_MAX),
     problems: messages.map((message) => ({ about: policySubject(policy, 'not enforced'), message })),
   };
+}
+
+/** All that the rules of a policy depend on besides the pod's own ports: equal for equal rules. Undefined where ports are looked up in peers. */
+export function basisOf(policy: NetworkPolicy, direction: Direction, world: World): string | undefined {
+  const rules = rulesOf(policy, direction);
+  if (direction === 'Egress' && rules.some(({ ports }) => asksByName(ports))) return undefined;
+  return JSON.stringify(
+    rules.map(({ ports, peers }) => {
+      const { matches, dns, problems } = peersOf(peers, policy.metadata.namespace!, world);
+      return [ports, matches.map(({ range, what }) => [range, what]), dns, problems];
+    }),
+  );
 }
 
 /** A port's name means another number in each pod, so pods in a range need rules of their own. */
@@ -66,6 +78,8 @@ function withPods(matches: readonly Match[], { pods }: World): readonly Match[] 
     return [match, ...within.map(({ ip, key, pod }) => ({ range: `${ip}/32`, what: `pod ${key}`, pod }))];
   });
 }
+
+const asksByName = (ports: readonly NetworkPolicyPort[] | undefined) => ports?.some(({ port }) => typeof port === 'string') === true;
 
 const ingressPod = (direction: Direction, selected: PolicyPod, { pod }: Match) => (direction === 'Ingress' ? selected.pod : pod);
 

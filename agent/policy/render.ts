@@ -2,27 +2,41 @@
 import { selectorOf } from '../../src/apimachinery/labels.js';
 import type { NetworkPolicy } from '../../src/kinds/types/networking_v1.js';
 import { type Chain, type Jump, makeChain, makeRule, type Problem, type Rule, type RuleSet } from '../proxy/rules.js';
+import { PolicyMemo } from './memo.js';
 import { type Direction, FORWARD, INPUT, policyChain, TABLE } from './names.js';
-import { allowRules, policyName, policySubject } from './policy-rules.js';
+import { allowRules, basisOf, policyName, policySubject } from './policy-rules.js';
 import { namedPorts } from './ports.js';
 import type { PolicyPod, World } from './world.js';
 
 const NOTHING: RuleSet = { chains: [], jumps: [], problems: [] };
 
-/** No chains and no jumps where no policy selects a pod of this node. */
-export function renderPolicies(policies: readonly NetworkPolicy[], world: World): RuleSet {
+/** No chains and no jumps where no policy selects a pod of this node. `memo`: of the last rendering for the same node. */
+export function renderPolicies(policies: readonly NetworkPolicy[], world: World, memo = new PolicyMemo()): RuleSet {
+  memo.begin();
   const isolated = [...isolatedPods(policies, world, 'Egress'), ...isolatedPods(policies, world, 'Ingress')];
   if (isolated.length === 0) return NOTHING;
   const chains = new Map<string, Chain>();
   const problems = new Map<string, Problem>();
   const forward: Rule[] = [underWay(world)];
   const input: Rule[] = [underWay(world)];
+  const bases = new Map<NetworkPolicy, string | undefined>();
+  let side: Direction | undefined;
   for (const { direction, pod, by } of isolated) {
-    const name = policyChain(direction, sameRules(direction, pod, by));
+    if (side !== direction) bases.clear();
+    side = direction;
+    const names = askedNames(direction, pod, by);
+    const name = policyChain(direction, JSON.stringify([direction, by.map(policyName), names]));
     if (!chains.has(name)) {
-      const rendered = by.map((policy) => allowRules(policy, direction, pod, world));
+      const rendered = by.map((policy) => {
+        if (!bases.has(policy)) bases.set(policy, basisOf(policy, direction, world));
+        const make = () => allowRules(policy, direction, pod, world);
+        return memo.rules([direction, policyName(policy), JSON.stringify(names)], bases.get(policy), make);
+      });
       for (const problem of rendered.flatMap((some) => some.problems)) problems.set(problem.message, problem);
-      chains.set(name, makeChain(TABLE, name, [...rendered.flatMap((some) => some.rules), denial(direction, by, world)]));
+      chains.set(
+        name,
+        memo.chain(name, rendered, () => denial(direction, by, world)),
+      );
     }
     forward.push(...entries(direction, pod, name));
     if (direction === 'Egress') input.push(dnsEntry(pod, name, world));
@@ -63,11 +77,10 @@ function typesOf({ spec }: NetworkPolicy): readonly string[] {
   return spec.policyTypes?.length ? spec.policyTypes : spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
 }
 
-/** Pods of which this is the same share a chain. What ports are called is part of it only where a policy asks by name. */
-function sameRules(direction: Direction, { pod }: PolicyPod, by: readonly NetworkPolicy[]): string {
+/** What the pod's ports are called, where a policy asks by name. Pods of which this is the same share a chain. */
+function askedNames(direction: Direction, { pod }: PolicyPod, by: readonly NetworkPolicy[]) {
   const asksByName = by.some(({ spec }) => (spec.ingress ?? []).some(({ ports }) => ports?.some(({ port }) => typeof port === 'string')));
-  const names = direction === 'Ingress' && asksByName ? namedPorts(pod).map((port) => [port.name, port.protocol, port.containerPort]) : [];
-  return JSON.stringify([direction, by.map(policyName), names]);
+  return direction === 'Ingress' && asksByName ? namedPorts(pod).map((port) => [port.name, port.protocol, port.containerPort]) : [];
 }
 
 const PAST = { Ingress: 'to', Egress: 'from' } as const;

@@ -3,6 +3,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { TABLE } from '../../../../agent/policy/names.js';
 import { policedNetwork } from '../../../../agent/policy/network.js';
 import { type Policies, startPolicies } from '../../../../agent/policy/policies.js';
+import { renderPolicies } from '../../../../agent/policy/render.js';
+import { RuleCheck } from '../../../../agent/policy/rule-check.js';
+import { byNamespace, policyPod } from '../../../../agent/policy/world.js';
 import { ExecError } from '../../../../agent/proxy/exec.js';
 import type { Iptables } from '../../../../agent/proxy/iptables.js';
 import type { PodNetwork, PodNetworkConfig } from '../../../../agent/runtime/network.js';
@@ -151,6 +154,35 @@ describe('the rules', () => {
     await running.whenSettled();
     expect(events).toEqual(['six Warning NotEnforced ipBlock fd00::/8 matches nothing: only IPv4 is supported']);
     await running.stop();
+  });
+
+  it('are looked at rule by rule where they changed, and a rule less is found in any chain', () => {
+    const world = { nodeName: 'a', clusterCidr: '10.244.0.0/16', dnsIp: '10.96.0.10', namespaces: new Map() };
+    const rulesOf = (...names: string[]) => {
+      const shown = names.map((name, i) => pod(name, { ip: `10.244.0.${i + 6}`, node: 'a' }));
+      return renderPolicies([deny], { ...world, pods: byNamespace(shown.flatMap((one) => policyPod(one) ?? [])) });
+    };
+    const kernel = ({ chains, jumps }: ReturnType<typeof rulesOf>) =>
+      [
+        ':FORWARD ACCEPT [7:8]',
+        ':INPUT ACCEPT [9:9]',
+        ...chains.map(({ name }) => `:${name} - [0:0]`),
+        ...jumps.map(({ line }) => line),
+        ...chains.flatMap(({ text }) => text.split('\n').slice(0, -1)),
+        '',
+      ].join('\n');
+    const check = new RuleCheck();
+    const one = rulesOf('web');
+    const two = rulesOf('web', 'web-2');
+    for (const rules of [one, one, two, two]) expect(check.first(rules, kernel(rules))).toBeUndefined();
+    for (const line of kernel(two)
+      .split('\n')
+      .filter((text) => text.startsWith('-A'))) {
+      const [first, second] = [check.first(two, kernel(two).replace(`${line}\n`, '')), check.first(two, kernel(two))];
+      expect([line, first?.kind, second]).toEqual([line, 'missing', undefined]);
+    }
+    expect(check.first(two, `${kernel(two)}-A ${two.chains[0]!.name} -j ACCEPT`)?.kind).toBe('foreign');
+    expect(check.first(one, kernel(two))).toBeDefined();
   });
 
   it('of a pod that is gone go, and the address can be another pod’s', async () => {

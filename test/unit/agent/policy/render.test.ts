@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseChains } from '../../../../agent/glassbox/lines.js';
 import { verdict } from '../../../../agent/glassbox/verdict.js';
+import { PolicyMemo } from '../../../../agent/policy/memo.js';
 import { FORWARD, INPUT, POLICY } from '../../../../agent/policy/names.js';
 import { rangesOf } from '../../../../agent/policy/ranges.js';
 import { renderPolicies } from '../../../../agent/policy/render.js';
@@ -199,10 +200,14 @@ describe('any policies', () => {
     );
 
   it('let through exactly what one of them allows, where they isolate at all', () => {
+    const memo = new PolicyMemo();
     fc.assert(
       fc.property(policies, somePods, fc.constantFrom(8080, 9090, 9999), fc.constantFrom('TCP', 'UDP'), (drafts, pods, port, protocol) => {
         const all = drafts.map(({ namespace, spec }, i) => networkPolicy(`n${i}`, spec, namespace));
-        const chains = chainsOf(renderPolicies(all, worldOf(pods)));
+        const rendered = renderPolicies(all, worldOf(pods), memo);
+        // Whatever was rendered before, it is as if it were the first time.
+        expect(rendered).toEqual(renderPolicies(all, worldOf(pods)));
+        const chains = chainsOf(rendered);
         const ends = [
           ...pods.map((one) => ({ ip: one.status.podIP!, pod: one as Pod | undefined })),
           { ip: '192.168.3.3', pod: undefined },
