@@ -10,6 +10,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
   server: async () => (await import('./cli/server.js')).serverCommand,
   apiserver: async () => (await import('./cli/apiserver.js')).apiserverCommand,
   'controller-manager': async () => (await import('./cli/controller-manager.js')).controllerManagerCommand,
+  scheduler: async () => (await import('./cli/scheduler.js')).schedulerCommand,
   etcd: async () => (await import('./cli/etcd.js')).etcdCommand,
   token: async () => (await import('./cli/token.js')).tokenCommand,
   agent: async () => (await import('../agent/main.js')).agentCommand,
@@ -26,6 +27,7 @@ On several:       porthole server     the control plane, on one of them
                   porthole agent      on each node
 By themselves:    porthole apiserver  the API server, over an etcd cluster
                   porthole controller-manager   the controllers, one of several at work
+                  porthole scheduler            the scheduler, likewise
                   porthole etcd       the store: serve it, save and restore it, show its history, move it`;
 
 const program = new Command('porthole').description(ABOUT).helpCommand(false).enablePositionalOptions();

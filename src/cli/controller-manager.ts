@@ -4,7 +4,8 @@ import { Command } from 'commander';
 import { systemClock, systemRandom } from '../apimachinery/clock.js';
 import { DEFAULT_DATA_DIR, dataPaths } from '../cluster/data-paths.js';
 import { startFailure } from '../cluster/start-failure.js';
-import { type ControllerFlags, controllerNames, controllerSettings, electionOf, withControllerFlags } from './controller-flags.js';
+import { CONTROLLER_LEASE, type ControllerFlags, controllerNames, controllerSettings, withControllerFlags } from './controller-flags.js';
+import { electionDefaults, electionOf } from './election-flags.js';
 import { address, bool, port, verbosity } from './flags.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
@@ -39,17 +40,17 @@ export const controllerManagerCommand = withControllerFlags(
   .action(run);
 
 async function run(flags: Flags): Promise<void> {
-  const [{ startControllerManager }, { createLogger }, { readKubeconfig }] = await Promise.all([
+  const [{ startControllerManager }, { createLogger }, { componentCredentials }] = await Promise.all([
     import('../cluster/controller-manager.js'),
     import('../cluster/logger.js'),
-    import('../cluster/kubeconfig.js'),
+    import('./component-kubeconfig.js'),
   ]);
   const log = createLogger('controller-manager', flags.v);
   try {
     const { bindAddress, securePort } = flags;
-    const election = electionOf(flags, true);
+    const election = electionOf(flags, electionDefaults(CONTROLLER_LEASE, true));
     const manager = await startControllerManager({
-      credentials: await credentialsOf(flags, readKubeconfig),
+      credentials: await componentCredentials(flags.kubeconfig ?? dataPaths(flags.dataDir).controllerManagerKubeconfig),
       enabled: controllerNames(flags),
       settings: { ...controllerSettings(flags), ...(await keysOf(flags)) },
       useServiceAccountCredentials: flags.useServiceAccountCredentials,
@@ -69,19 +70,6 @@ async function run(flags: Flags): Promise<void> {
     if (!line) throw error;
     process.stderr.write(`porthole controller-manager: ${line}\n`);
     process.exitCode = 1;
-  }
-}
-
-async function credentialsOf<T>({ kubeconfig, dataDir }: Flags, read: (path: string) => Promise<T>): Promise<T> {
-  const { UserError } = await import('../cluster/local/user-error.js');
-  const path = kubeconfig ?? dataPaths(dataDir).controllerManagerKubeconfig;
-  try {
-    return await read(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new UserError(`there is no ${path}: run this on the server, or give its --data-dir or a --kubeconfig`, { cause: error });
-    if (error instanceof Error && error.message.startsWith(path)) throw new UserError(error.message, { cause: error });
-    throw error;
   }
 }
 

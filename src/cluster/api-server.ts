@@ -89,6 +89,7 @@ export async function ensureClusterPki(options: ApiServerSetup): Promise<Pki> {
   const kubeconfig = (client: CertAndKey) => makeKubeconfig('porthole', { server: adminUrl(options), ca: pki.ca.cert, ...client });
   await writePrivateFile(paths.adminKubeconfig, kubeconfig(pki.admin));
   await writePrivateFile(paths.controllerManagerKubeconfig, kubeconfig(pki.controllerManager));
+  await writePrivateFile(paths.schedulerKubeconfig, kubeconfig(pki.scheduler));
   return pki;
 }
 

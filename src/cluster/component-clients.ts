@@ -3,12 +3,12 @@ import type { ApiServer, UserInfo } from '../apiserver/index.js';
 import { ApiClient } from '../client/api-client.js';
 import type { Client } from '../client/client.js';
 import { serviceAccountGroups, serviceAccountUser } from '../client/jwt.js';
-import { GROUP_MASTERS, NAMESPACE_SYSTEM, USER_CONTROLLER_MANAGER } from '../kinds/wellknown.js';
+import { GROUP_MASTERS, NAMESPACE_SYSTEM, USER_CONTROLLER_MANAGER, USER_SCHEDULER } from '../kinds/wellknown.js';
 
 export const CONTROLLER_MANAGER: UserInfo = { name: USER_CONTROLLER_MANAGER, groups: [] };
 /** Who sets the cluster up. */
 export const ADMINISTRATOR: UserInfo = { name: 'system:apiserver', groups: [GROUP_MASTERS] };
-export const SCHEDULER: UserInfo = { name: 'system:kube-scheduler', groups: [] };
+export const SCHEDULER: UserInfo = { name: USER_SCHEDULER, groups: [] };
 
 export const componentClient = (api: Pick<ApiServer, 'transport'>, user: UserInfo): Client => new ApiClient(api.transport(user));
 

@@ -14,7 +14,7 @@ import { startAutoCompaction } from '../etcd/auto-compaction.js';
 import type { EmbeddedBackend } from '../etcd/embedded.js';
 import { type EtcdServer, ListenError, type ListenUrl, serveEtcd, urlText } from '../etcd/grpc/server.js';
 import { openLevelBackend } from '../etcd/leveldb.js';
-import { type RunningScheduler, startScheduler } from '../scheduler/scheduler.js';
+import type { SchedulerConfiguration } from '../scheduler/config.js';
 import {
   type ApiServerSetup,
   adminUrl,
@@ -28,9 +28,11 @@ import { ensureClusterInfo } from './cluster-info.js';
 import { ADMINISTRATOR, CONTROLLER_MANAGER, componentClient, controllerClients, SCHEDULER } from './component-clients.js';
 import { dataPaths } from './data-paths.js';
 import { ensureLocalPathClass } from './default-storage-class.js';
+import type { LeaderElectionFlags } from './elected.js';
 import { connectEtcd, type EtcdServers } from './etcd-servers.js';
 import { UserError } from './local/user-error.js';
-import { type LeaderElectionFlags, runControllers } from './managed-controllers.js';
+import { runControllers } from './managed-controllers.js';
+import { type ManagedScheduler, runScheduler } from './managed-scheduler.js';
 import type { Pki } from './pki.js';
 
 /** Where the store is served to etcd's own clients, with the certificates below `pki/etcd`. */
@@ -48,6 +50,8 @@ export interface ControlPlaneOptions extends ApiServerSetup {
   readonly enabled?: readonly string[];
   /** Where other processes may run controllers of this cluster, too; absent: these are the only ones. */
   readonly election?: LeaderElectionFlags;
+  /** Absent: it runs elsewhere, or nowhere. */
+  readonly scheduling?: { readonly configuration: SchedulerConfiguration; readonly election?: LeaderElectionFlags };
   /** The folder whose manifests are applied and kept in step; absent: none is. */
   readonly manifests?: string;
   readonly controllers: Omit<ControllerOptions, 'clusterSigningCert' | 'clusterSigningKey' | 'rootCa' | 'serviceAccountPrivateKey'>;
@@ -72,12 +76,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const pki = await ensureClusterPki(options);
     if (embedded) opened.push(await serveStore(options, embedded, pki));
     const loops = new Map<string, Loop>();
-    const components = COMPONENTS.map((name) => ({
+    const here = COMPONENTS.filter((name) => name !== 'scheduler' || options.scheduling);
+    const components = here.map((name) => ({
       name,
       check: async () => checkLoop(loops.get(name)),
       writeMetrics: (out: Exposition) => loops.get(name)?.writeMetrics?.(out),
     }));
-    let scheduler: RunningScheduler | undefined;
+    let scheduler: ManagedScheduler | undefined;
     const api = await makeApiServer({ ...options, components, scheduler: () => scheduler }, backend, identityOf(pki));
     opened.push(api);
     await api.listen();
@@ -85,9 +90,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     // A class that nobody provisions for would leave claims waiting.
     if (enabled.includes(localPath)) await ensureLocalPathClass(componentClient(api, ADMINISTRATOR));
     if (options.manifests) loops.set('manifests', await runManifests(options.manifests, options, api));
-    const scheduling = runScheduler(options, api);
-    scheduler = scheduling.scheduler;
-    loops.set('controller-manager', runManager(enabled, options, api, pki)).set('scheduler', scheduling.loop);
+    loops.set('controller-manager', runManager(enabled, options, api, pki));
+    if (options.scheduling) {
+      const { clock, random } = options;
+      const log = options.log.child({ part: 'scheduler' });
+      scheduler = runScheduler({ ...options.scheduling, client: componentClient(api, SCHEDULER), clock, random, log });
+      loops.set('scheduler', scheduler);
+    }
     return running(adminUrl(options), opened, [...loops.values()]);
   } catch (error) {
     for (const part of opened.reverse()) await part.close();
@@ -170,12 +179,6 @@ function runManager(enabled: readonly ControllerDefinition[], options: ControlPl
   const own = { client: componentClient(api, CONTROLLER_MANAGER), clientOf: controllerClients(api) };
   const log = options.log.child({ part: 'controllers' });
   return runControllers({ ...own, controllers: enabled, settings, ...(election && { election }), clock, random, log });
-}
-
-function runScheduler(options: ControlPlaneOptions, api: ApiServer): { readonly loop: Loop; readonly scheduler: RunningScheduler } {
-  const parts = component(api, SCHEDULER, 'scheduler', options);
-  const scheduler = startScheduler({ ...parts, events: parts.events('default-scheduler') });
-  return { loop: withInformers(parts.informers, scheduler), scheduler };
 }
 
 async function runManifests(path: string, options: ControlPlaneOptions, api: ApiServer): Promise<Loop> {

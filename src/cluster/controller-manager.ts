@@ -8,7 +8,8 @@ import { controllers } from '../controllers/index.js';
 import { enabledControllers } from '../controllers/switches.js';
 import type { Credentials } from './admin-kubeconfig.js';
 import { serveComponent } from './component-server.js';
-import { type LeaderElectionFlags, runControllers } from './managed-controllers.js';
+import type { LeaderElectionFlags } from './elected.js';
+import { runControllers } from './managed-controllers.js';
 import { serviceAccountClients } from './service-account-clients.js';
 
 const USER_AGENT = 'kube-controller-manager';

@@ -10,6 +10,7 @@ export interface DataPaths {
   readonly manifests: string;
   readonly adminKubeconfig: string;
   readonly controllerManagerKubeconfig: string;
+  readonly schedulerKubeconfig: string;
 }
 
 export function dataPaths(dataDir: string): DataPaths {
@@ -20,5 +21,6 @@ export function dataPaths(dataDir: string): DataPaths {
     manifests: join(server, 'manifests'),
     adminKubeconfig: join(server, 'admin.kubeconfig'),
     controllerManagerKubeconfig: join(server, 'controller-manager.kubeconfig'),
+    schedulerKubeconfig: join(server, 'scheduler.kubeconfig'),
   };
 }

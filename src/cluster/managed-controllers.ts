@@ -1,22 +1,17 @@
 // runControllers: the controller manager, in this process or beside others, for as long as it is the leader where there may be several.
-import { hostname } from 'node:os';
-import { type Clock, type Random, uuid } from '../apimachinery/clock.js';
-import { type Exposition, labelText } from '../apimachinery/exposition.js';
+import type { Clock, Random } from '../apimachinery/clock.js';
+import type { Exposition } from '../apimachinery/exposition.js';
 import type { Logger } from '../apimachinery/logger.js';
 import type { Client } from '../client/client.js';
 import { createEventRecorder } from '../client/event-recorder.js';
 import { createInformers } from '../client/informers.js';
-import { type ElectionTimes, runElected, type Term } from '../client/leader-election.js';
+import type { Term } from '../client/leader-election.js';
 import type { ControllerDefinition, ControllerOptions } from '../controllers/define.js';
 import { type RunningControllers, startControllers } from '../controllers/manager.js';
 import { NAMESPACE_SYSTEM } from '../kinds/wellknown.js';
+import { type LeaderElectionFlags, runElectedPart } from './elected.js';
 
 const NAME = 'kube-controller-manager';
-
-export interface LeaderElectionFlags extends ElectionTimes {
-  readonly resourceName: string;
-  readonly resourceNamespace: string;
-}
 
 export const ELECTION_LEASE = { resourceName: NAME, resourceNamespace: NAMESPACE_SYSTEM } as const;
 
@@ -42,38 +37,13 @@ export interface RunningManager {
 }
 
 export function runControllers(options: ManagerOptions): RunningManager {
-  const { election, client, random, clock, log } = options;
-  let running: (RunningControllers & { stop(): Promise<void> }) | undefined;
-  const start = (term?: Term) => {
-    const started = startOnce(options, term);
-    running = started;
-    return {
-      async stop() {
-        running = undefined;
-        await started.stop();
-      },
-    };
-  };
-  const candidate = () => {
-    const { resourceName: name, resourceNamespace: namespace, ...times } = election!;
-    // Upstream's: two processes on one machine are two.
-    const identity = `${hostname()}_${uuid(random)}`;
-    const events = createEventRecorder({ client, component: NAME, clock, random, log });
-    return runElected({ ...times, namespace, name, identity, client, clock, random, log, events }, start);
-  };
-  const work = election ? candidate() : start();
+  const work = runElectedPart({ ...options, component: NAME }, (term) => startOnce(options, term));
   return {
     get leading() {
-      return running !== undefined;
+      return work.current !== undefined;
     },
     stop: () => work.stop(),
-    writeMetrics(out) {
-      if (election) {
-        out.metric('leader_election_master_status', 'gauge', 'Whether this process is the leader.');
-        out.sample('leader_election_master_status', labelText({ name: election.resourceName }), running ? 1 : 0);
-      }
-      running?.writeMetrics(out);
-    },
+    writeMetrics: (out) => work.writeMetrics(out),
   };
 }
 

@@ -18,7 +18,7 @@ import {
   type Usage,
 } from '../client/certificates.js';
 import { writePrivateFile } from '../client/files.js';
-import { CLUSTER_DOMAIN, GROUP_MASTERS, USER_ADMIN, USER_CONTROLLER_MANAGER } from '../kinds/wellknown.js';
+import { CLUSTER_DOMAIN, GROUP_MASTERS, USER_ADMIN, USER_CONTROLLER_MANAGER, USER_SCHEDULER } from '../kinds/wellknown.js';
 
 const DAY_ms = 24 * 3600_000;
 /** kubeadm's life times. */
@@ -41,6 +41,8 @@ export interface Pki {
   readonly admin: CertAndKey;
   /** Of `porthole controller-manager`. */
   readonly controllerManager: CertAndKey;
+  /** Of `porthole scheduler`. */
+  readonly scheduler: CertAndKey;
   readonly etcd: EtcdPki;
   readonly serviceAccounts: KeyPair;
   readonly frontProxy: FrontProxyPki;
@@ -105,10 +107,11 @@ export async function ensurePki(options: PkiOptions): Promise<Pki> {
     subject: { commonName: USER_CONTROLLER_MANAGER },
     usages: ['client auth'],
   });
+  const scheduler = await leaf({ file: 'scheduler', subject: { commonName: USER_SCHEDULER }, usages: ['client auth'] });
   const etcd = await ensureEtcdPki(options);
   const frontProxy = await ensureFrontProxyPki(options);
   const serviceAccounts = await ensureKeyPair('sa', options);
-  const clients = { kubeletClient, admin, controllerManager };
+  const clients = { kubeletClient, admin, controllerManager, scheduler };
   return { serviceAccounts, ca, apiserver: { ...apiserver, cert: apiserver.cert + ca.cert }, ...clients, etcd, frontProxy };
 }
 

@@ -34,6 +34,7 @@ export const SIGNER_KUBELET_SERVING = 'kubernetes.io/kubelet-serving';
 
 export const USER_ADMIN = 'kubernetes-admin';
 export const USER_CONTROLLER_MANAGER = 'system:kube-controller-manager';
+export const USER_SCHEDULER = 'system:kube-scheduler';
 export const GROUP_MASTERS = 'system:masters';
 export const GROUP_NODES = 'system:nodes';
 export const GROUP_BOOTSTRAPPERS = 'system:bootstrappers';

@@ -36,7 +36,8 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly events: EventRecorder;
+  /** Under the name of each profile, as upstream's tell of themselves. */
+  readonly events: (schedulerName: string) => EventRecorder;
   /** One for each `schedulerName` that is ours, all with the same queue sort; absent: upstream's default. */
   readonly profiles?: readonly Profile[];
   /** Upstream's podInitialBackoffSeconds and podMaxBackoffSeconds. */
@@ -224,14 +225,15 @@ class Scheduler implements RunningScheduler {
     const { random, clock } = this.options;
     const began_ms = clock.monotonic();
     const snapshot = this.#view.snapshot();
-    const context = this.#context(snapshot);
+    const context = this.#context(snapshot, profile);
     const decision = schedule(pod, snapshot, profile, random, this.#nextStart);
     const post = decision.node ? undefined : postFilter(pod, decision, context);
     return { decision, post, context, duration_ms: clock.monotonic() - began_ms };
   }
 
-  #context(snapshot: Snapshot): PluginContext {
-    const { client, clock, random, events } = this.options;
+  #context(snapshot: Snapshot, profile: Profile): PluginContext {
+    const { client, clock, random } = this.options;
+    const events = this.options.events(profile.schedulerName);
     const { storage, budgets } = this.#view;
     const until = (condition: (storage: Snapshot['storage']) => boolean) => storage.until(() => condition(storage), this.#stopping.signal);
     return { client, clock, random, events, snapshot, until, budgets };
@@ -245,7 +247,7 @@ class Scheduler implements RunningScheduler {
     this.#queue.unschedulable(queued, hintsOf(decision, post));
     this.#metrics.attempted('unschedulable', decision.profile.schedulerName, clock.monotonic() - began_ms);
     const message = [decision.message, post?.message].filter(Boolean).join(' ');
-    this.#tell(pod, { reason: 'Unschedulable', message, nominatedNode: post?.nominatedNode });
+    this.#tell(pod, decision.profile, { reason: 'Unschedulable', message, nominatedNode: post?.nominatedNode });
     if (post?.carryOut) this.#write(this.#carryOut(queued, post.carryOut()));
   }
 
@@ -281,13 +283,13 @@ class Scheduler implements RunningScheduler {
   async #bind(placement: Placement): Promise<void> {
     const { queued, node, profile, context, began_ms } = placement;
     const { namespace, name } = queued.pod.metadata;
-    const { events, clock } = this.options;
+    const { clock } = this.options;
     try {
       await bind(queued.pod, node, profile, context);
       const now_ms = clock.monotonic();
       this.#metrics.attempted('scheduled', profile.schedulerName, now_ms - began_ms);
       this.#metrics.bound(queued, now_ms);
-      events.event(queued.pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node.name}`);
+      context.events.event(queued.pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node.name}`);
     } catch (error) {
       if (isStatus(error, 'NotFound')) this.#takeBack(placement);
       else this.#giveBack(placement, `binding rejected: ${(error as Error).message}`);
@@ -311,11 +313,11 @@ class Scheduler implements RunningScheduler {
   #failed(queued: QueuedPod, profile: Profile, began_ms: number, failure: Omit<Failure, 'reason'>): void {
     this.#queue.backOff(queued);
     this.#metrics.attempted('error', profile.schedulerName, this.options.clock.monotonic() - began_ms);
-    this.#tell(queued.pod, { reason: 'SchedulerError', ...failure });
+    this.#tell(queued.pod, profile, { reason: 'SchedulerError', ...failure });
   }
 
-  #tell(pod: Pod, failure: Failure): void {
-    this.#write(tellFailure(pod, failure, this.options));
+  #tell(pod: Pod, { schedulerName }: Profile, failure: Failure): void {
+    this.#write(tellFailure(pod, failure, { ...this.options, events: this.options.events(schedulerName) }));
   }
 
   #write(write: Promise<void>): void {

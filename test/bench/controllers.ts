@@ -60,7 +60,7 @@ export async function benchControllers(): Promise<readonly Row[]> {
   const scheduling = { client: componentClient(server.server, SCHEDULER), clock, random, log };
   const scheduled = createInformers(scheduling);
   const events = createEventRecorder({ ...scheduling, component: 'default-scheduler' });
-  const scheduler = startScheduler({ ...scheduling, informers: scheduled, events });
+  const scheduler = startScheduler({ ...scheduling, informers: scheduled, events: () => events });
   const informers = createInformers({ client: server.client, clock, random, log });
   const kubelets = runPods(server.client, informers, clock);
   for (let i = 0; i < NODES; i++) await addNode(server.client, `node-${i}`, clock);

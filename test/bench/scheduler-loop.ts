@@ -22,7 +22,12 @@ export function startLoop(client: Client): Started {
   const informers = createInformers(common);
   const events = createEventRecorder({ ...common, component: 'default-scheduler' });
   const cycles_ms: number[] = [];
-  const scheduler = startScheduler({ ...common, informers, events, observe: (_, duration_ms) => void cycles_ms.push(duration_ms) });
+  const scheduler = startScheduler({
+    ...common,
+    informers,
+    events: () => events,
+    observe: (_, duration_ms) => void cycles_ms.push(duration_ms),
+  });
   return {
     async stop() {
       const { user, system } = process.cpuUsage(before);

@@ -84,7 +84,7 @@ async function run(seed: number, expected: readonly string[] | undefined): Promi
   const scheduler = startScheduler({
     ...scheduling,
     informers: scheduled,
-    events: createEventRecorder({ ...scheduling, component: 'default-scheduler' }),
+    events: (component) => createEventRecorder({ ...scheduling, component }),
   });
 
   const actions = [...planOf(random('users'))];

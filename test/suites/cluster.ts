@@ -57,5 +57,5 @@ function startLoops(client: Client, informers: Informers, { ca }: Pki) {
     clusterSigningKey: ca.key,
     rootCa: ca.cert,
   };
-  return [startControllers(controllers, { ...parts, options, events }), startScheduler({ ...parts, events: events('default-scheduler') })];
+  return [startControllers(controllers, { ...parts, options, events }), startScheduler({ ...parts, events })];
 }

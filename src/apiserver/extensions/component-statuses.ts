@@ -13,14 +13,15 @@ const ELSEWHERE: readonly Component[] = [
   { name: 'controller-manager', check: () => askHealthz(10257) },
 ];
 
-export function componentHealth({ backend, components = ELSEWHERE }: ApiServerOptions): ResourceExtension<ComponentStatus> {
+export function componentHealth({ backend, components = [] }: ApiServerOptions): ResourceExtension<ComponentStatus> {
   const store: Component = {
     name: 'etcd-0',
     async check() {
       await backend.range({ key: '/registry/health', keysOnly: true });
     },
   };
-  const all = [...components, store];
+  const parts = ELSEWHERE.map((elsewhere) => components.find(({ name }) => name === elsewhere.name) ?? elsewhere);
+  const all = [...parts, store];
   return { kind: componentStatuses, compute: () => Promise.all(all.map(statusOf)) };
 }
 

@@ -41,7 +41,7 @@ beforeAll(async () => {
   }
   await client.create(priorityClasses, { metadata: { name: 'urgent' }, value: 1000 } as never);
   informers = createInformers({ client, clock, random, log });
-  scheduler = startScheduler({ client, informers, clock, random, log, events: { event() {} } });
+  scheduler = startScheduler({ client, informers, clock, random, log, events: () => ({ event() {} }) });
 });
 
 afterAll(async () => {

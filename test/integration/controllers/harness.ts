@@ -79,7 +79,7 @@ export async function startCluster(): Promise<Cluster> {
   const scheduling = { ...base, client: componentClient(server, SCHEDULER) };
   const scheduled = createInformers(scheduling);
   const events = createEventRecorder({ ...scheduling, component: 'default-scheduler' });
-  const scheduler = startScheduler({ ...scheduling, informers: scheduled, events });
+  const scheduler = startScheduler({ ...scheduling, informers: scheduled, events: () => events });
   let beats = 0;
   const beat = async (name: string) => {
     const renewTime = new Date(clock.now() + beats++).toISOString().replace('Z', '000Z');

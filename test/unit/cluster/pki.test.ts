@@ -48,7 +48,7 @@ test('the admin and the API server as kubelets know it are users by certificate'
 test('files are their owner’s only', async () => {
   await ensure();
   const files = (await readdir(join(dir, 'pki'), { recursive: true })).filter((name) => name !== 'etcd');
-  const names = ['admin', 'apiserver', 'apiserver-etcd-client', 'apiserver-kubelet-client', 'ca', 'controller-manager'];
+  const names = ['admin', 'apiserver', 'apiserver-etcd-client', 'apiserver-kubelet-client', 'ca', 'controller-manager', 'scheduler'];
   names.push('etcd/ca', 'etcd/healthcheck-client', 'etcd/server', 'front-proxy-ca', 'front-proxy-client');
   expect(files.sort()).toEqual([...names.flatMap((name) => [`${name}.crt`, `${name}.key`]), 'sa.key', 'sa.pub'].sort());
   for (const file of files) expect((await stat(join(dir, 'pki', file))).mode & 0o777).toBe(0o600);

@@ -59,7 +59,7 @@ async function start(): Promise<void> {
     event: (about: KubeObject, type: string, reason: string, message: string) =>
       void told.push(`${about.metadata.name} ${type} ${reason} ${message}`),
   };
-  scheduler = startScheduler({ client: api, informers, clock, random: fixedRandom, log: silentLogger, events });
+  scheduler = startScheduler({ client: api, informers, clock, random: fixedRandom, log: silentLogger, events: () => events });
   await settle();
 }
 
