@@ -10,8 +10,7 @@ import type {
   TieBreak,
   WaitsFor,
 } from '../client/pod-decisions.js';
-import type { Pod } from '../kinds/types/core_v1.js';
-import type { Decision, PostFilterResult, Refusal, SchedulerPlugin, ScoreColumn } from './define.js';
+import type { Decision, PostFilterResult, ScoreColumn } from './define.js';
 import type { Candidate } from './plugins/preemption-pick.js';
 import { priorityOf } from './plugins/preemption-victims.js';
 
@@ -31,56 +30,45 @@ export interface Attempt {
   readonly duration_ms: number;
 }
 
-/** What is kept of an attempt: names for nodes, whose state in that cycle is not held on to. */
-export interface KeptDecision extends Omit<Attempt, 'decision'> {
-  readonly pod: Pod;
+/** What is kept of an attempt: the cycle's own arrays, but not what it asked its filters with. */
+export interface KeptDecision extends Omit<Attempt, 'decision'>, Omit<Decision, 'filters' | 'profile' | 'nextStart'> {
   readonly scheduler: string;
-  readonly total: number;
-  readonly node: string | undefined;
-  readonly refusedAll: Decision['refusedAll'];
-  readonly restrictedBy: readonly SchedulerPlugin[];
-  readonly refused: readonly string[];
-  readonly refusedBy: readonly SchedulerPlugin[];
-  readonly refusals: readonly Refusal[];
-  readonly feasible: readonly string[];
-  readonly scores: readonly ScoreColumn[];
-  readonly totals: readonly number[];
-  readonly best: number;
-  readonly message: string;
 }
 
-export function keptDecision({ decision, postFilter, ...attempt }: Attempt): KeptDecision {
+/** Copies nothing: this is done in every cycle. */
+export function keptDecision({ decision, postFilter, attempt, at_ms, duration_ms }: Attempt): KeptDecision {
   const { pod, profile, total, node, refusedAll, restrictedBy, refused, refusedBy, refusals, feasible, scores, totals, best } = decision;
-  const message = [decision.message, postFilter?.message].filter(Boolean).join(' ');
+  const message = postFilter?.message ? `${decision.message} ${postFilter.message}` : decision.message;
   return {
-    ...attempt,
     pod,
     scheduler: profile.schedulerName,
+    attempt,
+    at_ms,
+    duration_ms,
     total,
-    node: node?.name,
-    refusedAll,
-    restrictedBy: restrictedBy?.plugins ?? [],
-    refused: namesOf(refused),
+    node,
+    ...(refusedAll && { refusedAll }),
+    ...(restrictedBy && { restrictedBy }),
+    refused,
     refusedBy,
     refusals,
-    feasible: namesOf(feasible),
+    feasible,
     scores,
     totals,
     best,
     message,
     // How it is carried out holds on to the whole cycle.
-    postFilter: postFilter && { ...postFilter, carryOut: undefined },
+    ...(postFilter && { postFilter: { ...postFilter, carryOut: undefined } }),
   };
 }
-
-const namesOf = (nodes: Decision['feasible']): readonly string[] => nodes.map(({ name }) => name);
 
 /** Roughly: the arrays, which are all that grows. */
 export function bytesOf({ refused, feasible, scores, postFilter }: KeptDecision): number {
   const victims = postFilter?.preemption?.candidates.reduce((sum, { victims }) => sum + victims.pods.length, 0) ?? 0;
   return BASE_BYTES + 8 * (3 * refused.length + feasible.length * (2 + 2 * scores.length)) + VICTIM_BYTES * victims;
 }
-const BASE_BYTES = 800;
+/** With the state of one node, which is another after most cycles, and lives on for the record only. */
+const BASE_BYTES = 3000;
 /** A victim's pod may be gone from everywhere else. */
 const VICTIM_BYTES = 2000;
 
@@ -89,8 +77,8 @@ export function recordOf(kept: KeptDecision, thin = false): DecisionRecord {
   const { pod, scheduler, attempt, at_ms, duration_ms, total, node, refused, feasible, message, postFilter } = kept;
   const { namespace = '', name, uid } = pod.metadata;
   const preemption = postFilter?.preemption && preemptionOf(postFilter.preemption, thin);
-  const tieBreak = tieBreakOf(kept);
   const scores = scoresOf(kept, thin ? BEST_FEW : Number.POSITIVE_INFINITY);
+  const tieBreak = tieBreakOf(kept, scores[0]?.total);
   return {
     pod: { namespace, name, ...(uid && { uid }) },
     scheduler,
@@ -98,14 +86,14 @@ export function recordOf(kept: KeptDecision, thin = false): DecisionRecord {
     time: rfc3339Micro(at_ms),
     duration_us: Math.round(duration_ms * 1000),
     nodes: { total, evaluated: refused.length + feasible.length, feasible: feasible.length },
-    ...(node !== undefined && { node }),
+    ...(node && { node: node.name }),
     reasons: reasonsOf(kept),
     ...(thin ? {} : { refused: refusedOf(kept) }),
     scores,
     ...(tieBreak && { tieBreak }),
     ...(preemption && { preemption }),
     ...(postFilter?.nominatedNode && { nominatedNode: postFilter.nominatedNode }),
-    waitsFor: node === undefined ? waitsForOf(kept) : [],
+    waitsFor: node ? [] : waitsForOf(kept),
     message,
     thinned: thin,
   };
@@ -131,35 +119,35 @@ function reasonsOf({
       else counts.set(`${plugin} ${reason}`, { plugin, reason, nodes: 1 });
     }
   }
-  const leftOut = restrictedBy.length > 0 && node === undefined ? total - refused.length - feasible.length : 0;
-  if (leftOut > 0) {
-    const plugin = restrictedBy.map(({ name }) => name).join(' ');
+  const leftOut = restrictedBy && !node ? total - refused.length - feasible.length : 0;
+  if (restrictedBy && leftOut > 0) {
+    const plugin = restrictedBy.plugins.map(({ name }) => name).join(' ');
     counts.set('', { plugin, reason: `node(s) didn't satisfy plugin(s) [${plugin}]`, nodes: leftOut });
   }
   return [...counts.values()].sort((a, b) => b.nodes - a.nodes);
 }
 
 const refusedOf = ({ refused, refusedBy, refusals }: KeptDecision): readonly RefusedNode[] =>
-  refused.map((node, i) => {
+  refused.map(({ name }, i) => {
     const { reasons, unresolvable = false } = refusals[i]!;
-    return { node, plugin: refusedBy[i]!.name, reasons, unresolvable };
+    return { node: name, plugin: refusedBy[i]!.name, reasons, unresolvable };
   });
 
 function scoresOf({ feasible, scores, totals, node }: KeptDecision, max: number): readonly ScoredNode[] {
-  const before = (a: number, b: number) => totals[b]! - totals[a]! || Number(feasible[b] === node) - Number(feasible[a] === node);
-  const all = totals.map((_, i) => i);
-  const shown = all.length > max ? bestOf(all, max, before) : all.sort(before);
-  return shown.map((i) => ({ node: feasible[i]!, total: totals[i]!, plugins: scores.map((column) => pluginScore(column, i)) }));
+  const chosenFirst = (a: number, b: number) => Number(feasible[b] === node) - Number(feasible[a] === node);
+  const shown = bestOf(totals, max, (a, b) => totals[b]! - totals[a]! || chosenFirst(a, b));
+  return shown.map((i) => ({ node: feasible[i]!.name, total: totals[i]!, plugins: scores.map((column) => pluginScore(column, i)) }));
 }
 
-/** Without sorting thousands for a few. */
-function bestOf(all: readonly number[], max: number, before: (a: number, b: number) => number): readonly number[] {
+/** Indices of `totals`; a few of thousands without sorting them all. */
+function bestOf(totals: readonly number[], max: number, before: (a: number, b: number) => number): readonly number[] {
+  if (totals.length <= max) return totals.map((_, i) => i).sort(before);
   const best: number[] = [];
-  for (const one of all) {
-    if (best.length === max && before(one, best[max - 1]!) >= 0) continue;
-    best.push(one);
+  for (let i = 0; i < totals.length; i++) {
+    if (best.length === max && before(i, best[max - 1]!) >= 0) continue;
+    if (best.length === max) best.pop();
+    best.push(i);
     best.sort(before);
-    best.length = Math.min(best.length, max);
   }
   return best;
 }
@@ -168,14 +156,11 @@ function pluginScore({ plugin, weight, raw, normalized }: ScoreColumn, i: number
   return { plugin: plugin.name, raw: raw[i]!, normalized: normalized[i]!, weight, weighted: normalized[i]! * weight };
 }
 
-function tieBreakOf({ best, totals, feasible }: KeptDecision): TieBreak | undefined {
-  if (best < 2) return undefined;
-  const total = totals.reduce((a, b) => Math.max(a, b));
-  return {
-    total,
-    among: feasible.filter((_, i) => totals[i] === total).slice(0, DRAW_MAX),
-    by: `lot, one of ${best} that are equally good`,
-  };
+function tieBreakOf({ best, totals, feasible }: KeptDecision, total: number | undefined): TieBreak | undefined {
+  if (best < 2 || total === undefined) return undefined;
+  const among: string[] = [];
+  for (let i = 0; i < totals.length && among.length < DRAW_MAX; i++) if (totals[i] === total) among.push(feasible[i]!.name);
+  return { total, among, by: `lot, one of ${best} that are equally good` };
 }
 
 function preemptionOf({ candidates, chosen, message }: NonNullable<PostFilterResult['preemption']>, thin: boolean): PreemptionRecord {
@@ -199,6 +184,6 @@ export function waitsForOf(
   const { refusedAll, restrictedBy, refusedBy, total, postFilter } = kept;
   const victims = postFilter?.nominatedNode ? [{ plugin: 'DefaultPreemption', events: ['AssignedPodDelete'] }] : [];
   if (total === 0) return [{ plugin: '', events: ['NodeAdd'] }];
-  const plugins = new Set([...(refusedAll ? [refusedAll.plugin] : []), ...restrictedBy, ...refusedBy]);
+  const plugins = new Set([...(refusedAll ? [refusedAll.plugin] : []), ...(restrictedBy?.plugins ?? []), ...refusedBy]);
   return [...victims, ...[...plugins].map(({ name, events }) => ({ plugin: name, events: events?.map(({ event }) => event) ?? ['any'] }))];
 }

@@ -96,7 +96,7 @@ describe('the store', () => {
   });
 
   test('thins the oldest where whole records take too much room, and forgets the oldest summaries', () => {
-    const store = new DecisionStore(5000, 3);
+    const store = new DecisionStore(15_000, 3);
     for (let i = 0; i < 12; i++) store.add(attempt(requesting(`p${i}`, '1'), nodes));
     const states = Array.from({ length: 12 }, (_, i) => store.of(`uid-p${i}`)[0]?.thinned);
     const whole = states.filter((thinned) => thinned === false).length;
@@ -108,7 +108,7 @@ describe('the store', () => {
     const steps = fc.array(fc.record({ pod: fc.nat(5), gone: fc.boolean() }), { maxLength: 60 });
     fc.assert(
       fc.property(steps, (all) => {
-        const store = new DecisionStore(4000, 4);
+        const store = new DecisionStore(13_000, 4);
         for (const { pod: n, gone } of all) {
           if (gone) store.forget(`uid-p${n}`);
           else store.add(attempt(requesting(`p${n}`, '1'), nodes));
