@@ -4,6 +4,7 @@ import type { Pod } from '../kinds/types/core_v1.js';
 import type { Decision, Filters, NodeInfo, Profile, Refusal, SchedulerPlugin, ScoreColumn, Snapshot } from './define.js';
 import { attempt, PluginError, preFilter, refusalOf } from './filters.js';
 import { failureMessage } from './messages.js';
+import { type Answers, answersTo } from './remembered.js';
 
 /** Upstream's bounds of the search: in small clusters all nodes are looked at, in large ones a share that shrinks with the size. */
 const MIN_FEASIBLE_NODES = 100;
@@ -64,11 +65,12 @@ function search(filters: Filters, only: ReadonlySet<string> | undefined, profile
   const refusedNodes: NodeInfo[] = [];
   const refusedBy: SchedulerPlugin[] = [];
   const refusals: Refusal[] = [];
+  const answers = only ? undefined : answersTo(filters, profile);
   let at = among.length === 0 ? 0 : start % among.length;
   for (let tried = 0; tried < among.length && feasible.length < wanted; tried++) {
     const node = among[at]!;
+    const no = answers ? remembered(answers, at, filters, node) : refused(filters, node);
     at = at + 1 === among.length ? 0 : at + 1;
-    const no = refused(filters, node);
     if (!no) feasible.push(node);
     else {
       refusedNodes.push(node);
@@ -77,6 +79,13 @@ function search(filters: Filters, only: ReadonlySet<string> | undefined, profile
     }
   }
   return { feasible, refused: refusedNodes, refusedBy, refusals, nextStart: only ? start : at };
+}
+
+/** Where others are to get room on the node, that counts too, and is not asked about from memory. */
+function remembered(answers: Answers, at: number, filters: Filters, node: NodeInfo) {
+  const { nominated } = filters.snapshot;
+  if (nominated.size > 0 && nominated.has(node.name)) return refused(filters, node);
+  return answers.knows(at, node) ? answers.answer(at) : answers.remember(at, node, refused(filters, node));
 }
 
 function refused(filters: Filters, node: NodeInfo) {

@@ -111,12 +111,13 @@ function reasonsOf({
 }: KeptDecision): readonly ReasonCount[] {
   if (refusedAll) return [{ plugin: refusedAll.plugin.name, reason: refusedAll.refused, nodes: total }];
   const counts = new Map<string, { plugin: string; reason: string; nodes: number }>();
-  for (let i = 0; i < refused.length; i++) {
-    for (const reason of refusals[i]!.reasons) {
-      const plugin = refusedBy[i]!.name;
-      const count = counts.get(`${plugin} ${reason}`);
-      if (count) count.nodes++;
-      else counts.set(`${plugin} ${reason}`, { plugin, reason, nodes: 1 });
+  for (let i = 0; i < refused.length; ) {
+    const [from, refusal, plugin] = [i, refusals[i]!, refusedBy[i]!];
+    while (i < refused.length && refusals[i] === refusal && refusedBy[i] === plugin) i++;
+    for (const reason of refusal.reasons) {
+      const count = counts.get(`${plugin.name} ${reason}`);
+      if (count) count.nodes += i - from;
+      else counts.set(`${plugin.name} ${reason}`, { plugin: plugin.name, reason, nodes: i - from });
     }
   }
   const leftOut = restrictedBy && !node ? total - refused.length - feasible.length : 0;
@@ -184,6 +185,7 @@ export function waitsForOf(
   const { refusedAll, restrictedBy, refusedBy, total, postFilter } = kept;
   const victims = postFilter?.nominatedNode ? [{ plugin: 'DefaultPreemption', events: ['AssignedPodDelete'] }] : [];
   if (total === 0) return [{ plugin: '', events: ['NodeAdd'] }];
-  const plugins = new Set([...(refusedAll ? [refusedAll.plugin] : []), ...(restrictedBy?.plugins ?? []), ...refusedBy]);
+  const plugins = new Set([...(refusedAll ? [refusedAll.plugin] : []), ...(restrictedBy?.plugins ?? [])]);
+  for (const plugin of refusedBy) plugins.add(plugin);
   return [...victims, ...[...plugins].map(({ name, events }) => ({ plugin: name, events: events?.map(({ event }) => event) ?? ['any'] }))];
 }

@@ -23,6 +23,8 @@ export interface NodeInfo {
   /** Pods with any pod affinity or anti-affinity, and those whose anti-affinity is required. */
   readonly podsWithAffinity: readonly Pod[];
   readonly podsWithRequiredAntiAffinity: readonly Pod[];
+  /** Of its pods; infinite where there is none. */
+  readonly lowestPriority: number;
 }
 
 /** Everything that a cycle looks at; it does not change while the cycle runs. */
@@ -129,6 +131,11 @@ export interface SchedulerPlugin<State = unknown, ScoreState = unknown> {
   readonly events?: readonly ClusterEventHint[];
   preFilter?(pod: Pod, snapshot: Snapshot): PreFilterResult<State>;
   filter?(pod: Pod, node: NodeInfo, state: State, snapshot: Snapshot): FilterResult;
+  /**
+   * All of the pod that `filter` goes by, where besides the node it goes by nothing else: what it said of a node then holds for every pod of
+   * the same signature. Absent: it may go by more.
+   */
+  signature?(pod: Pod): string;
   /** The state as if `other` were on `node`, or gone from it; `state` stays as it is. Absent: `filter` goes by the NodeInfo only. */
   withPod?(state: State, other: Pod, node: NodeInfo, snapshot: Snapshot): State;
   withoutPod?(state: State, other: Pod, node: NodeInfo, snapshot: Snapshot): State;

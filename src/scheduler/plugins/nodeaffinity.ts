@@ -36,6 +36,7 @@ export const nodeAffinity = definePlugin<undefined, readonly PreferredScheduling
     const addsRequired = requiredOf(added) !== undefined;
     return {
       events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }],
+      signature: ({ spec }) => JSON.stringify([spec.nodeSelector, spec.affinity?.nodeAffinity]),
       preFilter(pod) {
         const own = pod.spec.nodeSelector || requiredOf(pod);
         if (!own && !addsRequired) return { skip: true };

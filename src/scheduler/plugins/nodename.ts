@@ -7,6 +7,7 @@ export const nodeName = definePlugin({
   name: 'NodeName',
   make: () => ({
     events: [{ event: 'NodeAdd' }],
+    signature: ({ spec }) => spec.nodeName ?? '',
     filter: ({ spec }, { name }) => (!spec.nodeName || spec.nodeName === name ? undefined : REFUSAL),
   }),
 });

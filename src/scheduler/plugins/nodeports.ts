@@ -8,6 +8,7 @@ export const nodePorts = definePlugin<readonly string[]>({
   name: 'NodePorts',
   make: () => ({
     events: [{ event: 'NodeAdd' }, { event: 'AssignedPodDelete' }],
+    signature: (pod) => hostPortsOf(pod).join(),
     preFilter(pod) {
       const state = hostPortsOf(pod);
       return state.length === 0 ? { skip: true } : { state };

@@ -24,6 +24,7 @@ export const nodeResourcesFit = definePlugin<Requested, readonly Wanted[], NodeR
       isExtendedResource(name) && (ignoredResources.includes(name) || ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))));
     return {
       events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }, { event: 'AssignedPodUpdate' }, { event: 'AssignedPodDelete' }],
+      signature: (pod) => [...requestsOf(pod)].join(),
       preFilter: (pod) => ({ state: [...requestsOf(pod)].filter(([name, amount]) => amount > 0 && !isIgnored(name)) }),
       filter(_, node, requested) {
         if (node.pods.length + 1 > (node.allocatable.get('pods') ?? 0)) return refusal(node, requested);

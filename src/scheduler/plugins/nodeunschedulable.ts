@@ -11,6 +11,7 @@ export const nodeUnschedulable = definePlugin({
   name: 'NodeUnschedulable',
   make: () => ({
     events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }],
+    signature: ({ spec }) => JSON.stringify(spec.tolerations ?? []),
     filter({ spec }, { node }) {
       if (!node.spec.unschedulable || spec.tolerations?.some((toleration) => tolerates(toleration, TAINT))) return undefined;
       return REFUSAL;

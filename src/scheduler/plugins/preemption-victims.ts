@@ -17,9 +17,7 @@ export interface DryRun {
   fits(): boolean;
 }
 
-export const NO_VICTIMS = 'No preemption victims found for incoming pod';
-
-/** Undefined: nothing of less priority is there. `{ pods: [] }` never comes; `false`: not even without all of them would it fit. */
+/** undefined: nothing of less priority is there; false: not even without all of that would it fit. */
 export function selectVictims(pod: Pod, others: readonly Pod[], budgets: Budgets, node: DryRun): Victims | undefined | false {
   const priority = priorityOf(pod);
   const lower = others.filter((other) => priorityOf(other) < priority);

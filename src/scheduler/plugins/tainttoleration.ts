@@ -10,6 +10,7 @@ export const taintToleration = definePlugin<undefined, readonly Toleration[]>({
   weight: 3,
   make: () => ({
     events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }],
+    signature: ({ spec }) => JSON.stringify(spec.tolerations ?? []),
     filter({ spec }, { node }) {
       const { taints } = node.spec;
       return !taints || taints.every((taint) => taint.effect === 'PreferNoSchedule' || isTolerated(taint, spec.tolerations))
