@@ -28,7 +28,7 @@ export const cronJob = defineController({
   async reconcile(key, context) {
     const object = context.get(cronJobs, parseKey(key));
     if (!object) return;
-    const own = context.list(jobs, object.metadata.namespace).filter((job) => controllerOf(job)?.uid === object.metadata.uid);
+    const own = context.claimable(jobs, object).filter((job) => controllerOf(job)?.uid === object.metadata.uid);
     return new CronSync(context, object, own).run();
   },
 });

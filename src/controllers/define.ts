@@ -1,9 +1,10 @@
 // defineController: the shape of a control loop. One controller, one file; index.ts lists them; manager.ts runs them.
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { Logger } from '../apimachinery/logger.js';
+import type { KubeObject } from '../apimachinery/object.js';
 import type { Client } from '../client/client.js';
 import type { EventRecorder } from '../client/events.js';
-import type { AnyKind, Input, Lister, MappedInput, Output } from '../kinds/define.js';
+import type { AnyKind, Input, Kind, Lister, MappedInput, Output } from '../kinds/define.js';
 
 /**
  * What a reconcile has to work with. Reads come from informer caches that have seen this key's own earlier writes: the
@@ -16,6 +17,11 @@ export interface ReconcileContext extends Lister {
   readonly random: Random;
   readonly log: Logger;
   readonly options: ControllerOptions;
+  /**
+   * What `owner` controls and what nobody in its namespace does: all that it could own. By an index, since among thousands of pods of a namespace
+   * each owner has few.
+   */
+  claimable<T extends KubeObject>(kind: Kind<T>, owner: KubeObject): readonly T[];
 }
 
 /** Flags of kube-controller-manager that reconcilers go by, in their upstream meaning. */

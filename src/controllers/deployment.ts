@@ -103,9 +103,8 @@ class Rollout {
 
   /** Pods of an older template that still run, those that are terminating among them. */
   #oldPodsLeft(): boolean {
-    const uids = new Set(this.old.map((set) => set.metadata.uid));
-    const all = this.context.list(pods, this.deployment.metadata.namespace);
-    return all.some((pod) => !isPodTerminal(pod) && uids.has(controllerOf(pod)?.uid ?? ''));
+    const runs = (set: ReplicaSet) => (pod: Pod) => !isPodTerminal(pod) && controllerOf(pod)?.uid === set.metadata.uid;
+    return this.old.some((set) => this.context.claimable(pods, set).some(runs(set)));
   }
 
   /** True where the new replica set was there already; one that was just made brings the next pass by itself. */

@@ -71,7 +71,7 @@ function countsPods(job: Job | undefined, uid: string): boolean {
 export async function podsOf(context: ReconcileContext, job: Job, memory: Memory | undefined): Promise<readonly Pod[]> {
   const { namespace } = job.metadata;
   const selector = selectorOf(job.spec.selector);
-  const cached = context.list(pods, namespace);
+  const cached = context.claimable(pods, job);
   const isOwnWrite = memory?.version === job.metadata.resourceVersion;
   const live = !isOwnWrite && hasCounted(job) && (uncountedOf(job).size > 0 || cached.some((pod) => isToBeCounted(job, pod)));
   const candidates = live ? (await context.client.list(pods, { namespace, labelSelector: selector.toString() })).items : cached;

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { Clock, Random } from '../apimachinery/clock.js';
 import { type Exposition, labelText } from '../apimachinery/exposition.js';
 import type { Logger } from '../apimachinery/logger.js';
-import { type KubeObject, objectKey } from '../apimachinery/object.js';
+import { controllerOf, type KubeObject, objectKey } from '../apimachinery/object.js';
 import { isStatus, StatusError } from '../apimachinery/status.js';
 import type { Client } from '../client/client.js';
 import type { EventRecorder } from '../client/events.js';
@@ -18,6 +18,8 @@ import { OwnWrites } from './own-writes.js';
 
 /** The index of objects by their owners' uids, made when somebody first asks for it. */
 const BY_OWNER = 'owner';
+/** The one of objects by their controller's uid, or by their namespace where nobody controls them. */
+const BY_CONTROLLER = 'controller';
 /** Upstream's number of workers of most controllers. */
 const CONCURRENCY = 5;
 /** By then a healthy informer has seen a write; past it the key waits its back-off, so that it holds up no worker. */
@@ -71,7 +73,7 @@ class Controller {
   readonly outcomes = { success: 0, error: 0 };
   readonly #queue: WorkQueue;
   readonly #informers = new Map<AnyKind, Informer<KubeObject>>();
-  readonly #lister: Lister;
+  readonly #lister: Lister & Pick<ReconcileContext, 'claimable'>;
   readonly #writes: OwnWrites;
   readonly #events: EventRecorder;
   readonly #client: Client;
@@ -158,7 +160,7 @@ class Controller {
     return [...before, ...after];
   }
 
-  #makeLister(): Lister {
+  #makeLister(): Lister & Pick<ReconcileContext, 'claimable'> {
     const { customKinds } = this;
     const of = <T extends KubeObject>(kind: Kind<T>): Informer<T> | undefined => {
       const informer = this.#informers.get(kind);
@@ -173,6 +175,11 @@ class Controller {
         const informer = of(kind);
         informer?.addIndex(BY_OWNER, ownerUids);
         return informer?.byIndex(BY_OWNER, ownerUid) ?? [];
+      },
+      claimable: (kind, { metadata }) => {
+        const informer = of(kind);
+        informer?.addIndex(BY_CONTROLLER, controllerKeys);
+        return [metadata.uid, nobodyIn(metadata.namespace)].flatMap((key) => informer?.byIndex(BY_CONTROLLER, key) ?? []);
       },
       get customKinds() {
         return customKinds?.known ?? [];
@@ -247,5 +254,7 @@ class Controller {
 }
 
 const ownerUids = ({ metadata }: KubeObject): readonly string[] => (metadata.ownerReferences ?? []).map(({ uid }) => uid);
+const nobodyIn = (namespace = '') => `/${namespace}`;
+const controllerKeys = (object: KubeObject): readonly string[] => [controllerOf(object)?.uid ?? nobodyIn(object.metadata.namespace)];
 const isMapped = (input: Input): input is MappedInput => 'source' in input;
 const sourceOf = (input: Input): AnyKind => (isMapped(input) ? input.source : input);

@@ -59,7 +59,7 @@ export function replicaController<T extends ReplicaOwner>(options: ReplicaContro
     async reconcile(key, context) {
       const owner = context.get(kind, parseKey(key));
       if (!owner) return;
-      const all = context.list(pods, owner.metadata.namespace);
+      const all = context.claimable(pods, owner);
       const own = await claim(context, { kind, object: owner, selector: selector(owner) }, pods, all.filter(isPodActive));
       const terminating = options.countsTerminating ? terminatingOf(owner, selector(owner), all) : undefined;
       const failure = isBeingDeleted(owner) ? undefined : await manageReplicas(context, kind, owner, own);
@@ -107,14 +107,10 @@ async function manageReplicas<T extends ReplicaOwner>(
 function relatedPods<T extends ReplicaOwner>(context: ReconcileContext, kind: Kind<T>, owner: T, own: readonly Pod[]): readonly Pod[] {
   const above = controllerOf(owner)?.uid;
   if (above === undefined) return own;
-  const { namespace } = owner.metadata;
-  const siblings = new Set(
-    context
-      .list(kind, namespace)
-      .filter((each) => controllerOf(each)?.uid === above)
-      .map(({ metadata }) => metadata.uid),
+  const siblings = context.list(kind, owner.metadata.namespace).filter((each) => controllerOf(each)?.uid === above);
+  return siblings.flatMap((each) =>
+    context.claimable(pods, each).filter((pod) => isPodActive(pod) && controllerOf(pod)?.uid === each.metadata.uid),
   );
-  return context.list(pods, namespace).filter((pod) => isPodActive(pod) && siblings.has(controllerOf(pod)?.uid ?? ''));
 }
 
 function terminatingOf(owner: ReplicaOwner, selector: Selector, all: readonly Pod[]): number {

@@ -36,7 +36,7 @@ export const statefulSet = defineController({
   async reconcile(key, context) {
     const set = context.get(statefulSets, parseKey(key));
     if (!set) return;
-    const candidates = context.list(pods, set.metadata.namespace).filter((pod) => ordinalOf(set, pod) !== undefined);
+    const candidates = context.claimable(pods, set).filter((pod) => ordinalOf(set, pod) !== undefined);
     const own = await claim(context, { kind: statefulSets, object: set, selector: selectorFor(set) }, pods, candidates);
     if (isBeingDeleted(set)) return writeStatus(context, set, { made: [], removed: [], own, names: namesOf(set), failure: undefined });
     const history = await historyOf(context, statefulSets, set, HASH_LABEL);
