@@ -1,23 +1,19 @@
 // `porthole why service/NAME`: which rules on which node carry a Service, and where a connection to it fails. `porthole why pod/NAME`: why it is
 // where it is. `porthole why --graph`: which controller reacts to what.
+import { isIPv4 } from 'node:net';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Place } from './why/gather.js';
 import { type Session, withKubeconfig } from './with-kubeconfig.js';
 
 interface Flags {
   readonly namespace: string;
   readonly node?: string;
-  readonly from?: PodReference;
+  readonly from?: Place;
   readonly output?: 'json' | 'text' | 'dot';
   readonly graph?: boolean;
   readonly filename?: string;
   readonly scheduler?: string;
   readonly kubeconfig?: string;
-}
-
-interface PodReference {
-  /** Absent: the Service's own. */
-  readonly namespace?: string;
-  readonly name: string;
 }
 
 interface Target {
@@ -33,10 +29,20 @@ function target(text: string): Target {
   return { kind: 'service', name };
 }
 
-function podReference(text: string): PodReference {
+/** As kubectl diff: 1 says what was asked for, above that it could not be told. */
+const STATUS_FAILS = 1;
+const STATUS_UNKNOWN = 2;
+
+/** Nobody's (RFC 5737): for whoever does not say from where outside. */
+const SOMEWHERE = '198.51.100.1';
+
+function place(text: string): Place {
+  if (text === 'outside' || isIPv4(text)) return { outside: text === 'outside' ? SOMEWHERE : text };
+  const [, node] = /^(?:node|nodes|no)\/([^/]+)$/.exec(text) ?? [];
+  if (node) return { node };
   const [, namespace, name] = /^(?:pod|pods|po)\/(?:([^/]+)\/)?([^/]+)$/.exec(text) ?? [];
-  if (!name) throw new InvalidArgumentError('it must be a pod, such as pod/client, or pod/NAMESPACE/client in another namespace.');
-  return { name, ...(namespace ? { namespace } : {}) };
+  if (name) return { pod: { name, ...(namespace ? { namespace } : {}) } };
+  throw new InvalidArgumentError('it must be pod/NAME (pod/NAMESPACE/NAME in another namespace), node/NAME, outside, or an IPv4 address.');
 }
 
 export const whyCommand = new Command('why')
@@ -48,7 +54,11 @@ export const whyCommand = new Command('why')
   .option('-f, --filename <file>', 'where a pod of this file would go, without creating it; - for standard input')
   .option('--scheduler <url>', "ask a scheduler of its own process for decisions, such as https://127.0.0.1:10259; else the API server's")
   .option('--node <name>', 'the rules of this node only')
-  .option('--from <pod/NAME>', 'walk from this pod, hop by hop; pod/NAMESPACE/NAME where it is in another namespace', podReference)
+  .option(
+    '--from <place>',
+    'walk from there, hop by hop: pod/NAME, pod/NAMESPACE/NAME, node/NAME, outside (by --node), or an address',
+    place,
+  )
   .addOption(new Option('-o, --output <format>', 'print it all as data').choices(['json', 'text', 'dot']))
   .option('--graph', 'print which controller reacts to what and writes what; -o dot for Graphviz')
   .option('--kubeconfig <file>', 'a kubeconfig with a client certificate in it; else $KUBECONFIG, the local cluster, ~/.kube/config')
@@ -76,9 +86,10 @@ async function explainService(session: Session, flags: Flags, name: string | und
     import('./why/hops.js'),
     import('./why/print.js'),
   ]);
+  process.exitCode = STATUS_UNKNOWN;
   const facts = await gather(session, { ...flags, name: name! });
   const hops = findHops(facts);
-  if (hops.some(({ ok }) => !ok)) process.exitCode = 1;
+  process.exitCode = hops.some(({ ok }) => !ok) ? STATUS_FAILS : 0;
   return flags.output === 'json' ? JSON.stringify({ nodes: facts.nodes, hops }, undefined, 2) : printWhy(facts, hops);
 }
 

@@ -35,7 +35,7 @@ export async function withKubeconfig(
     const line = failure(error, command, path, missing);
     if (!line) throw error;
     process.stderr.write(`${command}: ${line}\n`);
-    process.exitCode = 1;
+    process.exitCode ||= 1;
   } finally {
     transport?.close();
   }

@@ -151,6 +151,10 @@ describe('porthole why', () => {
     expect(said.text).toMatch(/pod why\/web, ready/);
     expect(said.text).toMatch(/ok {4}route +node-1: 10\.244\.\d+\.0\/24 via \S+ dev \S+/);
     keep('healthy', said);
+    const fromNode = await why('--from', 'node/node-3', '--node', 'node-3');
+    expect([fromNode.code, fromNode.text]).toEqual([0, expect.stringMatching(/From node node-3 to web[\s\S]*Nothing stands in the way/)]);
+    const fromOutside = await why('--from', 'outside', '--node', 'node-3');
+    expect([fromOutside.code, fromOutside.text]).toEqual([1, expect.stringContaining('no node port and no external address')]);
     const data = JSON.parse((await why('--node', 'node-3', '-o', 'json')).text);
     expect(data.nodes.map((one: { node: string }) => one.node)).toEqual(['node-3']);
     expect(data.nodes[0].table.services[0]).toMatchObject({ namespace: NS, name: 'web' });
@@ -163,7 +167,7 @@ describe('porthole why', () => {
     const { stderr } = await kubectlRaw(['get', '--raw', one, '--as', 'jane']);
     expect(stderr).toMatch(/forbidden/i);
     const absent = await run('bin/porthole', ['why', 'service/wbe', '-n', NS, '--kubeconfig', layout.kubeconfig]);
-    expect([absent.code, absent.stderr]).toEqual([1, 'porthole why: services "wbe" not found\n']);
+    expect([absent.code, absent.stderr]).toEqual([2, 'porthole why: services "wbe" not found\n']);
   });
 
   it('a selector that finds nobody: names the pods with nearly the same labels', async () => {

@@ -14,4 +14,7 @@ export interface Hop {
 export const MENDING =
   'somebody else changed the rules. The agent writes lost rules again by itself, within seconds: where they are lost again and again, look who else runs iptables there; a rule that says something else stays until its Service changes or the agent is restarted';
 
+export const nameOf = ({ metadata }: { readonly metadata: { readonly namespace?: string; readonly name: string } }) =>
+  `${metadata.namespace}/${metadata.name}`;
+
 export const tableOf = ({ nodes }: Facts, name: string | undefined): Proxyz | undefined => nodes.find(({ node }) => node === name)?.table;

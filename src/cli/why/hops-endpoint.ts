@@ -2,38 +2,53 @@
 import type { EndpointStep, Proxyz, TableEndpoint } from '../../client/proxyz.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
 import type { Facts } from './gather.js';
-import { type Hop, tableOf } from './hop.js';
-import { chosenEndpoints } from './hops-service.js';
+import { type Hop, nameOf, tableOf } from './hop.js';
+import { chosenEndpoints, policyOf } from './hops-service.js';
+import { type Source, sourceAddress } from './source.js';
 
 /** What is said where no policy is about either end. */
 const NO_POLICY = 'no policy is about either end';
 const NOT_A_REASON = /^what is under way/;
 
-export function endpointHops(facts: Facts, source: Pod, table: Proxyz): readonly Hop[] {
+export function endpointHops(facts: Facts, source: Source, table: Proxyz): readonly Hop[] {
   const endpoints = table.services[0]?.endpoints ?? [];
   const isHeadless = facts.service.spec.clusterIP === 'None';
-  const chosen = isHeadless ? endpoints.filter(({ ready }) => ready).map(({ address }) => address) : chosenEndpoints(table);
+  const chosen = isHeadless
+    ? endpoints.filter(({ ready }) => ready).map(({ address }) => address)
+    : chosenEndpoints(table, policyOf(facts.service, source).isLocal);
   return chosen.flatMap((address) => {
     const endpoint = endpoints.find((known) => known.address === address);
     return endpoint ? hopsTo(facts, source, table, endpoint) : [];
   });
 }
 
-function hopsTo(facts: Facts, source: Pod, table: Proxyz, endpoint: TableEndpoint): readonly Hop[] {
+function hopsTo(facts: Facts, source: Source, table: Proxyz, endpoint: TableEndpoint): readonly Hop[] {
   const { address, node } = endpoint;
   const step = (from: Proxyz | undefined) => from?.walk?.endpoints.find((known) => known.address === address);
   const here = step(table);
   const there = node === table.node ? here : step(tableOf(facts, node));
   if (!here) return [];
   const hops: Hop[] = [];
-  for (const hop of [policyHop(source, table.node, here, node, there), routeHop(table, here, node), endpointHop(facts, endpoint, there)]) {
+  for (const hop of [
+    policyHop(facts, source, table.node, here, node, there),
+    routeHop(table, here, node),
+    endpointHop(facts, endpoint, there),
+  ]) {
     hops.push({ ...hop, endpoint: address });
     if (!hop.ok) break;
   }
   return hops;
 }
 
-function policyHop(source: Pod, from: string, here: EndpointStep, to: string | undefined, there: EndpointStep | undefined): Hop {
+function policyHop(
+  facts: Facts,
+  source: Source,
+  from: string,
+  here: EndpointStep,
+  to: string | undefined,
+  there: EndpointStep | undefined,
+): Hop {
+  if ('node' in source && to === from) return { name: 'policy', ok: true, text: `${from} may always reach its own pods` };
   const ends =
     there && there !== here
       ? ([
@@ -49,13 +64,20 @@ function policyHop(source: Pod, from: string, here: EndpointStep, to: string | u
       name: 'policy',
       ok: false,
       text: `${node} drops it: ${said}`,
-      remedy: egress
-        ? `allow egress to it by a NetworkPolicy in ${source.metadata.namespace} that selects pod ${source.metadata.name}`
-        : `allow ingress from pod ${source.metadata.namespace}/${source.metadata.name} (labels ${labelsOf(source)}) by a NetworkPolicy that selects the endpoint's pod`,
+      remedy:
+        'pod' in source && egress
+          ? `allow egress to it by a NetworkPolicy in ${source.pod.metadata.namespace} that selects pod ${source.pod.metadata.name}`
+          : `allow ingress from ${peerOf(facts, source, node)} by a NetworkPolicy that selects the endpoint's pod`,
     };
   }
   const reasons = [...new Set(ends.flatMap(([, { verdict }]) => verdict.by).filter((text) => !NOT_A_REASON.test(text)))];
   return { name: 'policy', ok: true, text: reasons.length > 0 ? reasons.join('; ') : NO_POLICY };
+}
+
+/** Whom a policy on that node has to name. */
+function peerOf({ allNodes }: Facts, source: Source, node: string | undefined): string {
+  if ('pod' in source) return `pod ${nameOf(source.pod)} (labels ${labelsOf(source.pod)})`;
+  return `ipBlock ${sourceAddress(source, node ?? '', allNodes) ?? 'of the node'}/32`;
 }
 
 const labelsOf = ({ metadata }: Pod) =>

@@ -1,39 +1,25 @@
-// The hops that are the same for every endpoint: the pod that asks, the name, whether there is anybody to answer, the translation. Pure.
+// The hops that are the same for every endpoint: the name, whether there is anybody to answer, the translation. Pure.
 import { selectorOfMap } from '../../apimachinery/labels.js';
 import type { Proxyz } from '../../client/proxyz.js';
-import type { Pod, ServicePort } from '../../kinds/types/core_v1.js';
+import type { Pod, Service, ServicePort } from '../../kinds/types/core_v1.js';
 import type { Facts } from './gather.js';
-import { type Hop, MENDING } from './hop.js';
+import { type Hop, MENDING, nameOf } from './hop.js';
+import type { Source } from './source.js';
 
 /** Pods that are named as examples. */
 const EXAMPLES_MAX = 3;
 
-const nameOf = ({ metadata }: { readonly metadata: { readonly namespace?: string; readonly name: string } }) =>
-  `${metadata.namespace}/${metadata.name}`;
 const isReady = ({ status }: Pod) => status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
 
-export function sourceHop(facts: Facts, source: Pod): Hop {
-  const { nodeName } = source.spec;
-  const { phase, podIP } = source.status;
-  const fail = (text: string, remedy: string): Hop => ({ name: 'source', ok: false, text: `pod ${nameOf(source)} ${text}`, remedy });
-  if (!nodeName) return fail('is on no node yet', `kubectl -n ${source.metadata.namespace} describe pod ${source.metadata.name}`);
-  if (phase !== 'Running' || !podIP)
-    return fail(
-      `is ${phase ?? 'not running'} and has no network`,
-      `kubectl -n ${source.metadata.namespace} describe pod ${source.metadata.name}`,
-    );
-  const answer = facts.nodes.find(({ node }) => node === nodeName);
-  if (!answer?.table)
-    return fail(`is on ${nodeName}, whose agent does not answer: ${answer?.error ?? 'no such node'}`, `look at the agent of ${nodeName}`);
-  const host = source.spec.hostNetwork ? ', on the network of its node: policies do not hold for it' : '';
-  return { name: 'source', ok: true, text: `pod ${nameOf(source)} is ${podIP} on ${nodeName}${host}` };
-}
-
-/** Undefined for a pod that asks other servers: its addresses may be right all the same. */
-export function dnsHop({ service }: Facts, source: Pod, { walk }: Proxyz): Hop | undefined {
+/** Undefined for whoever is outside, and where nothing is known of the name. */
+export function dnsHop({ service }: Facts, source: Source, { walk }: Proxyz): Hop | undefined {
   const dns = walk?.dns;
-  if (!dns) return undefined;
-  const { dnsPolicy, hostNetwork } = source.spec;
+  if (!dns || 'outside' in source) return undefined;
+  if ('node' in source) {
+    const address = service.spec.clusterIP === 'None' ? "an endpoint's own address" : `the address ${service.spec.clusterIP}`;
+    return { name: 'DNS', ok: true, text: `a node does not ask the cluster for names: only ${address} will do` };
+  }
+  const { dnsPolicy, hostNetwork } = source.pod.spec;
   if (dnsPolicy === 'None' || dnsPolicy === 'Default' || (hostNetwork && dnsPolicy !== 'ClusterFirstWithHostNet'))
     return {
       name: 'DNS',
@@ -133,9 +119,10 @@ const portNames = (pod: Pod) =>
     .join(', ') || 'none';
 
 /** Undefined for a headless Service, whose name already is its endpoints. */
-export function dnatHop(facts: Facts, table: Proxyz): Hop | undefined {
+export function dnatHop(facts: Facts, source: Source, table: Proxyz): Hop | undefined {
   const { service } = facts;
   if (service.spec.clusterIP === 'None') return undefined;
+  const policy = policyOf(service, source);
   const about = `Service ${nameOf(service)}`;
   const wrong = table.differences.filter(
     (difference) =>
@@ -148,24 +135,32 @@ export function dnatHop(facts: Facts, table: Proxyz): Hop | undefined {
     const [{ kind, table: name, chain, wanted }] = wrong as [(typeof wrong)[0]];
     return fail(`${table.node}: ${wrong.length} rules are not what they should be; ${kind} in ${name} ${chain}: ${wanted}`, MENDING);
   }
-  const choices = chosenEndpoints(table);
+  const choices = chosenEndpoints(table, policy.isLocal);
   if (choices.length > 0)
     return {
       name: 'DNAT',
       ok: true,
-      text: `${table.node} sends ${service.spec.clusterIP} to ${choices.length === 1 ? '' : `one of ${choices.length}: `}${choices.join(', ')}`,
+      text: `${table.node} sends ${'outside' in source ? 'what comes from outside' : service.spec.clusterIP} to ${choices.length === 1 ? '' : `one of ${choices.length}: `}${choices.join(', ')}`,
     };
-  if (service.spec.internalTrafficPolicy === 'Local')
+  if (policy.isLocal)
     return fail(
-      `internalTrafficPolicy is Local, and ${table.node} has no ready endpoint`,
-      `run a pod of it on ${table.node}, or set internalTrafficPolicy to Cluster`,
+      `${policy.name} is Local, and ${table.node} has no ready endpoint`,
+      `run a pod of it on ${table.node}, or set ${policy.name} to Cluster`,
     );
   const problem = table.problems.find((text) => text.startsWith(`${about}:`));
   return fail(problem ?? `${table.node} has no rules for it yet`, 'does the agent of that node reach the API server? Look at its log');
 }
 
-/** What the rules for the cluster IP lead to. */
-export function chosenEndpoints(table: Proxyz): readonly string[] {
-  const rules = table.services[0]?.rules ?? [];
-  return [...new Set(rules.flatMap(({ endpoint, role }) => (endpoint && role === 'choice' ? [endpoint] : [])))];
+/** The traffic policy that is about the connection. */
+export function policyOf({ spec }: Service, source: Source): { readonly name: string; readonly isLocal: boolean } {
+  const name = 'outside' in source ? 'externalTrafficPolicy' : 'internalTrafficPolicy';
+  return { name, isLocal: spec[name] === 'Local' };
+}
+
+/** What the rules lead to: all endpoints, or the node's own. */
+export function chosenEndpoints(table: Proxyz, isLocal: boolean): readonly string[] {
+  const rules = (table.services[0]?.rules ?? []).filter(
+    ({ role, chain }) => role === 'choice' && chain.startsWith('KUBE-SVL-') === isLocal,
+  );
+  return [...new Set(rules.flatMap(({ endpoint }) => endpoint ?? []))];
 }

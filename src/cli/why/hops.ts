@@ -2,18 +2,19 @@
 import type { Facts } from './gather.js';
 import { type Hop, MENDING, tableOf } from './hop.js';
 import { endpointHops } from './hops-endpoint.js';
-import { dnatHop, dnsHop, endpointsHop, sourceHop } from './hops-service.js';
+import { dnatHop, dnsHop, endpointsHop } from './hops-service.js';
+import { sourceHop, sourceNode } from './source.js';
 
-/** Ends with the first hop that fails for every endpoint; without a pod to come from, what can be told of the Service alone. */
+/** Ends with the first hop that fails for every endpoint; without a place to come from, what can be told of the Service alone. */
 export function findHops(facts: Facts): readonly Hop[] {
   const { source } = facts;
   if (facts.service.spec.type === 'ExternalName') return [externalName(facts)];
   if (!source) return [endpointsHop(facts), ...ruleHops(facts)];
   const first = sourceHop(facts, source);
   if (!first.ok) return [first];
-  const table = tableOf(facts, source.spec.nodeName)!;
+  const table = tableOf(facts, sourceNode(source))!;
   const steps = [first];
-  for (const next of [() => dnsHop(facts, source, table), () => endpointsHop(facts), () => dnatHop(facts, table)]) {
+  for (const next of [() => dnsHop(facts, source, table), () => endpointsHop(facts), () => dnatHop(facts, source, table)]) {
     const hop = next();
     if (hop) steps.push(hop);
     if (hop && !hop.ok) return steps;

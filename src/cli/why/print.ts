@@ -2,6 +2,7 @@
 import type { Difference, Proxyz, TableEndpoint, TableRule } from '../../client/proxyz.js';
 import type { Facts, NodeAnswer } from './gather.js';
 import type { Hop } from './hop.js';
+import { sourceName } from './source.js';
 
 export function printWhy(facts: Facts, hops: readonly Hop[]): string {
   const shown = facts.nodes.filter(({ node }) => !facts.shown || node === facts.shown);
@@ -73,8 +74,8 @@ function differenceLine({ kind, table, wanted, actual }: Difference): string {
 
 function walkText({ source, service }: Facts, hops: readonly Hop[]): string {
   const title = source
-    ? `From pod ${source.metadata.namespace}/${source.metadata.name} to ${service.metadata.name}`
-    : 'What can be told without a pod to come from (--from pod/NAME)';
+    ? `From ${sourceName(source)} to ${service.metadata.name}`
+    : 'What can be told without a place to come from (--from pod/NAME, node/NAME or outside)';
   const failed = hops.find(({ ok }) => !ok);
   const several = new Set(hops.flatMap(({ endpoint }) => endpoint ?? [])).size > 1;
   const lines = hops.map(

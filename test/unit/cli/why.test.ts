@@ -5,7 +5,7 @@ import { findHops } from '../../../src/cli/why/hops.js';
 import { printWhy } from '../../../src/cli/why/print.js';
 import type { EndpointStep, Proxyz, TableEndpoint } from '../../../src/client/proxyz.js';
 import type { Pod, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
-import { pod, service } from '../agent/objects.js';
+import { node, pod, service } from '../agent/objects.js';
 
 const WEB = '10.244.1.6:8080';
 const READY = { conditions: [{ type: 'Ready', status: 'True' }] };
@@ -83,7 +83,8 @@ function facts(more: Partial<Facts> = {}, spec: Partial<ServiceSpec> = {}): Fact
   return {
     service: service('web', { clusterIP: '10.96.7.7', selector: { app: 'web' }, ports, ...spec }),
     pods: [web, client],
-    source: client,
+    source: { pod: client },
+    allNodes: [node('a', '192.168.1.10'), node('b', '192.168.1.11')],
     nodes: [
       { node: 'a', table: here() },
       { node: 'b', table: there() },
@@ -116,11 +117,53 @@ describe('a connection that nothing stands in the way of', () => {
   });
 });
 
+describe('a connection from elsewhere than a pod', () => {
+  const names = (given: Facts) => findHops(given).map(({ name, ok }) => [name, ok]);
+  const onA = { node: node('a', '192.168.1.10') };
+  const onB = { node: node('b', '192.168.1.11') };
+  const outside = { outside: '198.51.100.1', by: 'a' };
+  const open = { type: 'NodePort', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }] } as const;
+  const onlyB = { verdict: { allowed: false, by: ['policy default/deny: no ingress rule allows it'] } };
+
+  it('from a node passes every hop, and needs no policy to reach pods of its own', () => {
+    expect(names(facts({ source: onA }))).toEqual(
+      ['source', 'DNS', 'endpoints', 'DNAT', 'policy', 'route', 'endpoint'].map((name) => [name, true]),
+    );
+    const own = facts({ ...nodes(here(), there(onlyB)), source: onB });
+    expect(names(own)).toContainEqual(['policy', true]);
+    expect(printWhy(own, findHops(own))).toContain('From node b to web');
+  });
+
+  it.each([
+    ['a node', onA, {}, 'ipBlock 192.168.1.10/32'],
+    ['outside', outside, open, 'ipBlock 192.168.1.10/32'],
+    ['outside by the node of the pod', { ...outside, by: 'b' }, open, 'ipBlock 198.51.100.1/32'],
+  ])('from %s is told whom a policy has to let in', (_from, source, spec, peer) => {
+    const failed = findHops(facts({ ...nodes(here(), there(onlyB)), source }, spec)).at(-1)!;
+    expect([failed.name, failed.ok]).toEqual(['policy', false]);
+    expect(failed.remedy).toContain(`allow ingress from ${peer} `);
+  });
+
+  it('from outside asks no DNS, and needs a door', () => {
+    expect(names(facts({ source: outside }, open))).toEqual(
+      ['source', 'endpoints', 'DNAT', 'policy', 'route', 'endpoint'].map((name) => [name, true]),
+    );
+    const [shut, ...more] = findHops(facts({ source: outside }));
+    expect([shut!.ok, more]).toEqual([false, []]);
+    expect(shut!.text).toContain('no node port and no external address');
+  });
+
+  it('from outside goes to pods of that node only where externalTrafficPolicy is Local', () => {
+    const failed = findHops(facts({ source: outside }, { ...open, externalTrafficPolicy: 'Local' })).at(-1)!;
+    expect(failed).toMatchObject({ name: 'DNAT', ok: false, text: 'externalTrafficPolicy is Local, and a has no ready endpoint' });
+  });
+});
+
 describe('the first hop that fails is named', () => {
   const cases: readonly [string, Facts, string, RegExp, RegExp][] = [
     [
       'a source that has not started',
-      facts({ source: pod('client', { node: 'a', phase: 'Pending' }) }),
+      facts({ source: { pod: pod('client', { node: 'a', phase: 'Pending' }) } }),
       'source',
       /is Pending and has no network/,
       /describe pod client/,
