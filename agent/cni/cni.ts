@@ -34,6 +34,8 @@ export class CniNetwork implements PodNetwork {
   private podCidr: string | undefined;
   private refreshing: Promise<void> | undefined;
   private collected = false;
+  /** What agents before this one were wiring when they ended. */
+  private interrupted: readonly Attachment[] = [];
 
   private constructor(private readonly options: CniOptions) {}
 
@@ -43,6 +45,7 @@ export class CniNetwork implements PodNetwork {
     await mkdir(network.resultsDirectory, { recursive: true });
     const files = (await readdir(network.resultsDirectory)).filter((file) => file.endsWith('.json'));
     for (const file of files) await network.recall(file);
+    network.interrupted = [...network.attachments.values()].filter(({ result }) => !result);
     return network;
   }
 
@@ -198,7 +201,19 @@ export class CniNetwork implements PodNetwork {
     for (const sandboxId of leaked) await this.release(sandboxId);
     if (!this.collected || stale.length + leaked.length > 0) await this.tellWhatLives();
     if (!this.collected) await this.check(alive);
+    else await this.undoInterrupted(alive);
     this.collected = true;
+  }
+
+  /** Once more, at the second look: a plugin that outlived its agent may have been at work when its sandbox was unwired. */
+  private async undoInterrupted(alive: ReadonlySet<string>): Promise<void> {
+    for (const attachment of this.interrupted) {
+      const { sandboxId } = attachment.pod;
+      if (alive.has(sandboxId) || this.attachments.has(sandboxId)) continue;
+      await this.delete(attachment, undefined);
+      await rm(this.path(sandboxId), { force: true });
+    }
+    this.interrupted = [];
   }
 
   /** An address of a sandbox that nothing else is known of any more. */

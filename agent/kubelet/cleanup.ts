@@ -38,12 +38,32 @@ export async function runCleanup(options: CleanupOptions): Promise<void> {
   }
 }
 
+/** What cannot be removed now is no reason to leave the rest. */
 export async function cleanUpOnce({ runtime, dirs, logs, cgroups, log, isKnown }: CleanupOptions): Promise<void> {
-  const orphans = (await runtime.listPods()).filter(({ uid }) => !isKnown(uid));
-  await Promise.all(orphans.map((pod) => removePod(pod, runtime, log)));
-  for (const uid of await dirs.list()) if (!isKnown(uid)) await dirs.remove(uid);
-  for (const uid of await cgroups.list()) if (!isKnown(uid)) await cgroups.remove(uid);
-  await Promise.all(orphans.map((pod) => logs.remove(pod)));
+  const each = <T>(items: readonly T[], uidOf: (item: T) => string, remove: (item: T) => Promise<unknown>) =>
+    Promise.all(
+      items
+        .filter((item) => !isKnown(uidOf(item)))
+        .map((item) =>
+          remove(item).catch((error: Error) => {
+            log.warn({ uid: uidOf(item), error: error.message }, 'cannot remove all of a pod that is gone, trying again later');
+          }),
+        ),
+    );
+  const self = (uid: string) => uid;
+  const pods = await runtime.listPods();
+  await each(
+    pods,
+    ({ uid }) => uid,
+    (pod) => removePod(pod, runtime, log),
+  );
+  await each(await cgroups.list(), self, (uid) => cgroups.remove(uid));
+  await each(await dirs.list(), self, (uid) => dirs.remove(uid));
+  await each(
+    pods,
+    ({ uid }) => uid,
+    (pod) => logs.remove(pod),
+  );
   await logs.sweep(isKnown);
   await runtime.collectNetworkGarbage();
   await runtime.endOrphanedCommands();

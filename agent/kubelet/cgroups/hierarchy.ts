@@ -75,7 +75,7 @@ export class CgroupHierarchy {
     return [...new Set(names.flat())];
   }
 
-  /** With all below it; what still has processes after a while stays, and rejects. */
+  /** With all below it and every process in it; what still has some after a while stays, and rejects. */
   async remove(path: string): Promise<void> {
     for (const directory of await this.everywhere(path)) await this.removeTree(directory);
   }
@@ -88,6 +88,8 @@ export class CgroupHierarchy {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || tries === BUSY_TRIES) throw error;
       }
+      // The engine may have forgotten them: it was killed while it started a container.
+      await killAll(join(directory, 'cgroup.procs'));
       await sleep(this.clock, BUSY_WAIT_MS);
     }
   }
@@ -95,6 +97,19 @@ export class CgroupHierarchy {
   private async everywhere(path: string): Promise<readonly string[]> {
     if (this.version === 2) return [join(this.root, path)];
     return (await readdir(this.root)).map((controller) => join(this.root, controller, path));
+  }
+}
+
+/** Those of the kernel's list; 0 stands for one that is not of this machine's process namespace. */
+async function killAll(list: string): Promise<void> {
+  const text = await readFile(list, 'utf8').catch(orIfMissing(''));
+  for (const pid of text.split('\n').map(Number)) {
+    try {
+      if (pid > 0) process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      // It has ended meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }
 

@@ -87,7 +87,7 @@ export class EngineLab {
   }
 
   static async start(options: EngineOptions = {}): Promise<EngineLab> {
-    sweep();
+    await sweep();
     const lab = new EngineLab(mkdtempSync(join(tmpdir(), PREFIX)), options);
     writeFileSync(join(lab.directory, 'owner'), String(process.pid));
     try {
@@ -238,68 +238,85 @@ export class EngineLab {
       child.kill('SIGTERM');
       await until('an engine process ends', () => child.exitCode !== null || child.signalCode !== null);
     }
-    remove(this.directory);
+    await removeLab(this.netns);
   }
 }
 
 /** Undoes all that a lab leaves, whether it was stopped in good order or killed. */
-function remove(directory: string): void {
+async function removeLab(name: string): Promise<void> {
+  const directory = join(tmpdir(), name);
+  // Shims outlive their containerd, and what an engine that was killed had just started outlives its engine.
+  await until('all of a lab has ended', () => killAllOf(name) === 0);
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
     .filter((path) => path.startsWith(`${directory}/`));
   for (const mount of mounts.reverse()) execFileSync('umount', ['-l', mount]);
-  const netns = directory.slice(directory.lastIndexOf('/') + 1);
-  if (existsSync(`/run/netns/${netns}`)) execFileSync('ip', ['netns', 'del', netns]);
-  removeCgroups(netns);
+  if (existsSync(`/run/netns/${name}`)) execFileSync('ip', ['netns', 'del', name]);
+  await until('its control groups are gone', () => removeGroups(name));
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** The engine leaves its parent group behind, in each controller's hierarchy or in the one of v2. */
-function removeCgroups(name: string): void {
+/** The engine leaves its parent group behind. Whether none is left: those of processes that are just being ended are busy. */
+function removeGroups(name: string): boolean {
+  const groups = hierarchies()
+    .map((hierarchy) => join(hierarchy, name))
+    .filter((group) => existsSync(group));
+  for (const group of groups) execFileSync('find', [group, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'], { stdio: 'ignore' });
+  return groups.every((group) => !existsSync(group));
+}
+
+/** Each controller's, or the one of v2. */
+function hierarchies(): readonly string[] {
   const root = '/sys/fs/cgroup';
-  const hierarchies = [root, ...readdirSync(root).map((entry) => join(root, entry))];
-  for (const hierarchy of hierarchies) {
-    const group = join(hierarchy, name);
-    if (existsSync(group)) execFileSync('find', [group, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
-  }
+  const names = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [root, ...names.map((entry) => join(root, entry.name))];
 }
 
 /** What runs that were killed have left: their owner is no more. */
-function sweep(): void {
-  for (const entry of readdirSync(tmpdir())) {
-    const directory = join(tmpdir(), entry);
-    const owner = join(directory, 'owner');
-    if (!entry.startsWith(PREFIX) || !existsSync(owner) || existsSync(`/proc/${readFileSync(owner, 'utf8')}`)) continue;
-    killAllOf(directory);
-    remove(directory);
-  }
+async function sweep(): Promise<void> {
+  const groups = hierarchies().flatMap((hierarchy) => readdirSync(hierarchy));
+  const shims = processes().map(({ argv }) => (isEngine(argv) ? (new RegExp(`${PREFIX}\\w+`).exec(argv)?.[0] ?? '') : ''));
+  const labs = new Set([...readdirSync(tmpdir()), ...groups, ...shims].filter((each) => each.startsWith(PREFIX)));
+  for (const lab of labs) if (!isInUse(lab)) await removeLab(lab);
 }
 
-/** Every process with the lab's directory on its command line: the engine, its shims, and through them the containers. */
-function killAllOf(directory: string): void {
-  const isOurs = (pid: string) => {
+function isInUse(lab: string): boolean {
+  const directory = join(tmpdir(), lab);
+  if (!existsSync(directory)) return false;
+  const owner = join(directory, 'owner');
+  return !existsSync(owner) || existsSync(`/proc/${readFileSync(owner, 'utf8')}`);
+}
+
+/** The engine's parts and its shims, by their command lines. */
+const isEngine = (argv: string) => /^\S*\b(dockerd|containerd|containerd-shim-runc-v2)\0/.test(argv);
+
+/** Those of this machine that have not ended. */
+function processes(): readonly { readonly pid: number; readonly argv: string; readonly cgroup: string }[] {
+  const read = (pid: string, file: string) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory);
+      return readFileSync(`/proc/${pid}/${file}`, 'utf8');
     } catch {
-      return false;
+      // It has ended meanwhile.
+      return '';
     }
   };
-  const netns = directory.slice(directory.lastIndexOf('/') + 1);
-  const inCgroup = (pid: string) => {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => ({ pid: Number(pid), argv: read(pid, 'cmdline'), cgroup: read(pid, 'cgroup') }))
+    .filter(({ argv }) => argv !== '');
+}
+
+/** The engine, its shims and what runs in its control groups; returns how many there were. */
+function killAllOf(name: string): number {
+  const ours = processes().filter(({ argv, cgroup }) => (isEngine(argv) && argv.includes(name)) || cgroup.includes(`/${name}/`));
+  for (const { pid } of ours) {
     try {
-      return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/${netns}/`);
-    } catch {
-      return false;
-    }
-  };
-  const pids = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && (isOurs(pid) || inCgroup(pid)));
-  for (const pid of pids) {
-    try {
-      process.kill(Number(pid), 'SIGKILL');
+      process.kill(pid, 'SIGKILL');
     } catch (error) {
       // It ended by itself meanwhile.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
+  return ours.length;
 }

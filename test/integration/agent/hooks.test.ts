@@ -22,7 +22,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 /** Containers write here what happens to them, in order. */

@@ -13,9 +13,9 @@ import { podLookup } from '../../../agent/kubelet/static/mirror.js';
 import { DockerRuntime } from '../../../agent/runtime/docker.js';
 import { measuredRuntime } from '../../../agent/runtime/measured.js';
 import { type KubeletServer, startKubeletServer } from '../../../agent/server.js';
-import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
+import { type Clock, systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
 import type { Draft, Json } from '../../../src/apimachinery/json.js';
-import { silentLogger } from '../../../src/apimachinery/logger.js';
+import type { Logger } from '../../../src/apimachinery/logger.js';
 import { StatusError, serviceUnavailable } from '../../../src/apimachinery/status.js';
 import { ApiClient } from '../../../src/client/api-client.js';
 import type { Transport } from '../../../src/client/client.js';
@@ -33,7 +33,10 @@ const run = promisify(execFile);
 export const NODE = 'lab-node';
 const POD_CIDR = '10.254.9.0/24';
 
-const [clock, random, log] = [systemClock, systemRandom, silentLogger];
+const random = systemRandom;
+
+/** What is told of an agent in a test that failed. */
+const LOG_LINES = 100;
 
 /** What of the node is not this machine's. */
 export interface LabNode extends EngineOptions {
@@ -41,6 +44,8 @@ export interface LabNode extends EngineOptions {
   readonly disk?: string;
   /** A way to the API that can be cut: what is asked meanwhile fails. */
   readonly isCut?: () => boolean;
+  /** The agent's; absent: the machine's. */
+  readonly clock?: Clock;
   readonly logind?: Logind;
   readonly signals?: (rootDirectory: string) => ReadSignals;
 }
@@ -72,6 +77,8 @@ export class KubeletLab {
   kubelet: Kubelet | undefined;
   server: KubeletServer | undefined;
   private stopInformers = () => {};
+  private readonly lines: string[] = [];
+  private readonly log = this.logger({});
 
   private constructor(
     readonly engine: EngineLab,
@@ -102,8 +109,18 @@ export class KubeletLab {
     return join(this.engine.directory, 'kubelet');
   }
 
+  private logger(own: object): Logger {
+    const line = (fields: object, message: string) => {
+      this.lines.push(`${new Date().toISOString()} ${message} ${JSON.stringify({ ...own, ...fields })}`);
+      this.lines.splice(0, this.lines.length - LOG_LINES);
+    };
+    return { debug() {}, info: line, warn: line, error: line, child: (fields) => this.logger({ ...own, ...fields }) };
+  }
+
   async startKubelet(): Promise<void> {
     const { pki } = this.api;
+    const { log } = this;
+    const { clock = systemClock } = this.node;
     const client = this.node.isCut ? new ApiClient(cuttable(this.api.server.transport(ADMIN), this.node.isCut)) : this.api.client;
     const settings = {
       ...readSettings({
@@ -263,6 +280,25 @@ export class KubeletLab {
     return until(`${pod} has an event ${pattern}`, found).catch(async (error: Error) => {
       throw new Error(`${error.message}: ${(await this.eventsOf(pod)).join('\n')}`);
     });
+  }
+
+  /** All that there is to say of a pod that is not as it should be. */
+  async diagnosis(name: string): Promise<string> {
+    const pod = await this.find(name);
+    const say = (what: () => string) => {
+      try {
+        return what();
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    return [
+      JSON.stringify(pod ?? 'not in the API'),
+      ...(await this.eventsOf(name)),
+      ...this.lines,
+      say(() => this.engine.docker('ps', '-a', '--no-trunc')),
+      say(() => this.engine.docker('inspect', ...this.containersOf(pod!))),
+    ].join('\n');
   }
 
   /** IDs of the engine's containers of a pod, dead ones and the sandbox included. */

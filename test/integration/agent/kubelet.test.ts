@@ -1,4 +1,7 @@
 // The kubelet with a real engine and a real API server: what a user sees of a pod from its creation to its end.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { leases } from '../../../src/kinds/coordination/lease.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
@@ -17,7 +20,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 const ask = (path: string, identity?: object) => askKubelet(lab, path, identity);
@@ -325,6 +328,18 @@ describe('a deleted pod', () => {
     await lab.api.client.delete(pods, { namespace: 'default', name: 'stubborn' });
     await lab.delete('stubborn', 1);
     expect(lab.containersOf(pod)).toEqual([]);
+  });
+
+  it('goes with what its engine has forgotten, as one does that is killed while it starts a container', async () => {
+    await lab.create('forgotten', { containers: [{ name: 'main', command: sh('sleep 1000') }] });
+    const pod = await lab.ready('forgotten');
+    const group = join('/sys/fs/cgroup/pids', lab.engine.netns, 'kubepods/besteffort', `pod${pod.metadata.uid}`, 'left');
+    mkdirSync(group);
+    const process = spawn('sleep', ['1000']);
+    writeFileSync(join(group, 'cgroup.procs'), String(process.pid));
+    await lab.delete('forgotten');
+    await until('the process is killed', () => process.signalCode === 'SIGKILL');
+    expect(existsSync(group)).toBe(false);
   });
 
   it('runs its preStop hook first', async () => {

@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 /** A command takes its time on a busy machine. */

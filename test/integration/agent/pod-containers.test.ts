@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 const idOf = (status: { readonly containerID?: string } | undefined) => status!.containerID!.slice('docker://'.length);

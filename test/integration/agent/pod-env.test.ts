@@ -25,7 +25,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 /** Of its first process, as it began. */

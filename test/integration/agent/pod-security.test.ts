@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 const create = (name: string, wish: Wish) => lab.create(name, sleeping(wish));

@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const stop of stops) await stop();
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 /** Something that a probe of each kind can be made of, and which can be opened and shut. */

@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 const SLEEP = ['/bin/sh', '-c', 'sleep 1000'];

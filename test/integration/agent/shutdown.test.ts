@@ -30,7 +30,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await lab.stop();
+  await lab?.stop();
 }, 60_000);
 
 const main = [{ name: 'main', command: ['/bin/sh', '-c', "trap 'exit 0' TERM; sleep 1000 & wait"] }];
