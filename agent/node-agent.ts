@@ -13,6 +13,7 @@ import { CniNetwork } from './cni/cni.js';
 import { podMtu, startRoutes } from './cni/routes.js';
 import type { KubeletSettings } from './config/kubelet-configuration.js';
 import { loadKubeProxySettings } from './config/load.js';
+import { countedTransport } from './counted-transport.js';
 import { publishDnsEndpoints } from './dns/publish.js';
 import { startDns } from './dns/server.js';
 import type { GlassBox } from './glassbox/proxyz.js';
@@ -103,7 +104,9 @@ async function startParts(
   nodeIps: readonly string[],
   log: Logger,
 ): Promise<readonly (() => Promise<void> | void)[]> {
-  const client = new ApiClient(identity.transport);
+  const metrics = new KubeletMetrics(clock);
+  const { host } = new URL(flags.server);
+  const client = new ApiClient(countedTransport(identity.transport, (method, code) => metrics.apiRequest(method, host, code)));
   const informers = createInformers({ client, clock, random, log });
   const events = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, random, log });
   const nodeIp = nodeIps[0]!;
@@ -132,7 +135,6 @@ async function startParts(
     mtu: await podMtu(nodeIp, flags.overlay),
     log,
   });
-  const metrics = new KubeletMetrics(clock);
   let policies: Policies;
   let glassBox: GlassBox | undefined;
   const docker = new DockerRuntime({

@@ -90,6 +90,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     hugepageSizes: Object.keys(machine.hugepages_bytes),
     exec: systemExec,
     clock,
+    metrics: options.metrics,
   });
   const pulled = new PulledImages(join(options.rootDirectory, 'image_manager'), settings);
   const care = new NodeCare({

@@ -4,6 +4,7 @@ import { arch, cpus, release, totalmem } from 'node:os';
 import { formatQuantity } from '../../src/apimachinery/quantity.js';
 import type { NodeSystemInfo } from '../../src/kinds/types/core_v1.js';
 import { GIT_VERSION } from '../../src/kinds/wellknown.js';
+import { processTable } from '../process-table.js';
 import type { RuntimeVersion } from '../runtime/runtime.js';
 
 const ARCHITECTURES: { readonly [node: string]: string } = { x64: 'amd64', ia32: '386' };
@@ -33,7 +34,7 @@ export async function machineFacts(rootDirectory: string): Promise<MachineFacts>
     memory_bytes: totalmem(),
     disk_bytes: blocks * bsize,
     hugepages_bytes: await hugepages('/sys/kernel/mm/hugepages'),
-    pids_max: Number(await read('/proc/sys/kernel/pid_max')),
+    pids_max: (await processTable()).capacity,
   };
 }
 

@@ -1,6 +1,6 @@
 // What the kubelet counts of its own work, under upstream's names: requests, calls of the runtime, probes, and when pods were looked at.
 import type { Clock } from '../../src/apimachinery/clock.js';
-import { type Exposition, Histogram, labelText } from '../../src/apimachinery/exposition.js';
+import { type Exposition, Histogram, type Labels, labelText } from '../../src/apimachinery/exposition.js';
 import type { ProbeOutcome } from '../probes/probe.js';
 import { PodStarts } from './pod-starts.js';
 
@@ -22,6 +22,14 @@ const COUNTS = {
 } as const;
 export type CountName = keyof typeof COUNTS;
 
+/** What is measured, each in families by labels. */
+const DURATIONS = {
+  kubelet_pod_worker_duration_seconds: 'How long one look at a pod and what follows from it take.',
+  kubelet_cgroup_manager_duration_seconds: 'How long it takes to make, change and remove control groups.',
+  storage_operation_duration_seconds: 'How long it takes to set volumes up.',
+} as const;
+export type DurationName = keyof typeof DURATIONS;
+
 /** Of one probe of one container. */
 export interface ProbeName {
   readonly kind: 'liveness' | 'readiness' | 'startup';
@@ -39,7 +47,8 @@ export class KubeletMetrics {
   #relistedAt_ms: number | undefined;
   readonly #relistInterval = new Histogram(SECONDS);
   readonly #relistDuration = new Histogram(SECONDS);
-  readonly #podWork = new Map<PodWork, Histogram>();
+  readonly #durations = new Map<DurationName, Map<string, Histogram>>();
+  readonly #apiRequests = new Map<string, number>();
   readonly #counts = new Map<CountName, Map<string, number>>();
   readonly starts: PodStarts;
 
@@ -84,9 +93,37 @@ export class KubeletMetrics {
   }
 
   podWorked(work: PodWork, took_ms: number): void {
-    let known = this.#podWork.get(work);
-    if (!known) this.#podWork.set(work, (known = new Histogram(SECONDS)));
+    this.took('kubelet_pod_worker_duration_seconds', { operation_type: work }, took_ms);
+  }
+
+  took(name: DurationName, by: Labels, took_ms: number): void {
+    const labels = labelText(by);
+    let family = this.#durations.get(name);
+    if (!family) this.#durations.set(name, (family = new Map()));
+    let known = family.get(labels);
+    if (!known) family.set(labels, (known = new Histogram(SECONDS)));
     known.observe(took_ms / 1000);
+  }
+
+  /** A volume that is being set up, by a plugin in the name of its directories. */
+  mounting<T>(plugin: string, work: Promise<T>): Promise<T> {
+    const began_ms = this.clock.monotonic();
+    const volume_plugin = plugin.replace('~', '/');
+    const over = (status: string) => {
+      const labels = { migrated: 'false', operation_name: 'volume_mount', status, volume_plugin };
+      this.took('storage_operation_duration_seconds', labels, this.clock.monotonic() - began_ms);
+    };
+    work.then(
+      () => over('success'),
+      () => over('fail-unknown'),
+    );
+    return work;
+  }
+
+  /** One that the agent made of the API server. */
+  apiRequest(method: string, host: string, code: string): void {
+    const labels = labelText({ code, host, method });
+    this.#apiRequests.set(labels, (this.#apiRequests.get(labels) ?? 0) + 1);
   }
 
   /** `value`: of the label that such things are told apart by. */
@@ -124,9 +161,12 @@ export class KubeletMetrics {
     out.metric('kubelet_http_requests_total', 'counter', 'Requests to this server.');
     for (const [labels, count] of this.#requests) out.sample('kubelet_http_requests_total', labels, count);
     this.starts.write(out);
-    out.metric('kubelet_pod_worker_duration_seconds', 'histogram', 'How long one look at a pod and what follows from it take.');
-    for (const [work, duration] of this.#podWork)
-      duration.write(out, 'kubelet_pod_worker_duration_seconds', labelText({ operation_type: work }));
+    for (const [name, family] of this.#durations) {
+      out.metric(name, 'histogram', DURATIONS[name]);
+      for (const [labels, duration] of family) duration.write(out, name, labels);
+    }
+    out.metric('rest_client_requests_total', 'counter', 'Requests to the API server by their outcomes.');
+    for (const [labels, count] of this.#apiRequests) out.sample('rest_client_requests_total', labels, count);
     for (const [name, counts] of this.#counts) {
       out.metric(name, 'counter', COUNTS[name].help);
       for (const [labels, count] of counts) out.sample(name, labels, count);

@@ -40,6 +40,8 @@ export class PodWorker {
   private gone = false;
   private dirty = false;
   private looping = false;
+  /** Containers that are said to have ended since the last look. */
+  private readonly dead = new Set<string>();
   /** Nothing of it is left on the node, or the agent stops. */
   private over = false;
   /** Aborted when the pod is to end, so that a pull does not hold it up. */
@@ -132,6 +134,12 @@ export class PodWorker {
     if (this.ending) void this.reporter.reportEnding(() => (this.ending ? this.pod : undefined));
   }
 
+  /** A container of it has ended: told before all of the pod is looked at. */
+  died(containerId: string): void {
+    this.dead.add(containerId);
+    this.wake();
+  }
+
   /** The agent stops: the pod is left as it is. */
   stop(): void {
     this.over = true;
@@ -159,6 +167,7 @@ export class PodWorker {
       this.dirty = false;
       const began_ms = this.services.clock.monotonic();
       try {
+        await this.tellDead();
         const retryAfter_ms = await this.sync();
         this.services.metrics.podWorked(this.work(), this.services.clock.monotonic() - began_ms);
         this.failures = 0;
@@ -169,6 +178,18 @@ export class PodWorker {
     }
     this.looping = false;
     this.looked?.();
+  }
+
+  /** What the pod's end tells of is left to it. */
+  private async tellDead(): Promise<void> {
+    const dead = [...this.dead];
+    this.dead.clear();
+    for (const id of dead) {
+      const pod = this.services.statuses.newest(this.pod);
+      if (!this.isActive || isBeingDeleted(pod)) return;
+      const observed = await this.services.runtime.podStatusWith(pod.metadata.uid, id);
+      if (observed) await this.reporter.report(pod, observed);
+    }
   }
 
   private work(): PodWork {
@@ -287,8 +308,8 @@ export class PodWorker {
   private async refreshVolumes(pod: Pod): Promise<void> {
     const managed = (pod.spec.volumes ?? []).filter(isManaged);
     if (managed.length === 0) return;
-    const { dirs, node, sources } = this.services;
-    await setUpVolumes(dirs.pod(pod.metadata.uid), managed, { pod, node, sources }).catch((error: Error) => {
+    const { dirs, node, sources, metrics } = this.services;
+    await setUpVolumes(dirs.pod(pod.metadata.uid), managed, { pod, node, sources, metrics }).catch((error: Error) => {
       this.services.events.event(pod, 'Warning', 'FailedMount', error.message);
       throw error;
     });

@@ -142,7 +142,8 @@ export class PodWorkers {
       try {
         for await (const event of runtime.events(this.stopping, () => this.wakeAll())) {
           // We start and remove ourselves, and look at the outcome then.
-          if (event.type === 'died' || event.type === 'oom') this.wake(event.podUid);
+          if (event.type === 'died') this.workers.get(event.podUid)?.died(event.containerId);
+          else if (event.type === 'oom') this.wake(event.podUid);
         }
       } catch (error) {
         if (!this.stopping.aborted) log.warn({ error: (error as Error).message }, 'lost the events of the container runtime');

@@ -158,8 +158,8 @@ export class PodStart {
   }
 
   private volumes(): Promise<ReadonlyMap<string, ReadyVolume>> {
-    const { dirs, node, sources } = this.services;
-    return setUpVolumes(dirs.pod(this.pod.metadata.uid), this.pod.spec.volumes ?? [], { pod: this.pod, node, sources });
+    const { dirs, node, sources, metrics } = this.services;
+    return setUpVolumes(dirs.pod(this.pod.metadata.uid), this.pod.spec.volumes ?? [], { pod: this.pod, node, sources, metrics });
   }
 
   /** Creates the container as soon as it can be, which is before its sandbox runs. */

@@ -14,6 +14,7 @@ import { dockerEvents } from './docker-events.js';
 import { inspectDockerImage, listDockerImages, pullDockerImage, removeDockerImage } from './docker-images.js';
 import { attemptOf, gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
 import { dockerExec, dockerLogs } from './docker-process.js';
+import { shortenRequests } from './docker-requests.js';
 import { DockerRuns } from './docker-runs.js';
 import { containerFrom } from './docker-status.js';
 import { openNetnsDialer } from './netns-dialer.js';
@@ -66,18 +67,19 @@ export class DockerRuntime implements ContainerRuntime {
   /** For what takes as long as it is told to. */
   private readonly patient: Docker;
   private readonly network: PodNetwork;
-  /** What has exited no longer changes, so it is inspected once. Forgotten when its pod's listing no longer has it. */
-  private readonly exited = new Map<string, Map<string, RuntimeContainer>>();
+  /** Pods as they were looked at last: what has exited no longer changes, so it is inspected once. Forgotten when nothing of a pod is listed. */
+  private readonly looked = new Map<string, RuntimePod>();
 
   private readonly commands: CommandLedger;
   private readonly runs: DockerRuns;
 
   constructor(private readonly options: DockerRuntimeOptions) {
     const connectTo = connection(options.endpoint);
+    const timeout_ms = options.settings.runtimeRequestTimeout;
     // Until the answer's first byte, whatever its name: streams are not cut. The client's types do not know it.
-    const patience = { connectionTimeout: options.settings.runtimeRequestTimeout };
-    this.docker = new Docker({ ...connectTo, ...patience });
-    this.patient = new Docker(connectTo);
+    const patience = { connectionTimeout: timeout_ms };
+    this.docker = shortenRequests(new Docker({ ...connectTo, ...patience }), timeout_ms);
+    this.patient = shortenRequests(new Docker(connectTo));
     this.network = options.network;
     this.runs = new DockerRuns(this.docker);
     this.commands = new CommandLedger(join(options.stateDirectory, 'commands'));
@@ -194,8 +196,8 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async removeContainer(containerId: string): Promise<void> {
-    // 409: a removal of it is already under way.
-    await call(this.docker.getContainer(containerId).remove({ v: true, force: true }), 404, 409);
+    // A removal that is already under way is a conflict: it may fail yet, so whoever asks again learns how it ended.
+    await call(this.docker.getContainer(containerId).remove({ v: true, force: true }), 404);
   }
 
   async diskUsage_bytes(containerId: string): Promise<number> {
@@ -229,17 +231,27 @@ export class DockerRuntime implements ContainerRuntime {
     const listed = await this.list(`${LABEL_POD_UID}=${podUid}`);
     const isSandbox = ({ Labels: labels }: Listed) => labels[LABEL_TYPE] === TYPE_SANDBOX;
     const sandboxes = listed.filter(isSandbox).map((entry) => this.sandboxFrom(entry));
-    const known = this.exited.get(podUid) ?? new Map<string, RuntimeContainer>();
-    const details = ({ Id: id, State: state }: Listed) => (state === 'running' ? undefined : known.get(id)) ?? this.inspect(id);
+    const known = this.looked.get(podUid)?.containers.filter(({ state }) => state === 'exited') ?? [];
+    const details = ({ Id, State }: Listed) => (State === 'running' ? undefined : known.find(({ id }) => id === Id)) ?? this.inspect(Id);
     const inspected = await Promise.all(listed.filter((entry) => !isSandbox(entry)).map(details));
-    const containers = inspected.filter((container) => container !== undefined);
-    const exited = containers.filter(({ state }) => state === 'exited').map((container) => [container.id, container] as const);
-    if (exited.length > 0) this.exited.set(podUid, new Map(exited));
-    else this.exited.delete(podUid);
-    return {
+    const pod: RuntimePod = {
       sandboxes: sandboxes.sort((a, b) => b.attempt - a.attempt || b.createdAt_ms - a.createdAt_ms),
-      containers: containers.sort((a, b) => b.createdAt_ms - a.createdAt_ms),
+      containers: inspected.filter((container) => container !== undefined).sort((a, b) => b.createdAt_ms - a.createdAt_ms),
     };
+    if (listed.length > 0) this.looked.set(podUid, pod);
+    else this.looked.delete(podUid);
+    return pod;
+  }
+
+  async podStatusWith(podUid: string, containerId: string): Promise<RuntimePod | undefined> {
+    const isIt = ({ id }: RuntimeContainer) => id === containerId;
+    if (this.looked.get(podUid)?.containers.find(isIt)?.state !== 'running') return undefined;
+    const now = await this.inspect(containerId);
+    const before = this.looked.get(podUid);
+    if (!now || !before) return undefined;
+    const pod = { ...before, containers: before.containers.map((container) => (isIt(container) ? now : container)) };
+    this.looked.set(podUid, pod);
+    return pod;
   }
 
   async running(): Promise<readonly RunningContainer[]> {

@@ -309,6 +309,11 @@ export interface ContainerRuntime {
 
   listPods(): Promise<readonly RuntimePodName[]>;
   podStatus(podUid: string): Promise<RuntimePod>;
+  /**
+   * The pod as it was when it was looked at last, but for one container, which is as it is now: costs little, whatever else runs on the
+   * node. undefined where that look did not show it running.
+   */
+  podStatusWith(podUid: string, containerId: string): Promise<RuntimePod | undefined>;
   /** Those of all pods, by one look. */
   running(): Promise<readonly RunningContainer[]>;
   /**

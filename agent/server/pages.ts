@@ -12,7 +12,7 @@ import type { KubeletServerOptions } from '../server.js';
 import { cadvisorMetrics } from '../stats/cadvisor-metrics.js';
 import { resourceMetrics } from '../stats/resource-metrics.js';
 import { type SummaryOptions, summary } from '../stats/summary.js';
-import { volumeMetrics } from '../stats/volume-metrics.js';
+import { volumeMetrics, volumeTotals } from '../stats/volume-metrics.js';
 import { flag } from './query.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -61,7 +61,7 @@ function exposed(write: (out: Exposition) => void): string {
 
 async function ownMetrics(context: PageContext): Promise<string> {
   const { metrics, runtime, nodeName, clock } = context;
-  const [counts, writeVolumes] = await Promise.all([countRunning(runtime), volumeMetrics(context)]);
+  const [counts, writeTotals, writeVolumes] = await Promise.all([countRunning(runtime), volumeTotals(context), volumeMetrics(context)]);
   return exposed((out) => {
     out.single('kubelet_node_name', 'gauge', 'The name of the node.', 1, { node: nodeName });
     out.single('kubelet_running_pods', 'gauge', 'Pods whose sandbox runs.', counts.pods);
@@ -69,6 +69,7 @@ async function ownMetrics(context: PageContext): Promise<string> {
     out.sample('kubelet_running_containers', labelText({ container_state: 'running' }), counts.containers);
     writePods(out, context.lookup.pods());
     metrics.write(out);
+    writeTotals(out);
     writeVolumes(out);
     out.single('kubernetes_build_info', 'gauge', 'What is running.', 1, { git_version: GIT_VERSION });
     writeProcess(out, clock.now());

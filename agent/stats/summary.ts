@@ -3,6 +3,7 @@ import { readdir, readFile, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, rfc3339 } from '../../src/apimachinery/clock.js';
 import type { Volume } from '../../src/kinds/types/core_v1.js';
+import { processTable } from '../process-table.js';
 import type { PodLookup } from '../server/find-container.js';
 import { readClaim } from '../volumes/claim.js';
 import type { DiskUsage, Usage } from './disk-usage.js';
@@ -198,13 +199,12 @@ async function nodeRest({ rootDirectory, clock }: SummaryOptions, at_ms: number)
   const usedBytes = fs.capacityBytes - fs.freeBytes;
   const { freeBytes: _free, ...told } = fs;
   const disk = { time, ...told, usedBytes, inodesUsed: fs.inodes - fs.inodesFree };
-  const [pidMax, load] = await Promise.all([readFile('/proc/sys/kernel/pid_max', 'utf8'), readFile('/proc/loadavg', 'utf8')]);
-  const curproc = Number(load.split(' ')[3]?.split('/')[1] ?? 0);
+  const { capacity, tasks } = await processTable();
   return {
     ...(interfaces.length > 0 ? { network: network(interfaces, (await defaultInterface()) ?? '', time) } : {}),
     fs: disk,
     runtime: { imageFs: disk, containerFs: disk },
-    rlimit: { time: rfc3339(clock.now()), maxpid: Number(pidMax), curproc },
+    rlimit: { time: rfc3339(clock.now()), maxpid: capacity, curproc: tasks },
   };
 }
 

@@ -1,6 +1,10 @@
-// Of /metrics: what the volumes that pods of this node claim have left.
+// Of /metrics: how many volumes pods of this node have, and what those that they claim have left.
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Exposition, labelText } from '../../src/apimachinery/exposition.js';
-import type { Volume } from '../../src/kinds/types/core_v1.js';
+import { isPodActive } from '../../src/kinds/core/podutil.js';
+import type { Pod, Volume } from '../../src/kinds/types/core_v1.js';
+import { pluginOf } from '../volumes/index.js';
 import { type SummaryOptions, volumesOf } from './summary.js';
 
 type VolumeUsage = Awaited<ReturnType<typeof volumesOf>>[number];
@@ -15,6 +19,35 @@ const FAMILIES: readonly (readonly [name: string, help: string, value: (volume: 
 ];
 
 const claims = ({ persistentVolumeClaim, ephemeral }: Volume) => persistentVolumeClaim !== undefined || ephemeral !== undefined;
+
+/** Volumes by plugin: those that pods are to have, and those that are set up. A host's path is there as soon as its pod is. */
+export async function volumeTotals({
+  lookup,
+  rootDirectory,
+}: Pick<SummaryOptions, 'lookup' | 'rootDirectory'>): Promise<(out: Exposition) => void> {
+  const totals = new Map<string, number>();
+  const count = (state: 'actual_state_of_world' | 'desired_state_of_world', plugin: string) => {
+    const labels = labelText({ plugin_name: plugin.replace('~', '/'), state });
+    totals.set(labels, (totals.get(labels) ?? 0) + 1);
+  };
+  const look = async (pod: Pod, volume: Volume) => {
+    const plugin = pluginOf(volume);
+    if (plugin === undefined) return;
+    if (isPodActive(pod)) count('desired_state_of_world', plugin);
+    const directory = join(rootDirectory, 'pods', pod.metadata.uid);
+    const path = volume.hostPath ? directory : join(directory, 'volumes', plugin, volume.name);
+    const isThere = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) count('actual_state_of_world', plugin);
+  };
+  await Promise.all(lookup.pods().flatMap((pod) => (pod.spec.volumes ?? []).map((volume) => look(pod, volume))));
+  return (out) => {
+    out.metric('volume_manager_total_volumes', 'gauge', 'Volumes of pods by plugin, as they should be and as they are.');
+    for (const [labels, total] of totals) out.sample('volume_manager_total_volumes', labels, total);
+  };
+}
 
 /** Only pods that claim something are looked at; a claim of several pods is told once. */
 export async function volumeMetrics(

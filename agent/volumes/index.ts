@@ -19,13 +19,18 @@ const volumeTypes: readonly VolumeType[] = [emptyDir, hostPath, configMap, secre
 export const isManaged = (volume: Volume) =>
   volumeTypes.some(({ field, managed }) => managed && (volume as VolumeSpec)[field] !== undefined);
 
+/** Which plugin sets it up; undefined: one that is not known before its claim is looked at, or none. */
+export const pluginOf = (volume: Volume) => volumeTypes.find(({ field }) => (volume as VolumeSpec)[field] !== undefined)?.plugin;
+
 /** A volume that is ready to be mounted. */
 export interface ReadyVolume {
   readonly path: string;
   readonly readOnly: boolean;
 }
 
-type PodContext = Omit<VolumeContext, 'directory' | 'mountOptions' | 'readOnly'>;
+interface PodContext extends Omit<VolumeContext, 'directory' | 'mountOptions' | 'readOnly'> {
+  readonly metrics: { mounting<T>(plugin: string, work: Promise<T>): Promise<T> };
+}
 
 /** Of the spec's volumes, by name. Rejects with a VolumeError that names the first that cannot be set up, when none is under way any more. */
 export async function setUpVolumes(
@@ -51,7 +56,7 @@ async function setUp(podDirectory: string, volume: Volume, context: PodContext):
     if (!type) throw new VolumeError(unsupportedVolume(spec));
     const directory = join(podDirectory, 'volumes', type.plugin, spec.name);
     if (claimed) await noteClaim(podDirectory, spec.name, claimed.claimName);
-    const path = await type.setUp(spec, { ...context, directory, mountOptions, readOnly });
+    const path = await context.metrics.mounting(type.plugin, type.setUp(spec, { ...context, directory, mountOptions, readOnly }));
     return { path, readOnly: readOnly || type.managed || spec.nfs?.readOnly === true };
   } catch (error) {
     const { message } = error as Error;

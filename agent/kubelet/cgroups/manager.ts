@@ -6,6 +6,7 @@ import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../../config/kubelet-configuration.js';
 import type { Exec } from '../../proxy/exec.js';
 import type { ContainerRuntime, RuntimeInfo } from '../../runtime/runtime.js';
+import type { KubeletMetrics } from '../metrics.js';
 import { CPU_SHARES_MIN, cpuShares } from '../resources.js';
 import { CgroupHierarchy } from './hierarchy.js';
 import { type CgroupLimits, cgroupFiles, podCgroupLimits, widest } from './limits.js';
@@ -21,6 +22,7 @@ export interface CgroupOptions {
   readonly hugepageSizes: readonly string[];
   readonly exec: Exec;
   readonly clock: Clock;
+  readonly metrics: Pick<KubeletMetrics, 'took'>;
 }
 
 interface Applied {
@@ -56,8 +58,9 @@ export class CgroupManager {
     const name = podCgroup(settings.cgroupRoot, qos, uid);
     const limits = podCgroupLimits(pod.spec, settings, hugepageSizes);
     const text = JSON.stringify(limits);
-    if (this.applied.get(uid)?.text !== text) {
-      await this.set(name, limits);
+    const before = this.applied.get(uid);
+    if (before?.text !== text) {
+      await this.measured(before ? 'update' : 'create', this.set(name, limits));
       this.applied.set(uid, { qos, cpu_milli: podRequests(pod).get('cpu') ?? 0, text });
       await this.shareOut();
     }
@@ -82,9 +85,16 @@ export class CgroupManager {
       const name = podCgroup(this.options.settings.cgroupRoot, qos, uid);
       const path = cgroupPath(name, info.cgroupDriver);
       if (info.cgroupDriver === 'systemd' && (await hierarchy.exists(path))) await removeSlice(this.options.exec, sliceOf(name));
-      await hierarchy.remove(path);
+      await this.measured('destroy', hierarchy.remove(path));
     }
     if (this.applied.delete(uid)) await this.shareOut();
+  }
+
+  private async measured(operation_type: string, work: Promise<void>): Promise<void> {
+    const { clock, metrics } = this.options;
+    const began_ms = clock.monotonic();
+    await work;
+    metrics.took('kubelet_cgroup_manager_duration_seconds', { operation_type }, clock.monotonic() - began_ms);
   }
 
   /** Pods that have a group, whether they still exist or not. */

@@ -18,22 +18,29 @@ export function hasStorageLimit({ spec }: Pod): boolean {
   );
 }
 
+/** Upstream's names, which its metrics tell evictions apart by. */
+export interface StorageExcess {
+  readonly limit: 'emptydirfs.limit' | 'ephemeralpodfs.limit' | 'ephemeralcontainerfs.limit';
+  readonly message: string;
+}
+
 /** Why it has to go; undefined: it keeps to its limits. */
-export function storageExcess({ spec }: Pod, { total, containers, emptyDirs }: DiskUsage): string | undefined {
+export function storageExcess({ spec }: Pod, { total, containers, emptyDirs }: DiskUsage): StorageExcess | undefined {
   for (const { name, emptyDir } of spec.volumes ?? []) {
     const limit = emptyDir?.sizeLimit;
     if (limit !== undefined && parseQuantity(limit) > 0 && (emptyDirs.get(name) ?? 0) > parseQuantity(limit)) {
-      return `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". `;
+      return { limit: 'emptydirfs.limit', message: `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". ` };
     }
   }
   const limitOfPod = podLimits({ spec }).get(STORAGE) ?? 0;
   if (limitOfPod > 0 && total > limitOfPod) {
-    return `Pod ephemeral local storage usage exceeds the total limit of containers ${format(limitOfPod)}. `;
+    const message = `Pod ephemeral local storage usage exceeds the total limit of containers ${format(limitOfPod)}. `;
+    return { limit: 'ephemeralpodfs.limit', message };
   }
   for (const { name, resources } of spec.containers) {
     const limit = resources?.limits?.[STORAGE];
     if (limit !== undefined && (containers.get(name) ?? 0) > parseQuantity(limit)) {
-      return `Container ${name} exceeded its local ephemeral storage limit "${limit}". `;
+      return { limit: 'ephemeralcontainerfs.limit', message: `Container ${name} exceeded its local ephemeral storage limit "${limit}". ` };
     }
   }
   return undefined;

@@ -115,9 +115,10 @@ export class EvictionManager {
     let found = false;
     for (const pod of pods.active().filter(hasStorageLimit)) {
       const [{ total, containers }, emptyDirs] = await Promise.all([usages.of(pod, 'ephemeral-storage'), usages.emptyDirs(pod)]);
-      const message = storageExcess(pod, { total, containers, emptyDirs });
-      if (message === undefined || isCriticalPod(pod)) continue;
-      this.evict(pods, pod, { reason: 'Evicted', message, grace_s: HARD_GRACE_S });
+      const excess = storageExcess(pod, { total, containers, emptyDirs });
+      if (!excess || isCriticalPod(pod)) continue;
+      this.options.metrics.count('kubelet_evictions', excess.limit);
+      this.evict(pods, pod, { reason: 'Evicted', message: excess.message, grace_s: HARD_GRACE_S });
       found = true;
     }
     return found;

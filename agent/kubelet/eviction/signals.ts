@@ -1,5 +1,6 @@
 // What a node has left of memory, disk and process IDs, from the kernel.
 import { readFile, statfs } from 'node:fs/promises';
+import { processTable } from '../../process-table.js';
 import type { Observations, Signal } from './thresholds.js';
 
 /** Resolves to what could be seen: a disk that cannot be asked tells nothing. */
@@ -31,9 +32,7 @@ async function readMemory(): Promise<readonly Entry[]> {
 }
 
 async function readPids(): Promise<readonly Entry[]> {
-  const [load, max] = await Promise.all([readFile('/proc/loadavg', 'utf8'), readFile('/proc/sys/kernel/pid_max', 'utf8')]);
-  const capacity = Number(max);
-  const tasks = Number(load.split(' ')[3]?.split('/')[1] ?? 0);
+  const { capacity, tasks } = await processTable();
   return [['pid.available', { available: capacity - tasks, capacity }]];
 }
 

@@ -111,7 +111,7 @@ describe('a pod that takes more of the disk than it may', () => {
     [usage(10, 10, 20), undefined],
   ] as const)('%o: %s', ([used, message], context) => {
     showsFields(context, 'spec.volumes[].emptyDir.sizeLimit');
-    expect(storageExcess(limited, used)).toBe(message);
+    expect(storageExcess(limited, used)?.message).toBe(message);
   });
 });
 

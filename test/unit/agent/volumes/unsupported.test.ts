@@ -29,7 +29,8 @@ const REFUSED: { readonly [type: string]: object } = {
   vsphereVolume: { volumePath: 'x' },
 };
 
-const context = { pod: pod(), node: { name: 'n', ips: [], memory_bytes: 1, allocatable: new Map() }, sources: {} as never };
+const metrics = { mounting: <T>(_plugin: string, work: Promise<T>) => work };
+const context = { pod: pod(), metrics, node: { name: 'n', ips: [], memory_bytes: 1, allocatable: new Map() }, sources: {} as never };
 
 it.for(Object.entries(REFUSED))('a volume of type %s is refused', async ([type, source], test) => {
   const outcome = setUpVolumes('/nowhere', [{ name: 'v', [type]: source }], context);
