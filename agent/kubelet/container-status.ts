@@ -59,7 +59,20 @@ export function containerStatus(context: ContainerStatusContext): ContainerStatu
     containerID: containerId(latest),
     started: latest.state === 'running' && context.probes.started(container, latest.id),
     ...resourcesOf(container, latest),
+    ...mountsOf(container),
     ...(stopSignal ? { stopSignal } : {}),
+  };
+}
+
+/** As they are asked for; what is mounted below a read-only one stays as it is on this node. */
+function mountsOf({ volumeMounts = [] }: Container): Pick<ContainerStatus, 'volumeMounts'> {
+  if (volumeMounts.length === 0) return {};
+  return {
+    volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({
+      name,
+      mountPath,
+      ...(readOnly ? { readOnly, recursiveReadOnly: 'Disabled' } : {}),
+    })),
   };
 }
 
@@ -100,6 +113,7 @@ function unseen(context: ContainerStatusContext): ContainerStatus {
     image: withTag(container.image ?? ''),
     imageID: old?.imageID ?? '',
     started: false,
+    ...mountsOf(container),
   };
 }
 

@@ -1,6 +1,6 @@
 // Images on a real engine, from real registries: one open to all, one with passwords.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secrets } from '../../../src/kinds/core/secret.js';
@@ -18,17 +18,17 @@ let lab: KubeletLab;
 const registries: ChildProcess[] = [];
 
 /** In the node's network, as its engine reaches it. */
-async function startRegistry(name: string, address: string, auth: object): Promise<void> {
+async function startRegistry(name: string, address: string, more: object, scheme = 'http'): Promise<void> {
   const directory = join(lab.engine.directory, 'registry');
   mkdirSync(directory, { recursive: true });
   const config = join(directory, `${name}.json`);
   // Both keep the same images, so that what is pushed to one can be pulled from the other.
   const storage = { filesystem: { rootdirectory: join(directory, 'data') } };
-  writeFileSync(config, JSON.stringify({ version: 0.1, log: { level: 'error' }, storage, http: { addr: address }, ...auth }));
+  writeFileSync(config, JSON.stringify({ version: 0.1, log: { level: 'error' }, storage, http: { addr: address }, ...more }));
   registries.push(spawn('nsenter', [`--net=/run/netns/${lab.engine.netns}`, 'docker-registry', 'serve', config], { stdio: 'ignore' }));
   const answers = () => {
     try {
-      lab.engine.run('curl', ['-s', '--max-time', '2', `http://${address}/v2/`]);
+      lab.engine.run('curl', ['-sk', '--max-time', '2', `${scheme}://${address}/v2/`]);
       return true;
     } catch {
       return undefined;
@@ -36,6 +36,8 @@ async function startRegistry(name: string, address: string, auth: object): Promi
   };
   await until(`the ${name} registry answers`, answers);
 }
+
+const passwords = () => ({ auth: { htpasswd: { realm: 'lab', path: join(lab.engine.directory, 'registry/htpasswd') } } });
 
 beforeAll(async () => {
   lab = await KubeletLab.start();
@@ -46,7 +48,8 @@ beforeAll(async () => {
     return join(directory, file);
   };
   await startRegistry('open', OPEN, {});
-  await startRegistry('private', PRIVATE, { auth: { htpasswd: { realm: 'lab', path: at('htpasswd', HTPASSWD) } } });
+  at('htpasswd', HTPASSWD);
+  await startRegistry('private', PRIVATE, passwords());
 }, 120_000);
 
 afterAll(async () => {
@@ -226,5 +229,31 @@ describe('a private registry', () => {
     });
     await lab.create('oldtimer', pull(`${PRIVATE}/team/older:1`, {}, withSecret('older')));
     await lab.ready('oldtimer');
+  });
+});
+
+describe('a private registry over TLS', () => {
+  // Not the loopback, where engines do without. Of each run its own: what the engine trusts is the machine's.
+  const host = `192.0.2.${1 + (process.pid % 254)}`;
+  const registry = `${host}:5002`;
+  const trusted = join('/etc/docker/certs.d', registry);
+  afterAll(() => rmSync(trusted, { recursive: true, force: true }));
+
+  it('is believed once the node trusts its certificate, and gives to who has the Secret', async () => {
+    const [key, certificate] = ['tls.key', 'tls.crt'].map((file) => join(lab.engine.directory, 'registry', file)) as [string, string];
+    const names = ['-subj', '/CN=lab registry', '-addext', `subjectAltName=IP:${host}`];
+    const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-keyout', key, '-out', certificate];
+    execFileSync('openssl', ['req', '-x509', ...made, ...names], { stdio: 'ignore' });
+    lab.engine.run('ip', ['address', 'add', `${host}/32`, 'dev', 'lo']);
+    await startRegistry('tls', registry, { ...passwords(), http: { addr: registry, tls: { certificate, key } } }, 'https');
+    publish('team/sealed:1');
+    await dockerConfig('sealed', 'secret', registry);
+    await lab.create('sealed', pull(`${registry}/team/sealed:1`, {}, withSecret('sealed')));
+    expect(main(await waits('sealed', 'ErrImagePull'))?.state?.waiting?.message).toContain('certificate signed by unknown authority');
+    mkdirSync(trusted, { recursive: true });
+    copyFileSync(certificate, join(trusted, 'ca.crt'));
+    await lab.pod('sealed', 'it runs', (pod) => main(pod)?.ready === true, 60_000);
+    await lab.create('bare', pull(`${registry}/team/sealed:1`, { imagePullPolicy: 'Always' }));
+    expect(main(await waits('bare', 'ErrImagePull'))?.state?.waiting?.message).toContain('no basic auth credentials');
   });
 });

@@ -246,6 +246,18 @@ describe('readiness', () => {
   });
 });
 
+it('shows what containers have mounted, whether they run yet or not; read-only is not recursive here', () => {
+  const mounts = [
+    { name: 'data', mountPath: '/data' },
+    { name: 'config', mountPath: '/config', readOnly: true, recursiveReadOnly: 'IfPossible' },
+  ];
+  const of = pod({ containers: [container('main', { volumeMounts: mounts })] });
+  const shown = [mounts[0], { ...mounts[1], recursiveReadOnly: 'Disabled' }];
+  for (const now of [observed([]), observed([sandbox()], run('main', 'running'))]) {
+    expect(buildStatus(of, now, context()).containerStatuses?.[0]?.volumeMounts).toEqual(shown);
+  }
+});
+
 it('shows addresses, class and times', () => {
   expect(buildStatus(pod(), observed([sandbox()], run('main', 'running')), context())).toMatchObject({
     podIP: '10.244.1.5',
