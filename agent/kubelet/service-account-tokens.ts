@@ -19,8 +19,9 @@ export interface TokenWish {
 
 interface Kept {
   readonly token: string;
-  readonly renewAt_ms: number;
-  readonly expires_ms: number;
+  readonly life_ms: number;
+  readonly wallAtStart_ms: number;
+  readonly startedAt_ms: number;
 }
 
 export class ServiceAccountTokens {
@@ -30,17 +31,17 @@ export class ServiceAccountTokens {
 
   /** Rejects with a StatusError where there is none to be had. */
   async get(pod: Pod, wish: TokenWish): Promise<string> {
-    const { clock, log } = this.options;
+    const { log } = this.options;
     const key = `${pod.metadata.uid} ${wish.expirationSeconds} ${wish.audience ?? ''}`;
     const kept = this.#kept.get(key);
-    if (kept && clock.now() < kept.renewAt_ms) return kept.token;
+    if (kept && this.#age_ms(kept) < Math.min(kept.life_ms * RENEW_AT, MAX_AGE_MS)) return kept.token;
     try {
       const fresh = await this.#request(pod, wish);
       this.#forgetExpired();
       this.#kept.set(key, fresh);
       return fresh.token;
     } catch (error) {
-      if (!kept || clock.now() >= kept.expires_ms) throw error;
+      if (!kept || this.#age_ms(kept) >= kept.life_ms) throw error;
       log.warn({ pod: pod.metadata.name, error: (error as Error).message }, 'a token could not be renewed yet');
       return kept.token;
     }
@@ -48,6 +49,7 @@ export class ServiceAccountTokens {
 
   async #request({ metadata, spec }: Pod, { audience, expirationSeconds }: TokenWish): Promise<Kept> {
     const { client, clock } = this.options;
+    const [wallAtStart_ms, startedAt_ms] = [clock.now(), clock.monotonic()];
     const name = { namespace: metadata.namespace, name: spec.serviceAccountName ?? '' };
     const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: metadata.name, uid: metadata.uid };
     const body = {
@@ -56,15 +58,19 @@ export class ServiceAccountTokens {
       spec: { audiences: audience ? [audience] : [], expirationSeconds, boundObjectRef },
     };
     const answer = await client.post(serviceAccounts, name, 'token', body as JsonObject);
-    const { token, expirationTimestamp } = (answer as unknown as TokenRequest).status;
-    const expires_ms = Date.parse(expirationTimestamp);
-    const life_ms = expires_ms - clock.now();
-    return { token, expires_ms, renewAt_ms: clock.now() + Math.min(life_ms * RENEW_AT, MAX_AGE_MS) };
+    const { spec: given, status } = answer as unknown as TokenRequest;
+    const life_ms = (given.expirationSeconds ?? expirationSeconds) * 1000;
+    return { token: status.token, life_ms, wallAtStart_ms, startedAt_ms };
+  }
+
+  /** By the clock that says more: the wall's may have been set back since, the other stands while the machine sleeps. */
+  #age_ms({ wallAtStart_ms, startedAt_ms }: Kept): number {
+    const { clock } = this.options;
+    return Math.max(clock.now() - wallAtStart_ms, clock.monotonic() - startedAt_ms);
   }
 
   /** Those of pods that are gone end too: nothing else needs to be kept of them. */
   #forgetExpired(): void {
-    const now_ms = this.options.clock.now();
-    for (const [key, { expires_ms }] of this.#kept) if (expires_ms <= now_ms) this.#kept.delete(key);
+    for (const [key, kept] of this.#kept) if (this.#age_ms(kept) >= kept.life_ms) this.#kept.delete(key);
   }
 }

@@ -35,10 +35,10 @@ export function apiSources({ client, informers, clock, log }: SourcesOptions): P
   /** Each pod has it, and it is looked at as often as they are: all of a namespace share what was read last. */
   const authority = async (namespace: string) => {
     const kept = authorities.get(namespace);
-    if (kept && clock.now() - kept.read_ms < AUTHORITY_MAX_AGE_MS) return kept.map;
+    if (kept && clock.monotonic() - kept.read_ms < AUTHORITY_MAX_AGE_MS) return kept.map;
     authorities.delete(namespace);
     const map = await found(client, configMaps, namespace, CONFIG_MAP_ROOT_CA);
-    if (map) authorities.set(namespace, { map, read_ms: clock.now() });
+    if (map) authorities.set(namespace, { map, read_ms: clock.monotonic() });
     return map;
   };
   return {

@@ -30,8 +30,9 @@ export class Prober {
 
   constructor(private readonly options: ProberOptions) {
     this.verdict = options.initial;
-    const due_ms = options.containerStartedAt_ms + (options.probe.initialDelaySeconds ?? 0) * 1000;
-    this.arm(Math.max(0, due_ms - options.clock.now()));
+    const delay_ms = (options.probe.initialDelaySeconds ?? 0) * 1000;
+    // At most all of it, where the clock was set back since the container started.
+    this.arm(Math.max(0, Math.min(delay_ms, options.containerStartedAt_ms + delay_ms - options.clock.now())));
   }
 
   stop(): void {

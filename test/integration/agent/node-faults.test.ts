@@ -1,10 +1,13 @@
 // What can happen to a node's engine and to its way to the API, on a real engine: the node says so, keeps what it can running, and converges by itself.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { leases } from '../../../src/kinds/coordination/lease.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
+import { serviceAccounts } from '../../../src/kinds/core/serviceaccount.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { until } from './engine-lab.js';
 import { KubeletLab, NODE } from './kubelet-lab.js';
+import { LabClock } from './lab-clock.js';
 
 const main = (script = 'sleep 1000') => [{ name: 'main', command: ['/bin/sh', '-c', script] }];
 const container = ({ status }: Pod) => status.containerStatuses![0]!;
@@ -27,7 +30,7 @@ describe('an engine that hangs', () => {
     lab = await KubeletLab.start({ runtimeRequestTimeout: '4s' });
   }, 120_000);
   afterAll(async () => {
-    await lab.stop();
+    await lab?.stop();
   }, 60_000);
 
   it('makes the node not ready in upstream’s words; what was asked meanwhile is done once it goes on', async () => {
@@ -64,7 +67,7 @@ describe('a control plane that is away', () => {
     lab = await KubeletLab.start({}, { isCut: () => isCut });
   }, 120_000);
   afterAll(async () => {
-    await lab.stop();
+    await lab?.stop();
   }, 60_000);
 
   it('does not keep containers from being started again; what has changed meanwhile is told and done once it is back', async () => {
@@ -91,6 +94,87 @@ describe('a control plane that is away', () => {
       );
     await until('the deleted one is gone', isGone, 60_000);
     await until('and its containers', () => lab.containersOf(goes).length === 0, 60_000);
+    await readyAgain();
+  });
+});
+
+describe('time', { timeout: 180_000 }, () => {
+  const HOUR_MS = 3600_000;
+  const clock = new LabClock();
+  let isCut = false;
+  let steady: Pod;
+  beforeAll(async () => {
+    lab = await KubeletLab.start({ nodeStatusUpdateFrequency: '10s' }, { clock, isCut: () => isCut });
+    const probe = (command: string) => ({ exec: { command: ['/bin/sh', '-c', command] }, periodSeconds: 5, timeoutSeconds: 3600 });
+    const ends = 'trap "exit 0" TERM; sleep 100000 & wait';
+    await lab.api.client.create(serviceAccounts, { metadata: { namespace: 'default', name: 'worker' } });
+    const token = { serviceAccountToken: { path: 'token', expirationSeconds: 600 } };
+    await lab.create('steady', {
+      serviceAccountName: 'worker',
+      volumes: [{ name: 'token', projected: { sources: [token] } }],
+      containers: [{ ...main()[0]!, livenessProbe: probe('true'), volumeMounts: [{ name: 'token', mountPath: '/token' }] }],
+    });
+    await lab.create('weak', { containers: [{ ...main(ends)[0]!, livenessProbe: { ...probe('false'), failureThreshold: 1 } }] });
+    steady = await lab.ready('steady');
+    await lab.pod('weak', 'it runs', ({ status }) => status.phase === 'Running');
+  }, 120_000);
+  afterAll(async () => {
+    await lab?.stop();
+  }, 60_000);
+
+  const starts = () =>
+    Number(/_(\d+)$/.exec(lab.engine.docker('ps', '-a', '--format', '{{.Names}}', '--filter', 'name=k8s_main_weak', '-n', '1'))![1]);
+  const renewed_ms = async () =>
+    Date.parse((await lab.api.client.get(leases, { namespace: 'kube-node-lease', name: NODE })).spec.renewTime!);
+  const isBeating = () => until('its heart beats', async () => Math.abs((await renewed_ms()) - clock.now()) < 60_000);
+  const runsOn = async () => {
+    expect(container(await lab.ready('steady'))).toMatchObject({ containerID: container(steady).containerID, restartCount: 0 });
+  };
+
+  it('of an hour without the control plane: pods run on and are started again by their probes; all is told and renewed afterwards', async () => {
+    const [token, before] = [await lab.sh('steady', 'cat /token/token'), starts()];
+    isCut = true;
+    try {
+      await clock.pass(HOUR_MS);
+      expect(clock.now() - (await renewed_ms())).toBeGreaterThan(HOUR_MS - 60_000);
+      await until('what fails its probe is started again and again', () => starts() > before + 1);
+      expect(await lab.sh('steady', 'cat /token/token')).toBe(token);
+      await lab.create('meanwhile', { containers: main() });
+    } finally {
+      isCut = false;
+    }
+    // The tries to reach it have become rare.
+    await clock.pass(HOUR_MS / 60);
+    await isBeating();
+    await runsOn();
+    await lab.ready('meanwhile');
+    await lab.pod('weak', 'its restarts are told', (pod) => container(pod).restartCount > before + 1);
+    await until('the token is a new one', async () => {
+      await clock.pass(60_000);
+      return (await lab.sh('steady', 'cat /token/token')) !== token;
+    });
+    await readyAgain();
+  });
+
+  it.each([
+    ['forwards', HOUR_MS],
+    ['back', -HOUR_MS],
+  ])('that is set %s by an hour restarts nothing, and holds up neither probes nor restarts nor heartbeats', async (_, by_ms) => {
+    const restarts = async () => container(await lab.get('weak')).restartCount;
+    const before = await restarts();
+    clock.set(by_ms);
+    await isBeating();
+    const isRestarted = async () => {
+      await clock.pass(60_000);
+      return (await restarts()) > before;
+    };
+    await until('what fails its probe is started again', isRestarted, 90_000).catch(async (error: Error) => {
+      throw new Error(`${error.message}\n${await lab.diagnosis('weak')}`);
+    });
+    const name = by_ms > 0 ? 'forwards' : 'back';
+    await lab.create(name, { containers: [{ ...main()[0]!, readinessProbe: { exec: { command: ['/bin/true'] } } }] });
+    await lab.ready(name);
+    await runsOn();
     await readyAgain();
   });
 });

@@ -19,6 +19,7 @@ function lab() {
       if (state.down) throw serviceUnavailable('away');
       asked.push({ ...name, subresource, ...spec });
       return {
+        spec,
         status: { token: `t${asked.length}`, expirationTimestamp: new Date(clock.now() + spec.expirationSeconds * 1000).toISOString() },
       };
     },
