@@ -1,5 +1,8 @@
 // What can happen to a node's engine and to its way to the API, on a real engine: the node says so, keeps what it can running, and converges by itself.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Observation, Signal } from '../../../agent/kubelet/eviction/thresholds.js';
 import { leases } from '../../../src/kinds/coordination/lease.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
@@ -137,7 +140,11 @@ describe('time', { timeout: 180_000 }, () => {
     try {
       await clock.pass(HOUR_MS);
       expect(clock.now() - (await renewed_ms())).toBeGreaterThan(HOUR_MS - 60_000);
-      await until('what fails its probe is started again and again', () => starts() > before + 1);
+      const isStartedAgain = async () => {
+        await clock.pass(60_000);
+        return starts() > before + 1;
+      };
+      await until('what fails its probe is started again and again', isStartedAgain, 90_000);
       expect(await lab.sh('steady', 'cat /token/token')).toBe(token);
       await lab.create('meanwhile', { containers: main() });
     } finally {
@@ -172,10 +179,64 @@ describe('time', { timeout: 180_000 }, () => {
       throw new Error(`${error.message}\n${await lab.diagnosis('weak')}`);
     });
     const name = by_ms > 0 ? 'forwards' : 'back';
-    await lab.create(name, { containers: [{ ...main()[0]!, readinessProbe: { exec: { command: ['/bin/true'] } } }] });
+    await lab.create(name, {
+      containers: [{ ...main()[0]!, readinessProbe: { exec: { command: ['/bin/true'] }, periodSeconds: 1, timeoutSeconds: 60 } }],
+    });
     await lab.ready(name);
     await runsOn();
     await readyAgain();
+  });
+});
+
+describe('a full process table', { timeout: 180_000 }, () => {
+  /** The pods' part of it stands for all: filled up, the machine's would take everybody else with it. */
+  const table = () => {
+    const root = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup'].find((directory) => existsSync(directory))!;
+    return join(root, lab.engine.netns, 'kubepods');
+  };
+  const read = (file: string) => Number(readFileSync(join(table(), file), 'utf8'));
+  const limit = (max: number | 'max') => writeFileSync(join(table(), 'pids.max'), String(max));
+  let isSeen = false;
+  beforeAll(async () => {
+    const plenty: readonly [Signal, Observation][] = [['pid.available', { available: 1000, capacity: 1000 }]];
+    const seen = (): readonly [Signal, Observation][] => {
+      const capacity = read('pids.max');
+      return [['pid.available', { available: capacity - read('pids.current'), capacity }]];
+    };
+    const signals = () => async () => new Map(isSeen ? seen() : plenty);
+    const eviction = { evictionHard: { 'pid.available': '20%' }, evictionPressureTransitionPeriod: '2s' };
+    lab = await KubeletLab.start({ ...eviction, nodeStatusUpdateFrequency: '200ms' }, { signals });
+  }, 120_000);
+  afterAll(async () => {
+    await lab?.stop();
+  }, 60_000);
+
+  it('is told by the pod that cannot start, which does once there is room; what runs is kept', async () => {
+    await lab.create('keeps', { containers: main() });
+    const before = await lab.ready('keeps');
+    limit(read('pids.current'));
+    await lab.create('starved', { containers: main() });
+    await lab.event('starved', /^FailedCreatePodSandBox: .*(resource temporarily unavailable|pids limit|can't fork|EAGAIN)/i);
+    limit('max');
+    await lab.ready('starved');
+    expect(container(await lab.ready('keeps'))).toMatchObject({ containerID: container(before).containerID, restartCount: 0 });
+  });
+
+  it('is PIDPressure, for which the pod goes that has most of them; pods that come meanwhile are turned away', async () => {
+    const pressure = (status: string) => until(`PIDPressure is ${status}`, async () => (await lab.nodeCondition('PIDPressure')) === status);
+    limit(read('pids.current') + 60);
+    isSeen = true;
+    await lab.create('bomb', { containers: main('i=0; while [ $i -lt 50 ]; do sleep 1000 & i=$((i+1)); done; wait') });
+    await pressure('True');
+    await lab.create('late', { containers: main() });
+    const late = await lab.pod('late', 'it is decided', ({ status }) => status.phase !== 'Pending');
+    if (late.status.phase === 'Failed') expect(late.status.message).toBe('Pod was rejected: The node had condition: [PIDPressure]. ');
+    const bomb = await lab.pod('bomb', 'it is evicted', ({ status }) => status.reason === 'Evicted');
+    expect(bomb.status.message).toMatch(/^The node was low on resource: pids. Threshold quantity: \d+, available: \d+. /);
+    await pressure('False');
+    await lab.create('afterwards', { containers: main() });
+    await lab.ready('afterwards');
+    await lab.ready('keeps');
   });
 });
 
