@@ -14,8 +14,10 @@ import type { EventRecorder } from './events.js';
 const REMEMBERED_MAX = 4096;
 const SPAM_BURST = 25;
 const SPAM_REFILL_ms = 300_000;
-/** Events that wait for the API server; about a minute of a busy node. Beyond it new ones are dropped. */
-const QUEUE_MAX = 1000;
+/** Events that wait for the API server: what a scheduler tells of in ten seconds of a burst. Beyond it new ones are dropped. */
+const QUEUE_MAX = 10_000;
+/** Events under way at once: enough to share the store's syncs, and few beside what they tell of. Those of one object keep their order. */
+const LANES = 4;
 const TRIES_MAX = 12;
 const RETRY_MIN_ms = 500;
 const RETRY_MAX_ms = 10_000;
@@ -54,8 +56,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 }
 
 class Recorder implements EventRecorder {
-  readonly #queue: Occurrence[] = [];
-  #sending = false;
+  readonly #lanes = Array.from({ length: LANES }, () => new Lane((occurrence) => this.#store(occurrence)));
   readonly #remembered = new Map<string, Remembered>();
   readonly #budgets = new Map<string, { tokens: number; at_ms: number }>();
 
@@ -65,9 +66,9 @@ class Recorder implements EventRecorder {
     const text = message.length > MESSAGE_MAX_chars ? message.slice(0, MESSAGE_MAX_chars) : message;
     const occurrence: Occurrence = { about, type, reason, message: text, fieldPath, at_ms: this.options.clock.now() };
     if (this.#isSpam(about)) this.#drop(occurrence, 'too many events about this object');
-    else if (this.#queue.length >= QUEUE_MAX) this.#drop(occurrence, 'too many events wait for the API server');
-    else this.#queue.push(occurrence);
-    if (!this.#sending) void this.#send();
+    else if (this.#lanes.reduce((sum, { waiting }) => sum + waiting, 0) >= QUEUE_MAX)
+      this.#drop(occurrence, 'too many events wait for the API server');
+    else this.#lanes[laneOf(about)]!.add(occurrence);
   }
 
   /** A token bucket for each object, so that one that fails in a loop cannot flood the store. */
@@ -81,12 +82,6 @@ class Recorder implements EventRecorder {
     if (budget.tokens < 1) return true;
     budget.tokens--;
     return false;
-  }
-
-  async #send(): Promise<void> {
-    this.#sending = true;
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) await this.#store(next);
-    this.#sending = false;
   }
 
   async #store(occurrence: Occurrence): Promise<void> {
@@ -159,6 +154,45 @@ class Recorder implements EventRecorder {
     const { kind, metadata } = about;
     this.options.log.warn({ kind, name: metadata.name, namespace: metadata.namespace, reason, event: message }, `event dropped: ${why}`);
   }
+}
+
+const DONE_MAX = 1000;
+
+/** Occurrences that are stored one after the other. */
+class Lane {
+  #queue: Occurrence[] = [];
+  /** Of `#queue`, how many are through: taking each off by itself would move all that wait. */
+  #done = 0;
+  #sending = false;
+
+  constructor(private readonly store: (occurrence: Occurrence) => Promise<void>) {}
+
+  get waiting(): number {
+    return this.#queue.length - this.#done;
+  }
+
+  add(occurrence: Occurrence): void {
+    this.#queue.push(occurrence);
+    if (!this.#sending) void this.#send();
+  }
+
+  async #send(): Promise<void> {
+    this.#sending = true;
+    while (this.waiting > 0) {
+      await this.store(this.#queue[this.#done++]!);
+      if (this.#done === this.#queue.length || this.#done === DONE_MAX) {
+        this.#queue = this.#queue.slice(this.#done);
+        this.#done = 0;
+      }
+    }
+    this.#sending = false;
+  }
+}
+
+function laneOf({ metadata: { uid = '' } }: KubeObject): number {
+  let hash = 0;
+  for (let i = 0; i < uid.length; i++) hash = (hash * 31 + uid.charCodeAt(i)) | 0;
+  return Math.abs(hash) % LANES;
 }
 
 /** Sets the newest entry and lets the oldest go past the bound. */

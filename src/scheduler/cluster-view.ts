@@ -52,7 +52,7 @@ export class ClusterView {
       this.#namespaces.onChange(({ old, new: now }) => {
         if (old && now && !sameText(old.metadata.labels, now.metadata.labels)) queue.happened('NamespaceUpdate');
       }),
-      this.storage.onChange(() => queue.happened('StorageChange')),
+      this.storage.onChange(({ old, new: now }) => queue.happened('StorageChange', old, now)),
     ];
   }
 
@@ -102,8 +102,8 @@ export class ClusterView {
   #nodeChanged({ key, old, new: node }: Change<Node>, queue: SchedulingQueue): void {
     if (node) this.cache.setNode(node);
     else this.cache.removeNode(key);
-    if (!node) return;
-    if (!old) queue.happened('NodeAdd', undefined, node);
+    if (!node) queue.happened('NodeDelete', old);
+    else if (!old) queue.happened('NodeAdd', undefined, node);
     else if (couldFitMore(old, node)) queue.happened('NodeUpdate', old, node);
   }
 }

@@ -1,5 +1,6 @@
 // The scheduling framework's contract: what a plugin can be asked, what it sees, and what a cycle answers. One plugin, one file.
 import type { Clock, Random } from '../apimachinery/clock.js';
+import type { KubeObject } from '../apimachinery/object.js';
 import type { Client } from '../client/client.js';
 import type { EventRecorder } from '../client/events.js';
 import type { Lister } from '../kinds/define.js';
@@ -49,6 +50,7 @@ export interface Snapshot {
 export type ClusterEvent =
   | 'NodeAdd'
   | 'NodeUpdate'
+  | 'NodeDelete'
   | 'AssignedPodAdd'
   | 'AssignedPodUpdate'
   | 'AssignedPodDelete'
@@ -59,7 +61,7 @@ export type ClusterEvent =
 export interface ClusterEventHint {
   readonly event: ClusterEvent;
   /** Looks closer: whether what changed from `old` to `now` can help `pod`; absent: it can. */
-  hint?(pod: Pod, old: Node | Pod | undefined, now: Node | Pod | undefined): 'queue' | 'skip';
+  hint?(pod: Pod, old: KubeObject | undefined, now: KubeObject | undefined): 'queue' | 'skip';
 }
 
 /** Why a node does not do, in upstream's words, each counted by itself (`Insufficient cpu`, `Too many pods`). */

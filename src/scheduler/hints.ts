@@ -5,6 +5,7 @@ const ALL: readonly ClusterEventHint[] = (
   [
     'NodeAdd',
     'NodeUpdate',
+    'NodeDelete',
     'AssignedPodAdd',
     'AssignedPodUpdate',
     'AssignedPodDelete',

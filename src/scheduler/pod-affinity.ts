@@ -8,7 +8,7 @@ export interface Term {
   /** Of a preference, negative where it is one against company; 0 of what is required. */
   readonly weight: number;
   /** Whether `other` is one of the pods that it means. */
-  matches(other: Pod, snapshot: Snapshot): boolean;
+  matches(other: Pod, snapshot: Pick<Snapshot, 'namespaceLabels'>): boolean;
 }
 
 export interface Terms {

@@ -1,7 +1,7 @@
 // The scheduling queue: pods to try now, pods that back off, pods that wait for an event that could help them, and pods that are held back.
 import type { Clock, Timer } from '../apimachinery/clock.js';
-import { objectKey } from '../apimachinery/object.js';
-import type { Node, Pod } from '../kinds/types/core_v1.js';
+import { type KubeObject, objectKey } from '../apimachinery/object.js';
+import type { Pod } from '../kinds/types/core_v1.js';
 import type { ClusterEvent, ClusterEventHint, QueueItem } from './define.js';
 import { Heap } from './heap.js';
 import type { Place } from './pod-decisions.js';
@@ -134,7 +134,7 @@ export class SchedulingQueue {
   }
 
   /** Gives the pods that it could help another try, once their back-off is over. */
-  happened(event: ClusterEvent, old?: Node | Pod, now?: Node | Pod): void {
+  happened(event: ClusterEvent, old?: KubeObject, now?: KubeObject): void {
     for (const entry of this.#listening.get(event) ?? []) {
       const helps = (hint: ClusterEventHint) => hint.event === event && hint.hint?.(entry.pod, old, now) !== 'skip';
       if (entry.hints.some(helps)) this.#retry(entry, event);

@@ -1,7 +1,7 @@
 // What the scheduler knows of claims, volumes and storage classes, and the wait for them to become what a pod needs.
 import type { Clock } from '../apimachinery/clock.js';
 import type { KubeObject } from '../apimachinery/object.js';
-import type { Informer, Informers } from '../client/informer.js';
+import type { Change, Informer, Informers } from '../client/informer.js';
 import { persistentVolumes } from '../kinds/core/persistentvolume.js';
 import { persistentVolumeClaims } from '../kinds/core/persistentvolumeclaim.js';
 import type { AnyKind, Lister } from '../kinds/define.js';
@@ -28,7 +28,7 @@ export class StorageCache implements Pick<Lister, 'get' | 'list'> {
   list: Lister['list'] = (kind, namespace) => (this.#byKind.get(kind) as unknown as Informer<never> | undefined)?.list(namespace) ?? [];
 
   /** Returns how to stop. */
-  onChange(handler: () => void): () => void {
+  onChange(handler: (change: Change<KubeObject>) => void): () => void {
     const unsubscribe = this.informers.map((informer) => informer.onChange(handler));
     return () => {
       for (const each of unsubscribe) each();

@@ -2,6 +2,7 @@
 import type { Pod } from '../../kinds/types/core_v1.js';
 import { bool, int, object } from '../config-fields.js';
 import { definePlugin, type NodeInfo, type Snapshot } from '../define.js';
+import { interPodAffinityHints } from '../event-hints.js';
 import { termsOf } from '../pod-affinity.js';
 import { type Add, Sums, Tallies, Tally } from '../tally.js';
 import { MAX_SCORE } from './normalize.js';
@@ -44,14 +45,7 @@ export const interPodAffinity = definePlugin<State, ScoreState, InterPodAffinity
   make(args) {
     const tallies = new Tallies();
     return {
-      events: [
-        { event: 'NodeAdd' },
-        { event: 'NodeUpdate' },
-        { event: 'AssignedPodAdd' },
-        { event: 'AssignedPodUpdate' },
-        { event: 'AssignedPodDelete' },
-        { event: 'NamespaceUpdate' },
-      ],
+      events: interPodAffinityHints,
       preFilter(pod, snapshot) {
         const { affinity, antiAffinity } = termsOf(pod);
         // Pods that are nominated somewhere may bring what no node has yet.

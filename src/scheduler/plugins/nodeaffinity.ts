@@ -4,6 +4,7 @@ import { validateNodeAffinity } from '../../kinds/core/scheduling-validation.js'
 import type { NodeAffinity, Pod, PreferredSchedulingTerm } from '../../kinds/types/core_v1.js';
 import { checked, int, listOf, object, optional, type Reader, text } from '../config-fields.js';
 import { definePlugin } from '../define.js';
+import { nodeAffinityHints } from '../event-hints.js';
 import { byHighest } from './normalize.js';
 
 interface Args {
@@ -35,7 +36,7 @@ export const nodeAffinity = definePlugin<undefined, readonly PreferredScheduling
     const added = { spec: { affinity: { nodeAffinity: addedAffinity } } } as unknown as Pod;
     const addsRequired = requiredOf(added) !== undefined;
     return {
-      events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }],
+      events: nodeAffinityHints,
       signature: ({ spec }) => JSON.stringify([spec.nodeSelector, spec.affinity?.nodeAffinity]),
       preFilter(pod) {
         const own = pod.spec.nodeSelector || requiredOf(pod);

@@ -2,6 +2,7 @@
 import { isExtendedResource } from '../../kinds/core/resource-names.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
 import { definePlugin, type FilterResult, type NodeInfo } from '../define.js';
+import { nodeResourcesFitHints } from '../event-hints.js';
 import { type NodeResourcesFitArgs, nodeResourcesFitArgs, type ResourceWeight, scorerOf } from '../resource-strategies.js';
 import { requestsOf, scoredRequest } from '../resources.js';
 
@@ -23,7 +24,7 @@ export const nodeResourcesFit = definePlugin<Requested, readonly Wanted[], NodeR
     const isIgnored = (name: string) =>
       isExtendedResource(name) && (ignoredResources.includes(name) || ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))));
     return {
-      events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }, { event: 'AssignedPodUpdate' }, { event: 'AssignedPodDelete' }],
+      events: nodeResourcesFitHints,
       signature: (pod) => [...requestsOf(pod)].join(),
       preFilter: (pod) => ({ state: [...requestsOf(pod)].filter(([name, amount]) => amount > 0 && !isIgnored(name)) }),
       filter(_, node, requested) {

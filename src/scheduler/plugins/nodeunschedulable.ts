@@ -3,6 +3,7 @@
 import { tolerates } from '../../kinds/core/tolerations.js';
 import { TAINT_UNSCHEDULABLE } from '../../kinds/wellknown.js';
 import { definePlugin } from '../define.js';
+import { nodeUnschedulableHints } from '../event-hints.js';
 
 const TAINT = { key: TAINT_UNSCHEDULABLE, effect: 'NoSchedule' };
 const REFUSAL = { reasons: ['node(s) were unschedulable'], unresolvable: true };
@@ -10,7 +11,7 @@ const REFUSAL = { reasons: ['node(s) were unschedulable'], unresolvable: true };
 export const nodeUnschedulable = definePlugin({
   name: 'NodeUnschedulable',
   make: () => ({
-    events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }],
+    events: nodeUnschedulableHints,
     signature: ({ spec }) => JSON.stringify(spec.tolerations ?? []),
     filter({ spec }, { node }) {
       if (!node.spec.unschedulable || spec.tolerations?.some((toleration) => tolerates(toleration, TAINT))) return undefined;

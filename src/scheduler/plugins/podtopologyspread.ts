@@ -2,6 +2,7 @@
 import type { Node, Pod } from '../../kinds/types/core_v1.js';
 import { LABEL_HOSTNAME } from '../../kinds/wellknown.js';
 import { definePlugin, type FilterResult, type NodeInfo, type Snapshot } from '../define.js';
+import { podTopologySpreadHints } from '../event-hints.js';
 import { type PodTopologySpreadArgs, podTopologySpreadArgs } from '../spread-args.js';
 import { type Constraint, type Constraints, constraintsOf, SYSTEM_DEFAULTS } from '../spread-constraints.js';
 import { type Add, type Domains, Tallies, type Tally } from '../tally.js';
@@ -35,13 +36,7 @@ export const podTopologySpread = definePlugin<State, ScoreState, PodTopologySpre
     const defaults = defaultingType === 'System' ? SYSTEM_DEFAULTS : defaultConstraints;
     const tallies = new Tallies();
     return {
-      events: [
-        { event: 'NodeAdd' },
-        { event: 'NodeUpdate' },
-        { event: 'AssignedPodAdd' },
-        { event: 'AssignedPodUpdate' },
-        { event: 'AssignedPodDelete' },
-      ],
+      events: podTopologySpreadHints,
       preFilter(pod, snapshot) {
         const found = constraintsOf(pod, 'DoNotSchedule', snapshot.services, defaults);
         const { constraints } = found;

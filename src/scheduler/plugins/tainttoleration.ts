@@ -3,13 +3,14 @@
 import { tolerates } from '../../kinds/core/tolerations.js';
 import type { Taint, Toleration } from '../../kinds/types/core_v1.js';
 import { definePlugin } from '../define.js';
+import { taintTolerationHints } from '../event-hints.js';
 import { byHighest } from './normalize.js';
 
 export const taintToleration = definePlugin<undefined, readonly Toleration[]>({
   name: 'TaintToleration',
   weight: 3,
   make: () => ({
-    events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }],
+    events: taintTolerationHints,
     signature: ({ spec }) => JSON.stringify(spec.tolerations ?? []),
     filter({ spec }, { node }) {
       const { taints } = node.spec;

@@ -20,6 +20,7 @@ import { storageClasses } from '../../kinds/storage/storageclass.js';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../kinds/types/core_v1.js';
 import type { StorageClass } from '../../kinds/types/storage_v1.js';
 import { definePlugin, type FilterResult, type PluginContext, type Snapshot } from '../define.js';
+import { volumeBindingHints } from '../event-hints.js';
 
 type Storage = Snapshot['storage'];
 
@@ -29,7 +30,7 @@ type Source = { readonly claim: PersistentVolumeClaim; readonly volume?: Persist
 export const volumeBinding = definePlugin<readonly PersistentVolumeClaim[]>({
   name: 'VolumeBinding',
   make: () => ({
-    events: [{ event: 'NodeAdd' }, { event: 'NodeUpdate' }, { event: 'StorageChange' }],
+    events: volumeBindingHints,
     preFilter(pod, { storage }) {
       const names = claimNamesOf(pod);
       if (names.length === 0) return { skip: true };

@@ -116,8 +116,8 @@ test('while victims end nobody else is chosen, and others of less priority do no
   await api.create(pods, wanting('urgent', 10, '600m'));
   await settle();
   expect(find('a')?.metadata.deletionTimestamp).toBeDefined();
-  // Something else changes: it is tried again, and waits on.
-  await api.create(nodes, node('n3', room('100m')));
+  // A node comes that could hold it, but for a taint: it is tried again, and waits on.
+  await api.create(nodes, node('n3', { ...room('1'), spec: { taints: [{ key: 'k', effect: 'NoSchedule' }] } }));
   await clock.advance(2000);
   expect(find('b')?.metadata.deletionTimestamp).toBeUndefined();
   expect(failures().at(-1)).toContain('preemption: not eligible due to a terminating pod on the nominated node.');
