@@ -9,6 +9,7 @@ import { findLive } from './find-live.js';
 import {
   cachedOwner,
   collected,
+  collectedKinds,
   concerned,
   type Dependent,
   dependentsOf,
@@ -118,8 +119,17 @@ async function deleteForeground(context: ReconcileContext, owner: KnownIdentity,
   for (const dependent of dependents) if (!isBeingDeleted(dependent.object)) await collect(context, dependent.kind, dependent.object);
 }
 
+/** All are asked for live: one that a cache does not show yet would be taken for lost later, and deleted. */
 async function orphanDependents(context: ReconcileContext, owner: KnownIdentity, object: KubeObject): Promise<void> {
-  for (const dependent of dependentsOf(context, owner)) await orphan(context, dependent);
+  const { namespace } = owner.name;
+  for (const kind of collectedKinds(context)) {
+    if (namespace && !kind.namespaced) continue;
+    const { items } = await context.client.list<KubeObject>(kind, { namespace });
+    for (const each of items) {
+      const ref = each.metadata.ownerReferences?.find(({ uid }) => uid === owner.uid);
+      if (ref) await orphan(context, { kind, object: each, ref });
+    }
+  }
   await removeFinalizer(context, owner.kind, object, FINALIZER_ORPHAN);
 }
 

@@ -126,7 +126,8 @@ class Controller {
 
   #changed(kind: AnyKind, inputs: readonly Input[], change: Change<KubeObject>): void {
     this.#writes.observe(kind, change);
-    for (const input of inputs) for (const key of this.#keys(input, change)) this.#queue.add(key);
+    // Each once: a worker that waits begins with the first, and would have to look again for the second.
+    for (const key of new Set(inputs.flatMap((input) => this.#keys(input, change)))) this.#queue.add(key);
   }
 
   /** Objects of a kind that goes have gone, too. */

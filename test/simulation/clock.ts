@@ -2,9 +2,9 @@
 import type { Clock, Random, Timer } from '../../src/apimachinery/clock.js';
 import { randoms } from '../suites/randoms.js';
 
-const START_ms = Date.UTC(2026, 0, 1);
-/** Turns of the event loop after which whatever only waits for promises has run. */
-const TURNS = 6;
+export const START_ms = Date.UTC(2026, 0, 1);
+/** Turns of the event loop after which whatever only waits for promises has run: some reads of the store take one between. */
+const TURNS = 2;
 
 interface Pending {
   readonly at_ms: number;
@@ -15,8 +15,10 @@ export class SimulatedClock implements Clock {
   #now_ms = 0;
   readonly #timers = new Set<Pending>();
 
+  constructor(private readonly start_ms = START_ms) {}
+
   now(): number {
-    return START_ms + this.#now_ms;
+    return this.start_ms + this.#now_ms;
   }
   monotonic(): number {
     return this.#now_ms;
@@ -53,7 +55,10 @@ async function settle(): Promise<void> {
 
 /** A process that can be killed, stopped for a while (as by SIGSTOP), or have its wall clock set. */
 export class SimulatedProcess {
-  #dead = false;
+  /** Killed. */
+  dead = false;
+  readonly #timers = new Set<Timer>();
+  readonly #atDeath = new Set<() => void>();
   #paused: Promise<void> | undefined;
   #resume = () => {};
   skew_ms = 0;
@@ -68,19 +73,36 @@ export class SimulatedProcess {
   }
 
   #after(delay_ms: number, fn: () => void): Timer {
+    if (this.dead) return { cancel() {} };
     let cancelled = false;
-    const timer = this.world.after(delay_ms, () => void this.running().then(() => !cancelled && fn()));
+    const timer = this.world.after(delay_ms, () => {
+      this.#timers.delete(timer);
+      void this.running().then(() => !cancelled && fn());
+    });
+    this.#timers.add(timer);
     return {
-      cancel() {
+      cancel: () => {
         cancelled = true;
         timer.cancel();
+        this.#timers.delete(timer);
       },
     };
   }
 
-  /** kill -9: nothing that it waits for ever comes, whatever is under way elsewhere. */
+  /** kill -9: nothing that it waits for ever comes, whatever is under way elsewhere, and its connections close. */
   kill(): void {
-    this.#dead = true;
+    if (this.dead) return;
+    this.dead = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    for (const close of this.#atDeath) close();
+    this.#atDeath.clear();
+  }
+
+  /** Returns how to take it back. */
+  atDeath(close: () => void): () => void {
+    this.#atDeath.add(close);
+    return () => this.#atDeath.delete(close);
   }
 
   pause(ms: number): void {
@@ -95,7 +117,7 @@ export class SimulatedProcess {
   /** Resolves when it can go on; never for a dead one. */
   async running(): Promise<void> {
     while (this.#paused) await this.#paused;
-    if (this.#dead) await new Promise<never>(() => {});
+    if (this.dead) await new Promise<never>(() => {});
   }
 }
 

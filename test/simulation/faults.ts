@@ -1,7 +1,8 @@
 // What can go wrong between a process and the API server, by a seed: requests, answers and watches.
 import { sleep } from '../../src/apimachinery/clock.js';
+import type { KubeObject } from '../../src/apimachinery/object.js';
 import { expired, StatusError, serviceUnavailable } from '../../src/apimachinery/status.js';
-import type { ApiRequest, Transport } from '../../src/client/client.js';
+import type { ApiRequest, Transport, WatchEvent } from '../../src/client/client.js';
 import type { Seeded, SimulatedClock, SimulatedProcess } from './clock.js';
 
 /** Of each request, and of each event of a watch. */
@@ -9,6 +10,9 @@ const CHANCE = {
   refused: 0.03,
   conflict: 0.02,
   answerLost: 0.03,
+  /** Of each write: before it is made, and after it is made, before its writer hears of it. */
+  killedBefore: 0.01,
+  killedAfter: 0.01,
   slow: 0.05,
   staleList: 0.4,
   watchRefused: 0.1,
@@ -69,6 +73,11 @@ export function faultyTransport(inner: Transport, process: SimulatedProcess, fau
   /** Paths whose next watch is held: they were listed from the past, and the past goes on for a while. */
   const past = new Set<string>();
 
+  async function killedIf(chance: 'killedBefore' | 'killedAfter', request: ApiRequest): Promise<void> {
+    if (request.method !== 'GET' && faults.hit(chance)) process.kill();
+    await process.running();
+  }
+
   async function toServer(request: ApiRequest): Promise<void> {
     await process.running();
     if (partitioned()) {
@@ -84,9 +93,10 @@ export function faultyTransport(inner: Transport, process: SimulatedProcess, fau
   return {
     async request(request) {
       await toServer(request);
+      await killedIf('killedBefore', request);
       const isStale = request.query.get('resourceVersion') === '0' && faults.hit('staleList');
       const answer = await inner.request(isStale ? fromThePast(request) : request);
-      await process.running();
+      await killedIf('killedAfter', request);
       if (faults.hit('slow')) await faults.hold(SLOW_MAX_ms);
       await process.running();
       if (partitioned() || faults.hit('answerLost')) {
@@ -99,26 +109,40 @@ export function faultyTransport(inner: Transport, process: SimulatedProcess, fau
       await toServer(request);
       if (faults.hit('watchRefused')) throw serviceUnavailable('simulated');
       if (past.delete(request.path)) await faults.hold(STUCK_MAX_ms);
-      for await (const event of inner.watch(request, signal)) {
+      const closed = new AbortController();
+      const close = () => closed.abort();
+      const forget = process.atDeath(close);
+      signal.addEventListener('abort', close, { once: true });
+      try {
+        yield* asSeen(inner.watch(request, closed.signal));
         await process.running();
-        if (partitioned()) throw serviceUnavailable('the API server cannot be reached');
-        if (faults.hit('watchStuck')) {
-          faults.stale++;
-          await faults.hold(STUCK_MAX_ms);
-        }
-        if (faults.hit('eventLate')) await faults.hold(LATE_MAX_ms);
-        await process.running();
-        // The events behind it are lost: the server has forgotten them, or the next watch brings them.
-        if (faults.hit('watchLost')) {
-          if (faults.random.chance(0.5)) throw expired('simulated: too old resource version');
-          if (faults.random.chance(0.5)) throw serviceUnavailable('simulated');
-          return;
-        }
-        yield event;
-        if (faults.hit('eventRepeated')) yield event;
+      } finally {
+        forget();
+        signal.removeEventListener('abort', close);
       }
     },
   };
+
+  async function* asSeen(events: AsyncIterable<WatchEvent<KubeObject>>): AsyncGenerator<WatchEvent<KubeObject>> {
+    for await (const event of events) {
+      await process.running();
+      if (partitioned()) throw serviceUnavailable('the API server cannot be reached');
+      if (faults.hit('watchStuck')) {
+        faults.stale++;
+        await faults.hold(STUCK_MAX_ms);
+      }
+      if (faults.hit('eventLate')) await faults.hold(LATE_MAX_ms);
+      await process.running();
+      // The events behind it are lost: the server has forgotten them, or the next watch brings them.
+      if (faults.hit('watchLost')) {
+        if (faults.random.chance(0.5)) throw expired('simulated: too old resource version');
+        if (faults.random.chance(0.5)) throw serviceUnavailable('simulated');
+        return;
+      }
+      yield event;
+      if (faults.hit('eventRepeated')) yield event;
+    }
+  }
 
   function fromThePast(request: ApiRequest): ApiRequest {
     const revision = faults.pastRevision();

@@ -1,34 +1,44 @@
 // What must hold at every moment of a simulation: each deletion by a controller is one that it had the right to, and nothing is made twice.
-import { controllerOf, isBeingDeleted } from '../../src/apimachinery/object.js';
+import { controllerOf, isBeingDeleted, type KubeObject, type ObjectName } from '../../src/apimachinery/object.js';
 import { isStatus } from '../../src/apimachinery/status.js';
-import type { Client, Transport } from '../../src/client/client.js';
+import type { OwnerReference } from '../../src/apimachinery/types/meta_v1.js';
+import type { ApiRequest, Client, Transport } from '../../src/client/client.js';
 import type { Informers } from '../../src/client/informer.js';
 import { daemonSets } from '../../src/kinds/apps/daemonset.js';
 import { replicaSets } from '../../src/kinds/apps/replicaset.js';
 import { statefulSets } from '../../src/kinds/apps/statefulset.js';
 import { jobs } from '../../src/kinds/batch/job.js';
-import { configMaps } from '../../src/kinds/core/configmap.js';
 import { namespaces } from '../../src/kinds/core/namespace.js';
+import { persistentVolumeClaims } from '../../src/kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../src/kinds/core/pod.js';
 import { isPodActive } from '../../src/kinds/core/podutil.js';
+import { replicationControllers } from '../../src/kinds/core/replicationcontroller.js';
 import type { AnyKind } from '../../src/kinds/define.js';
-import type { Pod } from '../../src/kinds/types/core_v1.js';
+import { kinds } from '../../src/kinds/index.js';
+import type { PersistentVolume, Pod } from '../../src/kinds/types/core_v1.js';
 import type { Faults } from './faults.js';
+import { OBSERVED } from './state.js';
 
 /** ServiceAccounts of controllers that delete pods of their own kind of owner only. */
 const OWN: { readonly [serviceAccount: string]: AnyKind } = {
   'replicaset-controller': replicaSets,
+  'replication-controller': replicationControllers,
   'statefulset-controller': statefulSets,
   'daemon-set-controller': daemonSets,
   'job-controller': jobs,
 };
-const POD_PATH = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)$/;
-const CLAIM_PATH = /^\/api\/v1\/namespaces\/([^/]+)\/persistentvolumeclaims(?:\/[^/]+)?$/;
+const NAMESPACER = 'namespace-controller';
+const COLLECTOR = 'generic-garbage-collector';
+const ORPHAN = 'orphan';
+/** Kinds of which a namespace holds objects that are stored. */
+const NAMESPACED = kinds.filter((kind) => kind.namespaced && kind.group !== 'metrics.k8s.io' && (kind.verbs?.includes('delete') ?? true));
 
 export class Invariants {
   readonly broken: string[] = [];
   /** The most replicas that an owner was ever asked for. */
   readonly #most = new Map<string, number>();
+  /** The uids of what users have said shall outlive its owner, as each was there when they said so. */
+  readonly #staying = new Set<string>();
 
   constructor(
     private readonly admin: Client,
@@ -41,9 +51,14 @@ export class Invariants {
     informers.of(pods).onChange(({ old, new: made }) => {
       if (made && !old) this.#made(made);
     });
-    for (const kind of [replicaSets, statefulSets]) {
-      informers.of<{ metadata: { uid: string }; spec: { replicas?: number } } & Pod>(kind as AnyKind).onChange(({ new: owner }) => {
-        if (owner) this.#most.set(owner.metadata.uid, Math.max(this.#most.get(owner.metadata.uid) ?? 0, owner.spec.replicas ?? 1));
+    for (const kind of [replicaSets, replicationControllers, statefulSets] as readonly AnyKind[]) {
+      informers.of(kind).onChange(({ new: owner }) => {
+        if (owner) this.#asked(owner as KubeObject & { readonly spec: { readonly replicas?: number } });
+      });
+    }
+    for (const kind of OBSERVED) {
+      informers.of(kind).onChange(({ new: owner }) => {
+        if (owner?.metadata.finalizers?.includes(ORPHAN)) this.#orphans(owner);
       });
     }
   }
@@ -53,32 +68,58 @@ export class Invariants {
     return {
       watch: (request, signal) => inner.watch(request, signal),
       request: async (request) => {
-        const path = request.method === 'DELETE' ? POD_PATH.exec(request.path) : undefined;
-        const pod = path && (await this.#pod(path[1]!, path[2]!));
-        const claim = request.method === 'DELETE' ? CLAIM_PATH.exec(request.path) : undefined;
-        if (claim && !(await this.#isGoing(claim[1]!))) this.broken.push(`${serviceAccount} deletes the claim ${request.path}`);
-        const answer = await inner.request(request);
-        if (pod) await this.#deleted(serviceAccount, pod);
-        return answer;
+        if (request.method === 'DELETE') await this.#deletes(serviceAccount ?? 'the manager', request);
+        return inner.request(request);
       },
     };
   }
 
-  async #deleted(serviceAccount = 'the manager', pod: Pod): Promise<void> {
-    const { namespace, name } = pod.metadata;
-    const owner = controllerOf(pod);
-    const own = OWN[serviceAccount];
-    const fail = (why: string) => void this.broken.push(`${serviceAccount} deletes the pod ${namespace}/${name} ${why}`);
+  async #deletes(serviceAccount: string, request: ApiRequest): Promise<void> {
+    const fail = (why: string) => void this.broken.push(`${serviceAccount} deletes ${request.path} ${why}`);
+    const { kind, namespace, name } = targetOf(request.path);
+    if (serviceAccount === NAMESPACER && !(await this.#isGoing(namespace!))) return fail('of a namespace that stays');
+    if (name === undefined) return serviceAccount === NAMESPACER ? undefined : fail(', all of them');
+    const object = await this.#find(kind, { namespace, name });
+    if (!object || isOther(object, request)) return;
+    const owner = controllerOf(object);
+    const own = kind === (pods as AnyKind) ? OWN[serviceAccount] : undefined;
     if (own && (owner?.kind !== own.kind || owner.apiVersion !== own.apiVersion))
       fail(`of ${owner ? `${owner.kind} ${owner.name}` : 'nobody'}`);
-    if (serviceAccount === 'namespace-controller' && !(await this.#isGoing(namespace!))) fail('of a namespace that stays');
-    if (serviceAccount !== 'generic-garbage-collector') return;
-    for (const ref of pod.metadata.ownerReferences ?? []) {
-      const kind = Object.values(OWN).find((each) => each.kind === ref.kind);
-      const there = kind && this.informers.of(kind).get({ namespace, name: ref.name });
-      if (there && there.metadata.uid === ref.uid && !isBeingDeleted(there)) fail(`whose owner ${ref.kind} ${ref.name} is there`);
+    if (serviceAccount === COLLECTOR) return this.#collects(object, fail);
+    if (kind === (persistentVolumeClaims as AnyKind) && serviceAccount !== NAMESPACER) fail('though it may hold data');
+    if (kind.kind === 'PersistentVolume' && (await this.#isClaimed(object as unknown as PersistentVolume))) fail('which is claimed');
+  }
+
+  /** Only what has lost all its owners, or goes before one that waits for it. */
+  async #collects({ metadata, ...object }: KubeObject, fail: (why: string) => void): Promise<void> {
+    const { ownerReferences = [], namespace } = metadata;
+    if (ownerReferences.length === 0) fail('that has no owner');
+    for (const ref of ownerReferences) {
+      if (this.#staying.has(`${metadata.uid} ${ref.uid}`)) fail(`which ${ref.kind} ${ref.name} left behind to stay`);
+      const owner = await this.#owner(ref, namespace);
+      if (owner && !isBeingDeleted(owner)) fail(`of ${object.kind}, whose owner ${ref.kind} ${ref.name} is there`);
     }
-    if (!pod.metadata.ownerReferences?.length) fail('that has no owner');
+  }
+
+  async #owner(ref: OwnerReference, namespace: string | undefined): Promise<KubeObject | undefined> {
+    const kind = kinds.find((each) => each.kind === ref.kind && each.apiVersion === ref.apiVersion);
+    const found = kind && (await this.#find(kind, { namespace: kind.namespaced ? namespace : undefined, name: ref.name }));
+    return found?.metadata.uid === ref.uid ? found : undefined;
+  }
+
+  async #isClaimed({ spec: { claimRef } }: PersistentVolume): Promise<boolean> {
+    if (!claimRef) return false;
+    const claim = await this.#find(persistentVolumeClaims, { namespace: claimRef.namespace, name: claimRef.name! });
+    return claim !== undefined && claim.metadata.uid === claimRef.uid;
+  }
+
+  #asked({ metadata, spec }: KubeObject & { readonly spec: { readonly replicas?: number } }): void {
+    this.#most.set(metadata.uid, Math.max(this.#most.get(metadata.uid) ?? 0, spec.replicas ?? 1));
+  }
+
+  #orphans({ metadata: { uid } }: KubeObject): void {
+    for (const { metadata } of OBSERVED.flatMap((kind) => this.informers.of(kind).list()))
+      if (metadata.ownerReferences?.some((ref: OwnerReference) => ref.uid === uid)) this.#staying.add(`${metadata.uid} ${uid}`);
   }
 
   /** An answer that was lost, or a cache that began in the past, may cost one more each; all else may not. */
@@ -96,27 +137,40 @@ export class Invariants {
   }
 
   async #leftBehind(namespace: string): Promise<void> {
-    for (const kind of [pods, configMaps, replicaSets, jobs] as readonly AnyKind[]) {
+    for (const kind of NAMESPACED) {
       const { items } = await this.admin.list(kind, { namespace });
       if (items.length > 0) this.broken.push(`namespace ${namespace} went before ${items.length} of its ${kind.plural}`);
     }
   }
 
   async #isGoing(name: string): Promise<boolean> {
-    try {
-      return isBeingDeleted(await this.admin.get(namespaces, { name }));
-    } catch (error) {
-      if (isStatus(error, 'NotFound')) return true;
-      throw error;
-    }
+    const namespace = await this.#find(namespaces, { name });
+    return !namespace || isBeingDeleted(namespace);
   }
 
-  async #pod(namespace: string, name: string): Promise<Pod | undefined> {
+  async #find(kind: AnyKind, name: ObjectName): Promise<KubeObject | undefined> {
     try {
-      return await this.admin.get(pods, { namespace, name });
+      return await this.admin.get(kind, name);
     } catch (error) {
       if (isStatus(error, 'NotFound')) return undefined;
       throw error;
     }
   }
+}
+
+/** It is not the object that the request means. */
+function isOther({ metadata }: KubeObject, { body }: ApiRequest): boolean {
+  const { uid } = (body as { readonly preconditions?: { readonly uid?: string } } | undefined)?.preconditions ?? {};
+  return uid !== undefined && uid !== metadata.uid;
+}
+
+function targetOf(path: string): { readonly kind: AnyKind; readonly namespace: string | undefined; readonly name: string | undefined } {
+  const parts = path.split('/').slice(1).map(decodeURIComponent);
+  const [group, version] = parts[0] === 'api' ? ['', parts[1]] : [parts[1], parts[2]];
+  const rest = parts.slice(group ? 3 : 2);
+  const namespace = rest[0] === 'namespaces' && rest.length > 2 ? rest[1] : undefined;
+  const [plural, name] = namespace === undefined ? rest : rest.slice(2);
+  const kind = kinds.find((each) => each.group === group && each.version === version && each.plural === plural);
+  if (!kind) throw new Error(`no kind is at ${path}`);
+  return { kind, namespace, name };
 }

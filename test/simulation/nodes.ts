@@ -6,9 +6,11 @@ import type { Client } from '../../src/client/client.js';
 import type { Informers } from '../../src/client/informer.js';
 import { leases } from '../../src/kinds/coordination/lease.js';
 import { nodes } from '../../src/kinds/core/node.js';
+import { persistentVolumes } from '../../src/kinds/core/persistentvolume.js';
 import { pods } from '../../src/kinds/core/pod.js';
-import type { Pod } from '../../src/kinds/types/core_v1.js';
-import { NAMESPACE_NODE_LEASE } from '../../src/kinds/wellknown.js';
+import { FINALIZER_LOCAL_PATH } from '../../src/kinds/storage/local-path.js';
+import type { PersistentVolume, Pod } from '../../src/kinds/types/core_v1.js';
+import { LABEL_HOSTNAME, NAMESPACE_NODE_LEASE } from '../../src/kinds/wellknown.js';
 import type { Seeded, SimulatedClock } from './clock.js';
 
 /** Half of the grace period, as upstream: so often would do. */
@@ -43,6 +45,9 @@ export class SimulatedNode {
     informers.of(pods).onChange(({ new: pod }) => {
       if (pod?.spec.nodeName === name) this.#later(pod);
     });
+    informers.of(persistentVolumes).onChange(({ new: volume }) => {
+      if (volume) this.#laterVolume(volume);
+    });
   }
 
   /** For good: the object is deleted by whoever calls. */
@@ -56,6 +61,7 @@ export class SimulatedNode {
     this.alive = true;
     await this.#write();
     for (const pod of this.deps.informers.of(pods).list()) if (pod.spec.nodeName === this.name) this.#later(pod);
+    for (const volume of this.deps.informers.of(persistentVolumes).list()) this.#laterVolume(volume);
   }
 
   async #beat(): Promise<void> {
@@ -77,6 +83,20 @@ export class SimulatedNode {
     await tolerant(client.patch(leases, { namespace: NAMESPACE_NODE_LEASE, name }, MERGE, { spec: { renewTime } }));
     if (!isReady)
       await tolerant(client.patch(nodes, { name }, MERGE, { status: { conditions, allocatable: AMOUNTS, capacity: AMOUNTS } }, 'status'));
+  }
+
+  /** The folder of a volume that is to go is removed, and then it may go. */
+  #laterVolume(volume: PersistentVolume): void {
+    const { metadata, status } = volume;
+    const isOurs = metadata.labels?.[LABEL_HOSTNAME] === this.name && metadata.finalizers?.includes(FINALIZER_LOCAL_PATH);
+    if (!isOurs || !isBeingDeleted(volume) || status.phase === 'Bound' || !this.alive) return;
+    const { client, clock, random } = this.deps;
+    const finalizers = metadata.finalizers!.filter((each) => each !== FINALIZER_LOCAL_PATH);
+    const { name, uid } = metadata;
+    clock.after(
+      random.below(TAKES_MAX_ms),
+      () => this.alive && void tolerant(client.patch(persistentVolumes, { name }, MERGE, { metadata: { uid, finalizers } })),
+    );
   }
 
   #later(pod: Pod): void {

@@ -1,38 +1,23 @@
 // simulate: a cluster in one process on a simulated clock: API server, scheduler, two controller managers and nodes, users at work, and
 // faults by a seed. Whatever went wrong, it must end as it does where nothing did.
-import { silentLogger } from '../../src/apimachinery/logger.js';
-import { reconcileDefaultPolicy } from '../../src/apiserver/authorization/default-policy.js';
-import { type ApiServer, createApiServer } from '../../src/apiserver/index.js';
-import { ApiClient } from '../../src/client/api-client.js';
-import { createEventRecorder } from '../../src/client/event-recorder.js';
+import { silentLogger as log } from '../../src/apimachinery/logger.js';
 import { createInformers } from '../../src/client/informers.js';
-import { serviceAccountGroups, serviceAccountUser } from '../../src/client/jwt.js';
-import { CONTROLLER_MANAGER, componentClient, SCHEDULER } from '../../src/cluster/component-clients.js';
-import { ELECTION_LEASE, runControllers } from '../../src/cluster/managed-controllers.js';
-import { controllers } from '../../src/controllers/index.js';
-import { createMemoryBackend } from '../../src/etcd/memory.js';
-import { namespaces } from '../../src/kinds/core/namespace.js';
-import { GROUP_MASTERS, NAMESPACE_NODE_LEASE, NAMESPACE_SYSTEM } from '../../src/kinds/wellknown.js';
-import { startScheduler } from '../../src/scheduler/scheduler.js';
-import { type Seeded, SimulatedClock, SimulatedProcess, seeded } from './clock.js';
-import { Faults, faultyTransport } from './faults.js';
+import { SimulatedClock, seeded } from './clock.js';
+import { openCluster, startSimulatedScheduler, userOf } from './cluster.js';
+import { Faults } from './faults.js';
 import { Invariants } from './invariants.js';
+import { ManagerSlot } from './manager-slot.js';
+import { withMetrics } from './metrics.js';
 import { SimulatedNode } from './nodes.js';
 import { difference, OBSERVED, stateOf } from './state.js';
-import { BUSY_ms, perform, planOf } from './users.js';
+import { planOf, Users } from './users.js';
 
-const NODES = 4;
-const NAMESPACES = ['default', NAMESPACE_SYSTEM, 'kube-public', NAMESPACE_NODE_LEASE];
+const NODES = 3;
 const STEP_ms = 1_000;
 /** The longest back-off of a work queue, half as much again, and pods that a lost node keeps for five minutes. */
 const CONVERGED_WITHIN_ms = 1_800_000;
 /** The state must stay what it is for so long to count as the end. */
 const CALM_ms = 60_000;
-/** Longer than upstream's, so that a simulation is not mostly about renewing the lease. */
-const ELECTION = { ...ELECTION_LEASE, leaseDuration_ms: 30_000, renewDeadline_ms: 20_000, retryPeriod_ms: 5_000 };
-/** Of each second of a run with faults. */
-const CHANCE = { kill: 0.01, pause: 0.005, partition: 0.005, clockStep: 0.01, restart: 0.2 } as const;
-
 export interface Outcome {
   /** Why it is not as it must be; empty: it is. */
   readonly failures: readonly string[];
@@ -62,12 +47,8 @@ interface Ended {
 async function run(seed: number, expected: readonly string[] | undefined): Promise<Ended> {
   const clock = new SimulatedClock();
   const random = (part: string) => seeded(seed, part);
-  const backend = await createMemoryBackend({ clock, random: random('store') });
-  const server = await serverOver(backend, clock, random('server'));
-  const log = silentLogger;
-  const client = new ApiClient(server.transport({ name: 'admin', groups: [GROUP_MASTERS] }));
-  for (const name of NAMESPACES) await client.create(namespaces, { metadata: { name } });
-  await reconcileDefaultPolicy(client);
+  const cluster = await openCluster(clock, random);
+  const { server, client, backend } = cluster;
   const informers = createInformers({ client, clock, random: random('informers'), log });
   for (const kind of OBSERVED) informers.of(kind);
   const faults = new Faults(random('faults'), clock);
@@ -78,20 +59,19 @@ async function run(seed: number, expected: readonly string[] | undefined): Promi
   );
   for (const node of nodes) await node.join();
   const undeclared: string[] = [];
-  const managers = [0, 1].map((i) => new ManagerSlot({ server, clock, faults, invariants, undeclared, random: random(`manager ${i}`) }));
-  const scheduling = { client: componentClient(server, SCHEDULER), clock, random: random('scheduler'), log };
-  const scheduled = createInformers(scheduling);
-  const scheduler = startScheduler({
-    ...scheduling,
-    informers: scheduled,
-    events: (component) => createEventRecorder({ ...scheduling, component }),
-  });
+  const transportOf = (name: string | undefined) =>
+    withMetrics(invariants.watching(name, server.transport(userOf(name))), informers, clock);
+  const managers = (expected ? [0, 1] : [0]).map(
+    (i) => new ManagerSlot({ transportOf, clock, faults, undeclared, random: random(`manager ${i}`) }),
+  );
+  const scheduler = startSimulatedScheduler(cluster, clock, random('scheduler'));
 
-  const actions = [...planOf(random('users'))];
-  const plan = actions.map(({ at_ms, what }) => `${at_ms / 1000} s: ${what}`);
+  const { busy_ms, actions: planned } = planOf(random('users'));
+  const plan = planned.map(({ at_ms, what }) => `${at_ms / 1000} s: ${what}`);
+  const users = new Users([...planned], { client, nodes }, invariants.broken);
   faults.on = expected !== undefined;
-  while (clock.monotonic() < BUSY_ms) {
-    while (actions[0] && actions[0].at_ms <= clock.monotonic()) await perform(actions.shift()!, { client, nodes });
+  while (clock.monotonic() < busy_ms) {
+    users.act(clock.monotonic());
     if (faults.on) for (const manager of managers) manager.chance();
     if (clock.monotonic() % 30_000 === 0) faults.remember(String((await backend.status()).revision));
     await clock.advance(STEP_ms);
@@ -99,7 +79,7 @@ async function run(seed: number, expected: readonly string[] | undefined): Promi
   faults.stop();
   for (const node of nodes) await node.wake();
   for (const manager of managers) manager.ensure();
-  const state = await settled(clock, () => stateOf(informers), expected);
+  const state = await settled({ clock, users, look: () => stateOf(informers) }, expected);
   const outcome = {
     actions: plan,
     simulated_ms: clock.monotonic(),
@@ -108,135 +88,31 @@ async function run(seed: number, expected: readonly string[] | undefined): Promi
   // What waits for its turn in a process that was killed never ends, so that nothing here may wait for it.
   for (const manager of managers) manager.kill();
   informers.stop();
-  scheduled.stop();
   void scheduler.stop();
-  await server.close();
-  await backend.close();
+  await cluster.close();
   return { state, broken: invariants.broken, undeclared, outcome };
 }
 
+interface Settling {
+  readonly clock: SimulatedClock;
+  readonly users: Users;
+  look(): readonly string[];
+}
+
 /** The state once it is as expected, or, where nothing is expected, once it no longer changes; the last one where that never happens. */
-async function settled(clock: SimulatedClock, look: () => readonly string[], expected?: readonly string[]): Promise<readonly string[]> {
+async function settled({ clock, users, look }: Settling, expected?: readonly string[]): Promise<readonly string[]> {
   const wanted = expected?.join('\n');
   const until_ms = clock.monotonic() + CONVERGED_WITHIN_ms;
   let [since_ms, before] = [clock.monotonic(), ''];
   for (;;) {
+    users.act(clock.monotonic());
     const state = look();
     const text = state.join('\n');
-    if (text !== before) [since_ms, before] = [clock.monotonic(), text];
+    if (text !== before || !users.areDone) [since_ms, before] = [clock.monotonic(), text];
     const calm_ms = clock.monotonic() - since_ms;
     // Without anything to compare with, a silent node's pods may yet be replaced, and a back-off may yet end.
     if (wanted === undefined ? calm_ms >= 8 * CALM_ms : text === wanted && calm_ms >= CALM_ms) return state;
     if (clock.monotonic() >= until_ms) return state;
     await clock.advance(5 * STEP_ms);
   }
-}
-
-interface SlotOptions {
-  readonly server: ApiServer;
-  readonly clock: SimulatedClock;
-  readonly faults: Faults;
-  readonly invariants: Invariants;
-  readonly undeclared: string[];
-  readonly random: Seeded;
-}
-
-/** Where one of the two managers runs: after it was killed another comes in its place, with nothing in its caches. */
-class ManagerSlot {
-  kills = 0;
-  #process: SimulatedProcess | undefined;
-  #partitionedUntil_ms = 0;
-
-  constructor(private readonly options: SlotOptions) {
-    this.ensure();
-  }
-
-  /** What happens to it in this second. */
-  chance(): void {
-    const { random, clock } = this.options;
-    if (!this.#process && random.chance(CHANCE.restart)) this.ensure();
-    if (random.chance(CHANCE.kill)) this.kill();
-    if (random.chance(CHANCE.pause)) this.#process?.pause(1_000 + random.below(120_000));
-    if (random.chance(CHANCE.partition)) this.#partitionedUntil_ms = clock.monotonic() + random.below(120_000);
-    if (this.#process && random.chance(CHANCE.clockStep)) this.#process.skew_ms = (random.below(3) - 1) * random.below(7_200_000);
-  }
-
-  kill(): void {
-    if (!this.#process) return;
-    this.kills++;
-    this.#process.kill();
-    this.#process = undefined;
-  }
-
-  /** Nothing is wrong with it from now on. */
-  ensure(): void {
-    this.#partitionedUntil_ms = 0;
-    if (this.#process) this.#process.skew_ms = 0;
-    else this.#start();
-  }
-
-  #start(): void {
-    const { server, clock, faults, invariants, random } = this.options;
-    const process = new SimulatedProcess(clock);
-    const partitioned = () => faults.on && clock.monotonic() < this.#partitionedUntil_ms;
-    const clientOf = (name: string | undefined) => {
-      const user = name
-        ? { name: serviceAccountUser(NAMESPACE_SYSTEM, name), groups: serviceAccountGroups(NAMESPACE_SYSTEM) }
-        : CONTROLLER_MANAGER;
-      return new ApiClient(faultyTransport(invariants.watching(name, server.transport(user)), process, faults, partitioned));
-    };
-    this.#process = process;
-    runControllers({
-      client: clientOf(undefined),
-      clientOf,
-      controllers,
-      settings: SETTINGS,
-      election: ELECTION,
-      clock: process.clock,
-      random,
-      log: this.#log(),
-    });
-  }
-
-  /** A defect of a controller, as told from what the API server refused it. */
-  #log() {
-    const { undeclared } = this.options;
-    const log = {
-      ...silentLogger,
-      error: (fields: object, message: string) => {
-        const { err } = fields as { readonly err?: Error };
-        undeclared.push(`a controller failed: ${JSON.stringify({ ...fields, err: undefined })} ${err?.stack ?? message}`);
-      },
-      warn: (fields: object, message: string) => {
-        if (/forbidden: User/.test(message)) undeclared.push(`a controller was refused: ${JSON.stringify(fields)} ${message}`);
-      },
-      child: () => log,
-    };
-    return log;
-  }
-}
-
-const SETTINGS = {
-  nodeMonitorPeriod_ms: 10_000,
-  nodeMonitorGracePeriod_ms: 50_000,
-  clusterCidr: '10.244.0.0/16',
-  nodeCidrMaskSize: 24,
-  clusterSigningCert: '',
-  clusterSigningKey: '',
-  rootCa: 'the authority',
-};
-
-function serverOver(backend: Awaited<ReturnType<typeof createMemoryBackend>>, clock: SimulatedClock, random: Seeded): Promise<ApiServer> {
-  return createApiServer({
-    backend,
-    clock,
-    random,
-    log: silentLogger,
-    tls: { cert: '', key: '', clientCa: '' },
-    bind: { address: '127.0.0.1', port: 0 },
-    serviceCidr: '10.96.0.0/12',
-    nodePorts: { min: 30000, max: 32767 },
-    advertiseAddress: '127.0.0.1',
-    kubeletClient: { cert: '', key: '', ca: '' },
-  });
 }

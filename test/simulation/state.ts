@@ -5,15 +5,22 @@ import { daemonSets } from '../../src/kinds/apps/daemonset.js';
 import { deployments } from '../../src/kinds/apps/deployment.js';
 import { replicaSets } from '../../src/kinds/apps/replicaset.js';
 import { statefulSets } from '../../src/kinds/apps/statefulset.js';
+import { horizontalPodAutoscalers } from '../../src/kinds/autoscaling/horizontalpodautoscaler.js';
+import { cronJobs } from '../../src/kinds/batch/cronjob.js';
 import { jobs } from '../../src/kinds/batch/job.js';
 import { configMaps } from '../../src/kinds/core/configmap.js';
 import { endpoints } from '../../src/kinds/core/endpoints.js';
 import { namespaces } from '../../src/kinds/core/namespace.js';
 import { nodes } from '../../src/kinds/core/node.js';
+import { persistentVolumes } from '../../src/kinds/core/persistentvolume.js';
+import { persistentVolumeClaims } from '../../src/kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../src/kinds/core/pod.js';
+import { claimNamesOf } from '../../src/kinds/core/pod-claims.js';
+import { replicationControllers } from '../../src/kinds/core/replicationcontroller.js';
 import { serviceAccounts } from '../../src/kinds/core/serviceaccount.js';
 import type { AnyKind } from '../../src/kinds/define.js';
 import { endpointSlices } from '../../src/kinds/discovery/endpointslice.js';
+import { podDisruptionBudgets } from '../../src/kinds/policy/poddisruptionbudget.js';
 
 export const OBSERVED: readonly AnyKind[] = [
   deployments,
@@ -28,6 +35,12 @@ export const OBSERVED: readonly AnyKind[] = [
   pods,
   serviceAccounts,
   endpointSlices,
+  replicationControllers,
+  cronJobs,
+  horizontalPodAutoscalers,
+  podDisruptionBudgets,
+  persistentVolumes,
+  persistentVolumeClaims,
 ];
 
 export function stateOf(informers: Informers): readonly string[] {
@@ -38,11 +51,16 @@ export function stateOf(informers: Informers): readonly string[] {
     lines.push(`${object.kind} ${namespace}/${name} ${JSON.stringify({ ...facts, ...(isBeingDeleted(object) && { going: true }) })}`);
   };
   for (const job of informers.of(jobs).list()) {
+    // How many times of its schedule a CronJob met depends on what happened; what it began must end.
+    if (controllerOf(job)) {
+      if (!job.status.completionTime) put(job, { unfinished: true });
+      continue;
+    }
     // A program may be started twice, as Kubernetes says, where the manager could not know of the first: what counts is that enough succeeded.
     const succeeded = Math.min(job.status.succeeded ?? 0, job.spec.completions ?? 1);
     put(job, workload({ ...job, status: { ...job.status, succeeded } }));
   }
-  for (const kind of [deployments, statefulSets, daemonSets]) {
+  for (const kind of [deployments, statefulSets, daemonSets, replicationControllers]) {
     for (const object of all<{ status: object } & KubeObject>(kind)) put(object, workload(object));
   }
   for (const set of informers.of(replicaSets).list()) {
@@ -73,7 +91,62 @@ export function stateOf(informers: Informers): readonly string[] {
   for (const kind of [namespaces, configMaps, serviceAccounts]) for (const object of all(kind)) put(object, {});
   for (const node of informers.of(nodes).list())
     put(node, { taints: node.spec.taints?.map(({ key, effect }) => `${key}:${effect}`).sort() });
+  for (const { metadata, spec, status } of informers.of(cronJobs).list())
+    lines.push(`CronJob ${metadata.namespace}/${metadata.name} suspended ${spec.suspend}, runs ${status.active?.length ?? 0}`);
+  for (const { metadata, status } of informers.of(horizontalPodAutoscalers).list()) {
+    // Of what has gone it says what it saw last, if anything.
+    const isLost = status.conditions?.some(({ type, status }) => type === 'AbleToScale' && status === 'False');
+    const counts = isLost ? 'of nothing' : `of ${status.currentReplicas} to ${status.desiredReplicas}`;
+    lines.push(`autoscaler ${metadata.namespace}/${metadata.name} ${counts}`);
+  }
+  for (const { metadata, status } of informers.of(podDisruptionBudgets).list()) {
+    const { currentHealthy, desiredHealthy, disruptionsAllowed, expectedPods } = status;
+    const counts = [currentHealthy, desiredHealthy, disruptionsAllowed, expectedPods];
+    lines.push(`budget ${metadata.namespace}/${metadata.name} ${counts}`);
+  }
+  lines.push(...volumesOf(informers), ...leftBehind(informers));
   return lines.sort();
+}
+
+/** The claims of the pods that there are; which others there are depends on which pods there ever were. */
+function volumesOf(informers: Informers): readonly string[] {
+  const lines = informers
+    .of(pods)
+    .list()
+    .flatMap((pod) =>
+      claimNamesOf(pod).map((name) => {
+        const claim = informers.of(persistentVolumeClaims).get({ namespace: pod.metadata.namespace, name });
+        const volume = claim && informers.of(persistentVolumes).get({ name: claim.spec.volumeName ?? '' });
+        return `claim ${pod.metadata.namespace}/${name} ${claim?.status.phase}, its volume ${volume?.status.phase}`;
+      }),
+    );
+  const claims = new Set(
+    informers
+      .of(persistentVolumeClaims)
+      .list()
+      .map(({ metadata }) => metadata.uid),
+  );
+  for (const { metadata, spec } of informers.of(persistentVolumes).list())
+    if (!claims.has(spec.claimRef?.uid ?? '')) lines.push(`volume ${metadata.name} outlives its claim`);
+  return lines;
+}
+
+/** What has outlived all its owners. */
+function leftBehind(informers: Informers): readonly string[] {
+  const uids = new Set(
+    OBSERVED.flatMap((kind) =>
+      informers
+        .of(kind)
+        .list()
+        .map(({ metadata }) => metadata.uid),
+    ),
+  );
+  const observed = new Set(OBSERVED.map(({ kind }) => kind));
+  const lost = ({ kind, uid }: { readonly kind: string; readonly uid: string }) => observed.has(kind) && !uids.has(uid);
+  return OBSERVED.flatMap((kind) => informers.of(kind).list()).flatMap(({ kind, metadata }) => {
+    const { ownerReferences = [], namespace, name } = metadata;
+    return ownerReferences.length > 0 && ownerReferences.every(lost) ? [`${kind} ${namespace}/${name} outlives its owners`] : [];
+  });
 }
 
 const COUNTS = [

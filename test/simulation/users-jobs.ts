@@ -1,0 +1,49 @@
+// What users do in a simulation about work that ends: Jobs, and CronJobs that are suspended in the end.
+import { cronJobs } from '../../src/kinds/batch/cronjob.js';
+import { jobs } from '../../src/kinds/batch/job.js';
+import type { Planner, Target } from './users.js';
+import { template } from './users-workloads.js';
+
+const MERGE = 'application/merge-patch+json';
+const CONCURRENCY = ['Allow', 'Forbid', 'Replace'];
+
+export function planJob({ random, busy_ms, add, between }: Planner, target: Target): void {
+  const fails = random.chance(0.3);
+  const [completions, parallelism] = [1 + random.below(5), 1 + random.below(3)];
+  const spec = {
+    completions,
+    parallelism,
+    ...(random.chance(0.5) && { completionMode: 'Indexed' }),
+    // A node that dies must not make a job fail that would succeed.
+    backoffLimit: fails ? 1 : 1000,
+    template: template(target.name, fails ? 'fails' : 'succeeds', { restartPolicy: 'Never' }),
+  };
+  add(
+    between(busy_ms / 4, busy_ms / 2),
+    `make job ${target.namespace}/${target.name} (${fails ? 'fails' : `succeeds ${completions} times`})`,
+    ({ client }) => client.create(jobs, { metadata: target, spec } as never),
+  );
+}
+
+export function planCronJob({ random, busy_ms, add, between, endOf }: Planner, target: Target): void {
+  const { namespace } = target;
+  const name = `cron-${target.name}`;
+  const concurrencyPolicy = CONCURRENCY[random.below(CONCURRENCY.length)]!;
+  const spec = {
+    schedule: '* * * * *',
+    concurrencyPolicy,
+    startingDeadlineSeconds: 30,
+    successfulJobsHistoryLimit: random.below(3),
+    jobTemplate: { spec: { backoffLimit: 1000, template: template(name, 'succeeds', { restartPolicy: 'Never' }) } },
+  };
+  const made_ms = between(busy_ms / 8, busy_ms / 2);
+  add(made_ms, `make cronjob ${namespace}/${name} ${concurrencyPolicy}`, ({ client }) =>
+    client.create(cronJobs, { metadata: { namespace, name }, spec } as never),
+  );
+  const end_ms = between(made_ms, endOf(namespace));
+  if (random.chance(0.3)) add(end_ms, `delete cronjob ${namespace}/${name}`, ({ client }) => client.delete(cronJobs, { namespace, name }));
+  else
+    add(end_ms, `suspend cronjob ${namespace}/${name}`, ({ client }) =>
+      client.patch(cronJobs, { namespace, name }, MERGE, { spec: { suspend: true } }),
+    );
+}
