@@ -4,7 +4,7 @@ import type { Pod } from '../kinds/types/core_v1.js';
 import type { Decision, Filters, NodeInfo, Profile, Refusal, SchedulerPlugin, ScoreColumn, Snapshot } from './define.js';
 import { attempt, PluginError, preFilter, refusalOf } from './filters.js';
 import { failureMessage } from './messages.js';
-import { type Answers, answersTo } from './remembered.js';
+import { type Answers, answersTo, nominatedBeside } from './remembered.js';
 
 /** Upstream's bounds of the search: in small clusters all nodes are looked at, in large ones a share that shrinks with the size. */
 const MIN_FEASIBLE_NODES = 100;
@@ -81,11 +81,11 @@ function search(filters: Filters, only: ReadonlySet<string> | undefined, profile
   return { feasible, refused: refusedNodes, refusedBy, refusals, nextStart: only ? start : at };
 }
 
-/** Where others are to get room on the node, that counts too, and is not asked about from memory. */
 function remembered(answers: Answers, at: number, filters: Filters, node: NodeInfo) {
-  const { nominated } = filters.snapshot;
-  if (nominated.size > 0 && nominated.has(node.name)) return refused(filters, node);
-  return answers.knows(at, node) ? answers.answer(at) : answers.remember(at, node, refused(filters, node));
+  const nominated = nominatedBeside(filters, node);
+  if (nominated === false) return refused(filters, node);
+  if (answers.knows(at, node, nominated)) return answers.answer(at);
+  return answers.remember(at, node, nominated, refused(filters, node));
 }
 
 function refused(filters: Filters, node: NodeInfo) {

@@ -1,11 +1,11 @@
 // What a preemption on a node would come to, remembered for pods that ask for the same while the node is as it was.
 import type { PodDisruptionBudget } from '../../kinds/types/policy_v1.js';
 import type { Filters, NodeInfo, Refusal } from '../define.js';
-import { Questions, questionOf } from '../remembered.js';
+import { type Nominated, nominatedBeside, Questions, questionOf } from '../remembered.js';
 import { Budgets } from './preemption-budgets.js';
 import type { Candidate } from './preemption-pick.js';
 import { Trial } from './preemption-trial.js';
-import { priorityOf, selectVictims } from './preemption-victims.js';
+import { selectVictims } from './preemption-victims.js';
 
 /** Past it, telling whether any budget has changed costs more than is saved. */
 const BUDGETS_MAX = 100;
@@ -16,30 +16,33 @@ export const NOTHING_LOWER: Refusal = { reasons: ['No preemption victims found f
 export type Outcome = Candidate | Refusal;
 export type Rehearsal = (node: NodeInfo) => Outcome;
 
+interface Known {
+  readonly nominated: Nominated;
+  readonly outcome: Outcome;
+}
+
 export class Outcomes {
-  readonly #questions = new Questions(() => new WeakMap<NodeInfo, Outcome>());
+  readonly #questions = new Questions(() => new WeakMap<NodeInfo, Known>());
 
   /** For one cycle. */
   rehearsal(filters: Filters, disruptionBudgets: readonly PodDisruptionBudget[]): Rehearsal {
     const budgets = new Budgets(disruptionBudgets);
     const known = this.#knownFor(filters, disruptionBudgets);
-    const { nominated } = filters.snapshot;
     return (node) => {
-      // Others that are to get room there count, and which others those are depends on who asks.
-      if (nominated.size > 0 && nominated.has(node.name)) return rehearse(filters, node, budgets);
+      const nominated = nominatedBeside(filters, node);
       const before = known?.get(node);
-      if (before) return before;
+      if (before && before.nominated === nominated) return before.outcome;
       const outcome = rehearse(filters, node, budgets);
-      known?.set(node, outcome);
+      if (nominated !== false) known?.set(node, { nominated, outcome });
       return outcome;
     };
   }
 
-  #knownFor(filters: Filters, budgets: readonly PodDisruptionBudget[]): WeakMap<NodeInfo, Outcome> | undefined {
+  #knownFor(filters: Filters, budgets: readonly PodDisruptionBudget[]): WeakMap<NodeInfo, Known> | undefined {
     const question = budgets.length > BUDGETS_MAX ? undefined : questionOf(filters);
     if (question === undefined) return undefined;
     const versions = budgets.map(({ metadata: { uid, resourceVersion } }) => `${uid} ${resourceVersion}`);
-    return this.#questions.of(`${priorityOf(filters.pod)} ${versions.join()} ${question}`);
+    return this.#questions.of(`${versions.join()} ${question}`);
   }
 }
 
