@@ -1,10 +1,9 @@
 // Certificates: making keys, certificates and signing requests (the X.509 library is loaded only then), and reading them.
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, type webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Random } from '../apimachinery/clock.js';
 
 const CURVE = 'P-256';
-const ALGORITHM = { name: 'ECDSA', namedCurve: CURVE, hash: 'SHA-256' } as const;
 /** Clocks of nodes differ a little; a certificate must be valid on one that is behind. */
 const BACKDATE_ms = 5 * 60_000;
 /** RFC 5280 allows 20 octets; 16 are unique enough, the first kept positive. */
@@ -90,7 +89,7 @@ export async function makeAuthority(options: {
     name: jsonName({ commonName: options.commonName }),
     notBefore: new Date(options.now_ms - BACKDATE_ms),
     notAfter: new Date(options.now_ms + options.validFor_ms),
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: algorithmOf(createPrivateKey(options.key)),
     keys: { publicKey, privateKey: await importPrivate(options.key) },
     extensions: [
       new lib.BasicConstraintsExtension(true, undefined, true),
@@ -120,7 +119,7 @@ export async function makeCertificate(options: CertificateOptions): Promise<stri
     issuer: authority.subjectName.toJSON(),
     notBefore: new Date(now_ms - BACKDATE_ms),
     notAfter: new Date(Math.min(now_ms + validFor_ms, authority.notAfter.getTime())),
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: algorithmOf(createPrivateKey(issuer.key)),
     publicKey: await importPublic(publicKey),
     signingKey: await importPrivate(issuer.key),
     extensions: [
@@ -148,7 +147,7 @@ export async function makeSigningRequest(options: {
   const request = await lib.Pkcs10CertificateRequestGenerator.create({
     name: jsonName(options.subject),
     keys: { publicKey: await importPublic(publicKeyOf(options.key)), privateKey: await importPrivate(options.key) },
-    signingAlgorithm: ALGORITHM,
+    signingAlgorithm: algorithmOf(createPrivateKey(options.key)),
     extensions: names.length > 0 ? [new lib.SubjectAlternativeNameExtension(names)] : [],
   });
   return `${request.toString('pem')}\n`;
@@ -221,11 +220,24 @@ function serial(random: Random): string {
 }
 
 function importPrivate(pem: string): Promise<webcrypto.CryptoKey> {
-  const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
-  return crypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
+  const key = createPrivateKey(pem);
+  return crypto.subtle.importKey('pkcs8', key.export({ type: 'pkcs8', format: 'der' }), algorithmOf(key), false, ['sign']);
 }
 
 function importPublic(pem: string): Promise<webcrypto.CryptoKey> {
-  const der = createPublicKey(pem).export({ type: 'spki', format: 'der' });
-  return crypto.subtle.importKey('spki', der, ALGORITHM, true, ['verify']);
+  const key = createPublicKey(pem);
+  return crypto.subtle.importKey('spki', key.export({ type: 'spki', format: 'der' }), algorithmOf(key), true, ['verify']);
+}
+
+const HASHES: { readonly [curve: string]: string } = { 'P-256': 'SHA-256', 'P-384': 'SHA-384', 'P-521': 'SHA-512' };
+const CURVES: { readonly [openssl: string]: string } = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
+
+/** How a key signs: ours are all of one kind, but people bring their own, and a cluster may have been given another's authority. */
+function algorithmOf(key: KeyObject) {
+  const { asymmetricKeyType: type, asymmetricKeyDetails } = key;
+  if (type === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  if (type === 'ed25519') return { name: 'Ed25519' };
+  const namedCurve = CURVES[asymmetricKeyDetails?.namedCurve ?? ''];
+  if (type !== 'ec' || !namedCurve) throw new Error(`keys of the type ${asymmetricKeyDetails?.namedCurve ?? type} are not supported`);
+  return { name: 'ECDSA', namedCurve, hash: HASHES[namedCurve]! };
 }

@@ -67,13 +67,13 @@ export interface Addresses {
 
 /** `rivals` are all balanced Services. Of two that want the same port of an address one has it: who has it now, else the older. */
 export function addressesFor(service: Service, facts: NodeFacts, rivals: readonly Service[]): Addresses {
-  if (portsOf(service).some((port) => RESERVED.has(port))) return { ips: [], taken: 'default/kubernetes' };
+  if (portsOf(service).some((port) => RESERVED.has(port))) return { ips: [], taken: 'the nodes themselves' };
   const others = rivals.filter((other) => sharePort(other, service));
   const ips: string[] = [];
   let taken: string | undefined;
   for (const ip of new Set(facts.nodes.flat())) {
     const rival = others.find((other) => comesFirst(other, service, ip));
-    if (rival) taken = objectKey(rival);
+    if (rival) taken = `service ${objectKey(rival)}`;
     else ips.push(ip);
   }
   return { ips, ...(taken ? { taken } : {}) };

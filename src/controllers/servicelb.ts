@@ -60,7 +60,7 @@ async function ensure(context: ReconcileContext, service: Service): Promise<void
         : ['EnsuredLoadBalancer', 'Ensured load balancer'];
     events.event(service, 'Normal', reason!, message!);
   } else if (taken) {
-    const message = `Error syncing load balancer: failed to ensure load balancer: ${portsOf(service).join(', ')} of every node is taken by service ${taken}`;
+    const message = `Error syncing load balancer: failed to ensure load balancer: ${portsOf(service).join(', ')} of every node is taken by ${taken}`;
     events.event(service, 'Warning', 'SyncLoadBalancerFailed', message);
   } else events.event(service, 'Warning', 'UnAvailableLoadBalancer', 'There are no available nodes for LoadBalancer');
 }

@@ -1,8 +1,18 @@
 // Who gets which kubelet certificate: a table of requests, and what became of each; and what is cleaned up when.
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { systemRandom } from '../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
-import { type AltNames, makeAuthority, makeKey, makeSigningRequest, readCertificate } from '../../../src/client/certificates.js';
+import {
+  type AltNames,
+  belongsTogether,
+  makeAuthority,
+  makeCertificate,
+  makeKey,
+  makeSigningRequest,
+  readCertificate,
+  readSigningRequest,
+} from '../../../src/client/certificates.js';
 import { createInformers } from '../../../src/client/informers.js';
 import { csrApproving } from '../../../src/controllers/csrapproving.js';
 import { csrCleaner } from '../../../src/controllers/csrcleaner.js';
@@ -110,6 +120,22 @@ describe('given', () => {
     });
     expect(cert.notAfter_ms - clock.now()).toBe(365 * 24 * HOUR_ms);
   });
+});
+
+test.each([
+  ['RSA', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+  ['Ed25519', () => generateKeyPairSync('ed25519')],
+  ['P-384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' })],
+])('a key may be of another kind than ours: %s, as may the authority’s', async (_, generate) => {
+  const pem = ({ privateKey }: { privateKey: KeyObject }) => privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const [key, authority] = [pem(generate()), pem(generate())];
+  const now_ms = Date.UTC(2026, 0, 1);
+  const life = { now_ms, validFor_ms: HOUR_ms, random: systemRandom };
+  const ca = await makeAuthority({ commonName: 'kubernetes', key: authority, ...life });
+  const { subject, publicKey } = await readSigningRequest(await makeSigningRequest({ subject: { commonName: 'jane' }, key }));
+  const cert = await makeCertificate({ subject, publicKey, usages: ['client auth'], issuer: { cert: ca, key: authority }, ...life });
+  expect(readCertificate(cert).commonName).toBe('jane');
+  expect(belongsTogether(cert, key, ca)).toBe(true);
 });
 
 describe('refused', () => {
