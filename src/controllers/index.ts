@@ -37,8 +37,10 @@ import { stalePodDisruption } from './stalepoddisruption.js';
 import { statefulSet } from './statefulset.js';
 import { taintEviction } from './tainteviction.js';
 import { tokenCleaner } from './tokencleaner.js';
+import { ttl } from './ttl.js';
 import { ttlAfterFinished } from './ttlafterfinished.js';
 import { validatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus.js';
+import { volumeAttributesClassProtection } from './volumeattributesclassprotection.js';
 
 export const controllers: readonly ControllerDefinition[] = [
   deployment,
@@ -58,6 +60,7 @@ export const controllers: readonly ControllerDefinition[] = [
   ephemeralVolume,
   pvcProtection,
   pvProtection,
+  volumeAttributesClassProtection,
   endpoints,
   endpointSlice,
   endpointSliceMirroring,
@@ -66,6 +69,7 @@ export const controllers: readonly ControllerDefinition[] = [
   nodeIpam,
   serviceCidr,
   nodeLifecycle,
+  ttl,
   taintEviction,
   podGc,
   garbageCollector,

@@ -51,6 +51,7 @@ ${workload(
     await eventually('it is back', async () => (await pod('db-1')).metadata.uid !== before.metadata.uid);
     await rolledOut('sts/db');
     expect(await inPod('db-1', 'cat /data/file')).toBe('kept\n');
+    expect((await pod('db-1')).spec.nodeName).toBe(before.spec.nodeName);
     expect(await kubectl('get', 'pvc', '-l', 'app=db', '-o', 'name')).toBe(
       'persistentvolumeclaim/data-db-0\npersistentvolumeclaim/data-db-1\n',
     );

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { evictionRate } from '../../../src/controllers/node-zones.js';
 import { superfluous } from '../../../src/controllers/podgc.js';
+import { stepFor } from '../../../src/controllers/ttl.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { leases } from '../../../src/kinds/coordination/lease.js';
 import { nodes } from '../../../src/kinds/core/node.js';
@@ -54,6 +55,11 @@ describe('nodes', () => {
     await plane.api.delete(nodes, { name: 'n2' });
     await join('n4');
     expect(plane.api.objects(nodes).at(-1)!.spec.podCIDR).toBe('10.244.1.0/24');
+  });
+
+  test('each says for how long its kubelet may go by what it has read', async () => {
+    await join('n1');
+    expect(one(plane.api.objects(nodes)).metadata.annotations).toEqual({ 'node.alpha.kubernetes.io/ttl': '0' });
   });
 
   test('silent past the grace period: unknown and tainted; its pods are unready, and after their toleration replaced; then it comes back', async (context) => {
@@ -183,4 +189,16 @@ test('of too many pods that are over, evicted ones go first, then the oldest; th
   ];
   const names = (max: number) => superfluous(all, max).map(({ metadata }) => metadata.name);
   expect([names(4), names(2), names(1)]).toEqual([[], ['evicted', 'oldest'], ['evicted', 'oldest', 'old']]);
+});
+
+test.each([
+  [100, 0, 0],
+  [101, 0, 1],
+  [95, 1, 1],
+  [89, 1, 0],
+  [5000, 0, 4],
+  [20_000, 4, 4],
+  [0, 4, 0],
+])('%i nodes, from step %i: step %i of how long a kubelet may go by what it has read', (count, before, step) => {
+  expect(stepFor(count, before)).toBe(step);
 });

@@ -4,6 +4,7 @@ import { persistentVolumes } from '../../../src/kinds/core/persistentvolume.js';
 import { persistentVolumeClaims } from '../../../src/kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { FINALIZER_PV, FINALIZER_PVC } from '../../../src/kinds/core/volume-protection.js';
+import { volumeAttributesClasses } from '../../../src/kinds/storage/volumeattributesclass.js';
 import { one, useControlPlane } from './control-plane.js';
 import { at, pod } from './objects.js';
 
@@ -36,4 +37,22 @@ test('a volume waits for its claim, and one that is not being deleted is left al
   await plane.api.delete(persistentVolumeClaims, bound);
   await plane.quiet();
   expect(plane.api.objects(persistentVolumes).flatMap(({ metadata: { finalizers = [] } }) => finalizers)).toEqual([]);
+});
+
+test('a class of volume attributes is protected, and waits for the volumes and claims that are of it', async () => {
+  await plane.api.create(volumeAttributesClasses, { metadata: { name: 'fast' }, driverName: 'csi.example.com' } as never);
+  await plane.quiet();
+  expect(finalizersOf(plane.api.objects(volumeAttributesClasses))).toEqual(['kubernetes.io/vac-protection']);
+  const spec = { volumeAttributesClassName: 'fast' };
+  await plane.api.create(persistentVolumes, { metadata: { name: 'disk' }, spec, status: { phase: 'Available' } } as never);
+  await plane.api.create(persistentVolumeClaims, { metadata: { name: 'data', namespace: 'default' }, spec, status: {} } as never);
+  await plane.api.delete(volumeAttributesClasses, { name: 'fast' });
+  await plane.quiet();
+  expect(plane.api.objects(volumeAttributesClasses)).toHaveLength(1);
+  await plane.api.delete(persistentVolumes, { name: 'disk' });
+  await plane.quiet();
+  expect(plane.api.objects(volumeAttributesClasses)).toHaveLength(1);
+  await plane.api.delete(persistentVolumeClaims, { namespace: 'default', name: 'data' });
+  await plane.quiet();
+  expect(plane.api.objects(volumeAttributesClasses)).toEqual([]);
 });
