@@ -1,5 +1,6 @@
 // DNS messages: what a query asks, and a reply that fits what the client can take. Pure.
 import { type Answer, type DecodedPacket, decode, encode, type OptAnswer, type Packet } from 'dns-packet';
+import { encodeCompressed } from './compress.js';
 import type { Question } from './records.js';
 import type { Resolution } from './resolver.js';
 
@@ -53,10 +54,10 @@ export function parseQuery(message: Buffer): Query | Buffer | undefined {
 /** The reply's bytes; over UDP cut to the client's size, with the bit that sends it to TCP for the rest. */
 export function encodeReply(query: Query, resolution: Resolution, transport: 'udp' | 'tcp'): Buffer {
   const limit = transport === 'tcp' ? TCP_MAX_BYTES : udpLimit(query.edns);
-  const whole = encode(replyPacket(query, resolution, resolution.answers.length));
+  const whole = encodeCompressed(replyPacket(query, resolution, resolution.answers.length));
   if (whole.length <= limit) return whole;
   const answersOnly = { ...resolution, authorities: [], additionals: [] };
-  const cut = (count: number) => encode(replyPacket(query, answersOnly, count, true));
+  const cut = (count: number) => encodeCompressed(replyPacket(query, answersOnly, count, true));
   let [fits, tooMany] = [0, resolution.answers.length + 1];
   while (tooMany - fits > 1) {
     const middle = (fits + tooMany) >> 1;

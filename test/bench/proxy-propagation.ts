@@ -2,10 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Exec, systemExec } from '../../agent/proxy/exec.js';
+import { openIptables } from '../../agent/proxy/iptables.js';
 import { chainName } from '../../agent/proxy/names.js';
 import { systemClock, systemRandom } from '../../src/apimachinery/clock.js';
 import { silentLogger } from '../../src/apimachinery/logger.js';
-import type { KubeObject } from '../../src/apimachinery/object.js';
+import type { KubeObject, ObjectName } from '../../src/apimachinery/object.js';
 import { type Admin, connectAdmin } from '../../src/cluster/local/admin.js';
 import { whenInformed } from '../../src/cluster/local/ready.js';
 import { pods } from '../../src/kinds/core/pod.js';
@@ -26,7 +28,7 @@ const GOAL_MS = 300;
 const REST_MS = 400;
 const READY_TIMEOUT_MS = 60_000;
 const CHANGE_TIMEOUT_MS = 10_000;
-/** The Service that is measured selects pods by this label, which is put on one of the demo's and taken off again. */
+/** The Service that is measured selects pods by this label, which one of the demo's has, and which is put on another one and taken off again. */
 const NAME = 'propagated';
 const LABEL = 'propagated';
 const CHAIN = chainName('SVC', `default/${NAME}`, 'tcp');
@@ -66,14 +68,16 @@ export async function benchProxyPropagation(): Promise<readonly Row[]> {
   try {
     await up(NODES);
     admin = await connectAdmin(layout(NODES), { clock: systemClock, random: systemRandom, log: silentLogger });
-    const podName = await somePod(admin);
+    const [steady, changing] = await twoPods(admin);
+    await admin.client.patch(pods, steady, 'application/merge-patch+json', { metadata: { labels: { [LABEL]: 'yes' } } });
     const ports = [{ name: '', protocol: 'TCP' as const, port: 80 }];
     await admin.client.create(services, asNew(service(NAME, { selector: { [LABEL]: 'yes' }, ports })));
     const rows: Row[] = [];
     for (const count of SERVICES) {
       await fillUp(admin, count);
+      await written(count);
       await quiet();
-      rows.push(await measure(admin, podName, count));
+      rows.push(await measure(admin, changing, count));
     }
     return rows;
   } finally {
@@ -82,10 +86,13 @@ export async function benchProxyPropagation(): Promise<readonly Row[]> {
   }
 }
 
-async function somePod({ informers }: Admin): Promise<string> {
+async function twoPods({ informers }: Admin): Promise<readonly [ObjectName, ObjectName]> {
   const informer = informers.of(pods, { namespace: 'default' });
-  const ready = () => informer.list().find(isPodReady)?.metadata.name;
-  return whenInformed([informer], ready, { clock: systemClock, timeout_ms: READY_TIMEOUT_MS, what: () => 'waited for a pod' });
+  const ready = () => {
+    const [one, other] = informer.list().filter(isPodReady);
+    return one && other && ([one.metadata, other.metadata] as const);
+  };
+  return whenInformed([informer], ready, { clock: systemClock, timeout_ms: READY_TIMEOUT_MS, what: () => 'waited for two pods' });
 }
 
 /** More Services of two endpoints each, until there are so many. */
@@ -98,13 +105,23 @@ async function fillUp({ client }: Admin, count: number): Promise<void> {
   }
 }
 
+/** Until each node has written the rules of the last Service that was made. */
+async function written(count: number): Promise<void> {
+  const chain = chainName('SVC', `default/more-${count - 1}:http`, 'tcp');
+  for (const { netns } of layout(NODES).nodeList) {
+    const exec: Exec = (program, args, options) => systemExec('nsenter', [`--net=/run/netns/${netns}`, program, ...args], options);
+    const iptables = await openIptables({ exec, log: silentLogger, backend: 'nft' });
+    while (!(await iptables.list('nat', chain))) await sleep(REST_MS);
+  }
+}
+
 /** Without what the API server gives. */
 function asNew<T extends KubeObject>(object: T): T {
   const { name, namespace, labels } = object.metadata;
   return { ...object, metadata: { name, namespace, labels } };
 }
 
-async function measure({ client }: Admin, podName: string, count: number): Promise<Row> {
+async function measure({ client }: Admin, pod: ObjectName, count: number): Promise<Row> {
   const slowest_ms: number[] = [];
   // Not earlier: the kernel ends a watch that lags behind many changes at once.
   const watches = layout(NODES).nodeList.map(({ netns }) => new RuleWatch(netns));
@@ -114,7 +131,7 @@ async function measure({ client }: Admin, podName: string, count: number): Promi
     const begun = performance.now();
     const labels = { [LABEL]: change % 2 === 0 ? 'yes' : null };
     await Promise.all([
-      client.patch(pods, { namespace: 'default', name: podName }, 'application/merge-patch+json', { metadata: { labels } }),
+      client.patch(pods, pod, 'application/merge-patch+json', { metadata: { labels } }),
       written.then((at) => slowest_ms.push(Math.max(...at) - begun)),
     ]);
   }

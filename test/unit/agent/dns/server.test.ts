@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type DecodedPacket, decode, encode, type Packet, streamDecode, streamEncode } from 'dns-packet';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { encodeCompressed } from '../../../../agent/dns/compress.js';
 import { encodeReply, parseQuery } from '../../../../agent/dns/message.js';
 import { SERVFAIL } from '../../../../agent/dns/resolver.js';
 import { type DnsOptions, type DnsServer, startDns } from '../../../../agent/dns/server.js';
@@ -155,6 +156,53 @@ describe('the DNS server', () => {
     const [whole] = await askTcp(server.port, [question('many.default.svc.cluster.local', 'A', more)]);
     expect(whole!.flag_tc).toBe(false);
     expect(addressesOf(whole!)).toHaveLength(200);
+  });
+
+  it('answers both families that one socket asks for at once, as musl does, with as many addresses as 512 bytes hold', async () => {
+    const socket = createSocket('udp4');
+    const ask = (name: string) => {
+      const replies: DecodedPacket[] = [];
+      return new Promise<readonly DecodedPacket[]>((resolve) => {
+        socket.removeAllListeners('message').on('message', (message) => {
+          if (replies.push(decode(message)) === 2) resolve(replies.sort((a, b) => a.id! - b.id!));
+        });
+        socket.send(encode(question(name, 'A', { id: 1 })), server.port, '127.0.0.1');
+        socket.send(encode(question(name, 'AAAA', { id: 2 })), server.port, '127.0.0.1');
+      });
+    };
+    try {
+      const [v4, v6] = await ask('web.default.svc.cluster.local');
+      expect([rcodeOf(v4!), addressesOf(v4!), rcodeOf(v6!), v6!.answers]).toEqual(['NOERROR', ['10.96.7.7'], 'NOERROR', []]);
+      expect((await ask('absent.default.svc.cluster.local')).map(rcodeOf)).toEqual(['NXDOMAIN', 'NXDOMAIN']);
+      const [many] = await ask('many.default.svc.cluster.local');
+      expect([many!.flag_tc, addressesOf(many!).length]).toEqual([true, 29]);
+    } finally {
+      socket.close();
+    }
+  });
+
+  it('writes the asked name once, and says the same as without', () => {
+    const name = fc.constantFrom('a.example.org', 'web.default.svc.cluster.local', 'x');
+    const answer = fc.oneof(
+      fc.record({ type: fc.constant('A' as const), name, data: fc.constantFrom('10.0.0.1', '192.0.2.7'), ttl: fc.nat(3600) }),
+      fc.record({ type: fc.constant('CNAME' as const), name, data: name, ttl: fc.nat(3600) }),
+      fc.record({
+        type: fc.constant('TXT' as const),
+        name,
+        data: fc.string({ minLength: 1, maxLength: 200 }).map((text) => [Buffer.from(text)]),
+        ttl: fc.nat(9),
+      }),
+    );
+    fc.assert(
+      fc.property(name, fc.array(answer, { maxLength: 5 }), fc.array(answer, { maxLength: 2 }), (asked, answers, authorities) => {
+        const { additionals } = edns(1232);
+        const packet: Packet = { ...question(asked), type: 'response', answers, authorities, additionals };
+        const [bytes, plain] = [encodeCompressed(packet), encode(packet)];
+        expect(decode(bytes)).toEqual(decode(plain));
+        const saved = answers.filter((one) => one.name === asked).length * asked.length;
+        expect(bytes.length).toBe(plain.length - saved);
+      }),
+    );
   });
 
   it('refuses what it does not do, and what is no question', async () => {
