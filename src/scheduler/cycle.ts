@@ -2,9 +2,9 @@
 import type { Random } from '../apimachinery/clock.js';
 import type { Pod } from '../kinds/types/core_v1.js';
 import type { Decision, Filters, NodeInfo, Profile, Refusal, SchedulerPlugin, ScoreColumn, Snapshot } from './define.js';
-import { attempt, PluginError, preFilter, refusalOf } from './filters.js';
+import { attempt, PluginError, preFilter, refusalOf, type Verdict } from './filters.js';
 import { failureMessage } from './messages.js';
-import { type Answers, answersTo, nominatedBeside } from './remembered.js';
+import { memoFor, type NodeMemo, nominatedBeside, splitFilters } from './remembered.js';
 
 /** Upstream's bounds of the search: in small clusters all nodes are looked at, in large ones a share that shrinks with the size. */
 const MIN_FEASIBLE_NODES = 100;
@@ -36,59 +36,84 @@ function decide(
     return { ...NONE, ...prepared, nextStart: start, message: failureMessage(snapshot.nodes.length, prepared) };
   }
   const { filters, restrictedBy } = prepared;
-  const found = onNominated(filters, start) ?? search(filters, restrictedBy?.nodes, profile, start);
+  const memo = memoFor(pod, profile, snapshot.nodes.length);
+  const found =
+    onNominated(filters, start) ?? (restrictedBy ? among(filters, restrictedBy.nodes, start) : search(filters, profile, start, memo));
   const so = { ...found, ...(restrictedBy ? { restrictedBy } : {}) };
   if (found.feasible.length === 0) {
     const message = failureMessage(snapshot.nodes.length, so);
     return { ...NONE, ...so, message, filters };
   }
   if (found.feasible.length === 1) return { ...so, node: found.feasible[0], scores: [], totals: [], best: 1, message: '' };
-  const scores = scoreAll(pod, found.feasible, snapshot, profile);
+  const scores = scoreAll(pod, found, snapshot, profile, memo);
   const totals = totalsOf(scores, found.feasible.length);
   return { ...so, ...pick(found.feasible, totals, random), scores, totals, message: '' };
 }
 
-type Found = Pick<Decision, 'feasible' | 'refused' | 'refusedBy' | 'refusals' | 'nextStart'>;
+class Found {
+  readonly feasible: NodeInfo[] = [];
+  /** Of `feasible`, in `Snapshot.nodes`. */
+  readonly at: number[] = [];
+  readonly refused: NodeInfo[] = [];
+  readonly refusedBy: SchedulerPlugin[] = [];
+  readonly refusals: Refusal[] = [];
+
+  constructor(public nextStart: number) {}
+
+  add(node: NodeInfo, no: Verdict | undefined, at: number): void {
+    if (!no) {
+      this.feasible.push(node);
+      this.at.push(at);
+    } else {
+      this.refused.push(node);
+      this.refusedBy.push(no.plugin);
+      this.refusals.push(no.refusal);
+    }
+  }
+}
+
+/** Found outside the search, or with pods that are not there: nothing is remembered of it. */
+const NOWHERE = -1;
 
 /** Room was made for the pod on one node: that is all to look at where it still fits there. */
 function onNominated(filters: Filters, start: number): Found | undefined {
   const node = filters.snapshot.byName.get(filters.pod.status?.nominatedNodeName ?? '');
-  return node && !refused(filters, node) ? { feasible: [node], refused: [], refusedBy: [], refusals: [], nextStart: start } : undefined;
+  if (!node || refused(filters, node)) return undefined;
+  const found = new Found(start);
+  found.add(node, undefined, NOWHERE);
+  return found;
+}
+
+/** Only nodes that can be meant; they are few. */
+function among(filters: Filters, names: ReadonlySet<string>, start: number): Found {
+  const found = new Found(start);
+  for (const name of names) {
+    const node = filters.snapshot.byName.get(name);
+    if (node) found.add(node, refused(filters, node), NOWHERE);
+  }
+  return found;
 }
 
 /** Goes round all nodes from `start` until as many fit as are wanted. */
-function search(filters: Filters, only: ReadonlySet<string> | undefined, profile: Profile, start: number): Found {
-  const { nodes, byName } = filters.snapshot;
-  const among = only ? [...only].flatMap((name) => byName.get(name) ?? []) : nodes;
-  const wanted = profile.score.length === 0 ? 1 : feasibleNodesToFind(among.length, profile.percentageOfNodesToScore);
-  const feasible: NodeInfo[] = [];
-  const refusedNodes: NodeInfo[] = [];
-  const refusedBy: SchedulerPlugin[] = [];
-  const refusals: Refusal[] = [];
-  const answers = only ? undefined : answersTo(filters, profile);
-  let at = among.length === 0 ? 0 : start % among.length;
-  for (let tried = 0; tried < among.length && feasible.length < wanted; tried++) {
-    const node = among[at]!;
-    const no = answers ? remembered(answers, at, filters, node) : refused(filters, node);
-    at = at + 1 === among.length ? 0 : at + 1;
-    if (!no) feasible.push(node);
-    else {
-      refusedNodes.push(node);
-      refusedBy.push(no.plugin);
-      refusals.push(no.refusal);
-    }
+function search(filters: Filters, profile: Profile, start: number, memo: NodeMemo): Found {
+  const { nodes } = filters.snapshot;
+  const wanted = profile.score.length === 0 ? 1 : feasibleNodesToFind(nodes.length, profile.percentageOfNodesToScore);
+  const { known, rest } = splitFilters(filters, profile);
+  const askKnown = (node: NodeInfo) => refused(known, node);
+  let at = start % nodes.length;
+  const found = new Found(at);
+  for (let tried = 0; tried < nodes.length && found.feasible.length < wanted; tried++) {
+    const node = nodes[at]!;
+    const nominated = nominatedBeside(filters, node);
+    if (nominated === false) found.add(node, refused(filters, node), NOWHERE);
+    else found.add(node, memo.verdict(at, node, nominated, askKnown) ?? (rest.plugins.length > 0 ? refused(rest, node) : undefined), at);
+    at = at + 1 === nodes.length ? 0 : at + 1;
   }
-  return { feasible, refused: refusedNodes, refusedBy, refusals, nextStart: only ? start : at };
+  found.nextStart = at;
+  return found;
 }
 
-function remembered(answers: Answers, at: number, filters: Filters, node: NodeInfo) {
-  const nominated = nominatedBeside(filters, node);
-  if (nominated === false) return refused(filters, node);
-  if (answers.knows(at, node, nominated)) return answers.answer(at);
-  return answers.remember(at, node, nominated, refused(filters, node));
-}
-
-function refused(filters: Filters, node: NodeInfo) {
+function refused(filters: Filters, node: NodeInfo): Verdict | undefined {
   try {
     return refusalOf(filters, node);
   } catch (error) {
@@ -103,33 +128,56 @@ export function feasibleNodesToFind(nodes: number, percentage: number): number {
   return Math.max(MIN_FEASIBLE_NODES, Math.floor((nodes * per_cent) / 100));
 }
 
-function scoreAll(pod: Pod, nodes: readonly NodeInfo[], snapshot: Snapshot, profile: Profile): readonly ScoreColumn[] {
+function scoreAll(pod: Pod, found: Found, snapshot: Snapshot, profile: Profile, memo: NodeMemo): readonly ScoreColumn[] {
+  const { feasible } = found;
   const states = new Map(
-    profile.preScore.map((plugin) => [plugin, attempt('PreScore', plugin, () => plugin.preScore!(pod, nodes, snapshot))]),
+    profile.preScore.map((plugin) => [plugin, attempt('PreScore', plugin, () => plugin.preScore!(pod, feasible, snapshot))]),
   );
   const columns: ScoreColumn[] = [];
   for (const { plugin, weight } of profile.score) {
     const state = states.get(plugin);
     if (state === 'skip') continue;
-    columns.push(attempt('Score', plugin, () => column(plugin, weight, state, pod, nodes, snapshot)));
+    const raw = attempt('Score', plugin, () =>
+      plugin.signature
+        ? remembered(plugin, state, pod, found, snapshot, memo.scores(plugin))
+        : rawScores(plugin, state, pod, feasible, snapshot),
+    );
+    columns.push(normalized(plugin, weight, raw, state, feasible));
   }
   return columns;
 }
 
-function column(
-  plugin: SchedulerPlugin,
-  weight: number,
-  state: unknown,
-  pod: Pod,
-  nodes: readonly NodeInfo[],
-  snapshot: Snapshot,
-): ScoreColumn {
+function rawScores(plugin: SchedulerPlugin, state: unknown, pod: Pod, nodes: readonly NodeInfo[], snapshot: Snapshot): readonly number[] {
   const raw: number[] = [];
   for (let i = 0; i < nodes.length; i++) raw.push(plugin.score!(pod, nodes[i]!, state, snapshot));
+  return raw;
+}
+
+function remembered(plugin: SchedulerPlugin, state: unknown, pod: Pod, { feasible, at }: Found, snapshot: Snapshot, memo: number[]) {
+  const raw: number[] = [];
+  for (let i = 0; i < feasible.length; i++) {
+    const index = at[i]!;
+    let score = index === NOWHERE ? Number.NaN : memo[index]!;
+    if (Number.isNaN(score)) {
+      score = plugin.score!(pod, feasible[i]!, state, snapshot);
+      if (index !== NOWHERE) memo[index] = score;
+    }
+    raw.push(score);
+  }
+  return raw;
+}
+
+function normalized(
+  plugin: SchedulerPlugin,
+  weight: number,
+  raw: readonly number[],
+  state: unknown,
+  nodes: readonly NodeInfo[],
+): ScoreColumn {
   if (!plugin.normalize) return { plugin, weight, raw, normalized: raw };
-  const normalized = raw.slice();
-  plugin.normalize(normalized, nodes, state);
-  return { plugin, weight, raw, normalized };
+  const scores = raw.slice();
+  plugin.normalize(scores, nodes, state);
+  return { plugin, weight, raw, normalized: scores };
 }
 
 function totalsOf(scores: readonly ScoreColumn[], nodes: number): readonly number[] {

@@ -134,8 +134,8 @@ export interface SchedulerPlugin<State = unknown, ScoreState = unknown> {
   preFilter?(pod: Pod, snapshot: Snapshot): PreFilterResult<State>;
   filter?(pod: Pod, node: NodeInfo, state: State, snapshot: Snapshot): FilterResult;
   /**
-   * All of the pod that `filter` goes by, where besides the node it goes by nothing else: what it said of a node then holds for every pod of
-   * the same signature. Absent: it may go by more.
+   * All of the pod that `filter` and `score` go by, where besides the node they go by nothing else: what they said of a node then holds for
+   * every pod of the same signature. Absent: they may go by more.
    */
   signature?(pod: Pod): string;
   /** The state as if `other` were on `node`, or gone from it; `state` stays as it is. Absent: `filter` goes by the NodeInfo only. */

@@ -45,8 +45,14 @@ function nobodyLeft(restricting: readonly SchedulerPlugin[]): string {
     : `node(s) didn't satisfy plugin(s) [${names.join(' ')}] simultaneously`;
 }
 
-/** The index, in `filters.plugins`, of the plugin that refuses the node, and its refusal; undefined: it fits. */
-export function refusalOf(filters: Filters, node: NodeInfo): { readonly plugin: SchedulerPlugin; readonly refusal: Refusal } | undefined {
+/** The plugin that refuses a node, and its words. */
+export interface Verdict {
+  readonly plugin: SchedulerPlugin;
+  readonly refusal: Refusal;
+}
+
+/** undefined: the node fits. */
+export function refusalOf(filters: Filters, node: NodeInfo): Verdict | undefined {
   const { nominated } = filters.snapshot;
   if (nominated.size === 0) return ask(filters, node);
   const others = nominatedBefore(filters.pod, nominated.get(node.name) ?? []);
@@ -54,7 +60,7 @@ export function refusalOf(filters: Filters, node: NodeInfo): { readonly plugin: 
   return (others.length > 0 ? ask(...withPods(filters, node, others)) : undefined) ?? ask(filters, node);
 }
 
-function ask({ pod, snapshot, plugins, states }: Filters, node: NodeInfo) {
+function ask({ pod, snapshot, plugins, states }: Filters, node: NodeInfo): Verdict | undefined {
   for (let i = 0; i < plugins.length; i++) {
     const plugin = plugins[i]!;
     const refusal = plugin.filter!(pod, node, states[i], snapshot);

@@ -9,6 +9,7 @@ export const nodeName = definePlugin({
   make: () => ({
     events: nodeNameHints,
     signature: ({ spec }) => spec.nodeName ?? '',
+    preFilter: ({ spec }) => (spec.nodeName ? {} : { skip: true }),
     filter: ({ spec }, { name }) => (!spec.nodeName || spec.nodeName === name ? undefined : REFUSAL),
   }),
 });

@@ -22,6 +22,7 @@ export const nodeResourcesBalancedAllocation = definePlugin<undefined, Wanted, A
     ]),
   ),
   make: ({ resources }) => ({
+    signature: (pod) => [...requestsOf(pod)].join(),
     preScore(pod) {
       const requests = requestsOf(pod);
       const wanted = resources.map(({ name }) => ({ name, amount: requests.get(name) ?? 0 }));

@@ -25,7 +25,7 @@ export const nodeResourcesFit = definePlugin<Requested, readonly Wanted[], NodeR
       isExtendedResource(name) && (ignoredResources.includes(name) || ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))));
     return {
       events: nodeResourcesFitHints,
-      signature: (pod) => [...requestsOf(pod)].join(),
+      signature: (pod) => [...requestsOf(pod), scoredRequest(pod, 'cpu'), scoredRequest(pod, 'memory')].join(),
       preFilter: (pod) => ({ state: [...requestsOf(pod)].filter(([name, amount]) => amount > 0 && !isIgnored(name)) }),
       filter(_, node, requested) {
         if (node.pods.length + 1 > (node.allocatable.get('pods') ?? 0)) return refusal(node, requested);
