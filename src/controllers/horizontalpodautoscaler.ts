@@ -49,7 +49,8 @@ export const horizontalPodAutoscaler = defineController({
       memories.delete(key);
       return;
     }
-    const now_ms = context.clock.now();
+    // Not the wall clock, which may be set back: nothing would be asked until it is again as late.
+    const now_ms = context.clock.monotonic();
     const known = memories.get(key);
     const ours = known?.uid === object.metadata.uid ? known : undefined;
     // Its own status brings it back here, too: nothing is to be asked again for that.
@@ -77,7 +78,10 @@ class Unscaled extends Error {}
 /** One pass over one autoscaler. */
 class Autoscaling {
   #status: HorizontalPodAutoscalerStatus;
+  /** What is told. */
   readonly #now_ms: number;
+  /** What is remembered: on a clock that nobody sets. */
+  readonly #at_ms: number;
 
   constructor(
     private readonly context: ReconcileContext,
@@ -86,6 +90,7 @@ class Autoscaling {
   ) {
     this.#status = autoscaler.status;
     this.#now_ms = context.clock.now();
+    this.#at_ms = context.clock.monotonic();
   }
 
   async run(): Promise<ReconcileResult> {
@@ -156,7 +161,7 @@ class Autoscaling {
     const found = `the HPA was able to successfully calculate a replica count from ${most.metric}`;
     this.#say('ScalingActive', 'True', 'ValidMetricFound', found);
     const { spec } = this.autoscaler;
-    const { replicas, able, limited } = limitReplicas(spec, this.memory.history, current, most.replicas, this.#now_ms);
+    const { replicas, able, limited } = limitReplicas(spec, this.memory.history, current, most.replicas, this.#at_ms);
     this.#recommend(most.replicas);
     this.#say('AbleToScale', able.status, able.reason, able.message);
     this.#say('ScalingLimited', limited.status, limited.reason, limited.message);
@@ -237,13 +242,13 @@ class Autoscaling {
 
   #recommend(replicas: number): void {
     const { memory } = this;
-    const recommendations = [...memory.history.recommendations, { at_ms: this.#now_ms, replicas }];
-    memory.history = forget(this.autoscaler.spec, { ...memory.history, recommendations }, this.#now_ms);
+    const recommendations = [...memory.history.recommendations, { at_ms: this.#at_ms, replicas }];
+    memory.history = forget(this.autoscaler.spec, { ...memory.history, recommendations }, this.#at_ms);
   }
 
   #remember(before: number, after: number): void {
     const { memory } = this;
-    const change = { at_ms: this.#now_ms, replicas: Math.abs(after - before) };
+    const change = { at_ms: this.#at_ms, replicas: Math.abs(after - before) };
     const { added, removed } = memory.history;
     memory.history = { ...memory.history, ...(after > before ? { added: [...added, change] } : { removed: [...removed, change] }) };
   }

@@ -73,7 +73,7 @@ function usedOf(context: ReconcileContext, quota: ResourceQuota): { readonly [re
 function settle_ms({ clock }: ReconcileContext, quota: ResourceQuota, used: ResourceQuota['status']['used']): number {
   const [now, said] = [amountsOf(used), amountsOf(quota.status.used)];
   if (![...said].some(([resource, amount]) => (now.get(resource) ?? 0) < amount)) return 0;
-  const since = overstated.get(quota) ?? clock.now();
+  const since = overstated.get(quota) ?? clock.monotonic();
   overstated.set(quota, since);
-  return Math.max(0, since + SETTLE_ms - clock.now());
+  return Math.max(0, since + SETTLE_ms - clock.monotonic());
 }

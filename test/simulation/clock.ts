@@ -57,6 +57,8 @@ async function settle(): Promise<void> {
 export class SimulatedProcess {
   /** Killed. */
   dead = false;
+  /** When it last went on after a pause. */
+  resumed_ms = Number.NEGATIVE_INFINITY;
   readonly #timers = new Set<Timer>();
   readonly #atDeath = new Set<() => void>();
   #paused: Promise<void> | undefined;
@@ -110,6 +112,7 @@ export class SimulatedProcess {
     this.#paused = new Promise((resolve) => (this.#resume = resolve));
     this.world.after(ms, () => {
       this.#paused = undefined;
+      this.resumed_ms = this.world.monotonic();
       this.#resume();
     });
   }

@@ -21,7 +21,8 @@ const CHANCE = {
   eventLate: 0.05,
   watchStuck: 0.003,
 } as const;
-const SLOW_MAX_ms = 5_000;
+/** How long a request or its answer may be on its way. */
+export const SLOW_MAX_ms = 5_000;
 const LATE_MAX_ms = 20_000;
 const STUCK_MAX_ms = 3_600_000;
 

@@ -7,6 +7,7 @@ import { controllers } from '../../src/controllers/index.js';
 import { type Seeded, type SimulatedClock, SimulatedProcess } from './clock.js';
 import { SETTINGS } from './cluster.js';
 import { type Faults, faultyTransport } from './faults.js';
+import type { OneLeader } from './one-leader.js';
 
 /** Longer than upstream's, so that a simulation is not mostly about renewing the lease. */
 const ELECTION = { ...ELECTION_LEASE, leaseDuration_ms: 30_000, renewDeadline_ms: 20_000, retryPeriod_ms: 5_000 };
@@ -18,6 +19,7 @@ interface SlotOptions {
   readonly transportOf: (serviceAccount: string | undefined) => Transport;
   readonly clock: SimulatedClock;
   readonly faults: Faults;
+  readonly leader: OneLeader;
   /** What a controller did that it must never do. */
   readonly undeclared: string[];
   readonly random: Seeded;
@@ -56,10 +58,11 @@ export class ManagerSlot {
   }
 
   #start(): SimulatedProcess {
-    const { transportOf, clock, faults, random } = this.options;
+    const { transportOf, clock, faults, leader, random } = this.options;
     const process = new SimulatedProcess(clock);
     const partitioned = () => faults.on && clock.monotonic() < this.#partitionedUntil_ms;
-    const clientOf = (name: string | undefined) => new ApiClient(faultyTransport(transportOf(name), process, faults, partitioned));
+    const clientOf = (name: string | undefined) =>
+      new ApiClient(faultyTransport(leader.watching(process, transportOf(name)), process, faults, partitioned));
     runControllers({
       client: clientOf(undefined),
       clientOf,

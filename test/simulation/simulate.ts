@@ -9,6 +9,7 @@ import { Invariants } from './invariants.js';
 import { ManagerSlot } from './manager-slot.js';
 import { withMetrics } from './metrics.js';
 import { SimulatedNode } from './nodes.js';
+import { OneLeader } from './one-leader.js';
 import { difference, OBSERVED, stateOf } from './state.js';
 import { planOf, Users } from './users.js';
 
@@ -61,8 +62,9 @@ async function run(seed: number, expected: readonly string[] | undefined): Promi
   const undeclared: string[] = [];
   const transportOf = (name: string | undefined) =>
     withMetrics(invariants.watching(name, server.transport(userOf(name))), informers, clock);
+  const leader = new OneLeader(clock, invariants.broken);
   const managers = (expected ? [0, 1] : [0]).map(
-    (i) => new ManagerSlot({ transportOf, clock, faults, undeclared, random: random(`manager ${i}`) }),
+    (i) => new ManagerSlot({ transportOf, clock, faults, leader, undeclared, random: random(`manager ${i}`) }),
   );
   const scheduler = startSimulatedScheduler(cluster, clock, random('scheduler'));
 

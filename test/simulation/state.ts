@@ -100,8 +100,10 @@ export function stateOf(informers: Informers): readonly string[] {
     lines.push(`autoscaler ${metadata.namespace}/${metadata.name} ${counts}`);
   }
   for (const { metadata, status } of informers.of(podDisruptionBudgets).list()) {
-    const { currentHealthy, desiredHealthy, disruptionsAllowed, expectedPods } = status;
-    const counts = [currentHealthy, desiredHealthy, disruptionsAllowed, expectedPods];
+    const { currentHealthy, desiredHealthy, disruptionsAllowed, expectedPods, conditions } = status;
+    // Where a pod is of nobody who says how many there should be, it says what it saw last.
+    const isKnown = conditions?.every(({ reason }) => reason !== 'SyncFailed');
+    const counts = isKnown ? [currentHealthy, desiredHealthy, disruptionsAllowed, expectedPods] : 'unknown';
     lines.push(`budget ${metadata.namespace}/${metadata.name} ${counts}`);
   }
   lines.push(...volumesOf(informers), ...leftBehind(informers));

@@ -9,9 +9,11 @@ import type { AnyKind, Kind } from '../../../src/kinds/define.js';
 export class ManualClock implements Clock {
   #now_ms = Date.UTC(2026, 0, 1);
   #timers: { at_ms: number; fn: () => void }[] = [];
+  /** How far somebody has set the wall clock. */
+  step_ms = 0;
 
   now(): number {
-    return this.#now_ms;
+    return this.#now_ms + this.step_ms;
   }
   monotonic(): number {
     return this.#now_ms;

@@ -80,6 +80,13 @@ describe('by the CPU that pods use of what they request', () => {
     expect(said('ScalingLimited')).toEqual(['False', 'DesiredWithinRange']);
   });
 
+  test('the wall clock is set back by hours: the load is followed as before', async () => {
+    await load({ cpu: '100m' });
+    plane.clock.step_ms = -7_200_000;
+    await load({ cpu: '200m' });
+    expect(replicas()).toBe(4);
+  });
+
   test('fewer only when five minutes have asked for so few', async () => {
     await load({ cpu: '200m' });
     await load({ cpu: '10m' });
