@@ -52,7 +52,7 @@ export interface DecisionRecord {
   readonly preemption?: PreemptionRecord;
   readonly nominatedNode?: string;
   readonly waitsFor: readonly WaitsFor[];
-  /** As in the event. */
+  /** Why there is no node, as in the event, or why the pod did not come to be on the one that was chosen; else empty. */
   readonly message: string;
   /** Only a summary is left, since there are many newer ones. */
   readonly thinned: boolean;

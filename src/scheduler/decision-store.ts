@@ -42,6 +42,13 @@ export class DecisionStore {
     while (this.#summaries.size > this.summariesMax) this.#drop(first(this.#summaries));
   }
 
+  /** What the last attempt decided did not come about. */
+  failed(uid: string, why: string): void {
+    const last = this.#byPod.get(uid)?.at(-1);
+    if (last?.whole) last.whole = { ...last.whole, message: why };
+    else if (last?.summary) last.summary = { ...last.summary, message: why };
+  }
+
   /** Of all pods. */
   get size(): number {
     return this.#whole.size + this.#summaries.size;

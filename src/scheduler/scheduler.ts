@@ -300,6 +300,7 @@ class Scheduler implements RunningScheduler {
   #giveBack(placement: Placement, message: string): void {
     const { queued, profile, began_ms } = placement;
     this.#takeBack(placement);
+    this.#decisions.failed(queued.pod.metadata.uid, message);
     this.options.log.warn({ pod: queued.key }, `binding failed, trying again: ${message}`);
     this.#failed(queued, profile, began_ms, { message, ifUnchanged: true });
   }

@@ -1,5 +1,5 @@
 // pods/decisions: why a pod is where it is, or where one would go that is not there; told by the scheduler that runs beside this server.
-import { notFound, StatusError } from '../../apimachinery/status.js';
+import { isStatus, notFound, serviceUnavailable } from '../../apimachinery/status.js';
 import type { PodDecisions } from '../../client/pod-decisions.js';
 import { leases } from '../../kinds/coordination/lease.js';
 import type { Lease } from '../../kinds/types/coordination_v1.js';
@@ -20,17 +20,27 @@ export function decisionsHandlers(context: ApiContext): { readonly get: Handler;
       const stored = await resource.storage.get({ namespace, name: name! });
       if (!stored) throw notFound(resource.kind.groupResource, name!);
       const pod = stored.object as Pod;
-      const known = context.options.scheduler?.()?.decisionsOf(pod);
+      const known = whatIsKnown(context, pod);
       return answer(known?.state === 'unknown' || !known ? await unknown(context, pod, known) : known);
     },
     /** Through all that creating it would go through, so that it has its defaults and is refused where it would be. */
     async create(request) {
       const scheduler = context.options.scheduler?.();
-      if (!scheduler) throw new StatusError(503, 'ServiceUnavailable', nobody(undefined));
+      if (!scheduler) throw serviceUnavailable(nobody());
       const result = await create(tryingOut(request));
       return answer(await scheduler.tryOut(plainResult(result) as Pod));
     },
   };
+}
+
+/** undefined: no scheduler is at work here. */
+function whatIsKnown({ options }: ApiContext, pod: Pod): PodDecisions | undefined {
+  try {
+    return options.scheduler?.()?.decisionsOf(pod);
+  } catch (error) {
+    if (isStatus(error, 'ServiceUnavailable')) return undefined;
+    throw error;
+  }
 }
 
 /** As a POST to the collection that changes nothing. */
@@ -60,4 +70,4 @@ async function unknown(context: ApiContext, pod: Pod, known: PodDecisions | unde
 const leader = (holder: string) => `The lease ${LEASE.namespace}/${LEASE.name} is held by ${holder}.`;
 
 const nobody = (who = '') =>
-  `no scheduler runs beside this API server. ${who}${who && ' '}Ask it at its own port: porthole why --scheduler https://ADDRESS:10259`;
+  `No scheduler is at work beside this API server. ${who}${who && ' '}Ask it at its own port: porthole why --scheduler https://ADDRESS:10259`;

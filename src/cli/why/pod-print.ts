@@ -21,7 +21,7 @@ const waitsText = (waitsFor: readonly WaitsFor[]): string =>
   waitsFor.map(({ plugin, events }) => `\n  waits for ${plugin ? `${plugin}: ` : ''}${events.join(', ')}`).join('');
 
 function line({ time, attempt, node, message, nodes }: DecisionRecord): string {
-  return `${title(attempt, time)}: ${node ?? `none of ${nodes.total} nodes. ${message}`}`;
+  return `${title(attempt, time)}: ${node ?? `none of ${nodes.total} nodes.`} ${message}`.trimEnd();
 }
 
 const title = (attempt: number, time: string) => (attempt === 0 ? 'If it were created now' : `Attempt ${attempt} at ${time.slice(0, 19)}Z`);
@@ -32,7 +32,7 @@ function whole(record: DecisionRecord): string {
   const outcome = node ?? (nodes.total === 0 ? 'there is no node' : 'no node');
   return [
     `${title(attempt, time)}: ${outcome} (${found}; ${(duration_us / 1000).toFixed(2)} ms)`,
-    ...(node === undefined ? [`  ${record.message}`] : []),
+    ...(record.message ? [`  ${node === undefined ? '' : 'It did not come to that: '}${record.message}`] : []),
     ...refusals(record),
     ...scores(record),
     ...draw(record),

@@ -200,7 +200,7 @@ test('a scheduler of its own process answers at its port, to those whom the API 
     expect((await why('pod/web', '--scheduler', url)).text).toContain('where the scheduler default-scheduler put it');
     const file = join(server.dir, 'pod.yaml');
     writeFileSync(file, JSON.stringify(podOf('new', '1m')));
-    expect((await why('pod', '-f', file)).text).toContain('no scheduler runs beside this API server');
+    expect((await why('pod', '-f', file)).text).toContain('No scheduler is at work beside this API server');
     expect(await why('pod', '-f', file, '--scheduler', url)).toMatchObject({ code: 0, text: expect.stringContaining('It would go to ') });
     expect((await why('pod/gone', '--scheduler', url)).text).toContain('pods "gone" not found');
     const { schedulerTransport } = await import('../../../src/cli/why/scheduler-transport.js');

@@ -123,6 +123,11 @@ test('a binding that fails gives the room back and is tried again', async () => 
   await settle();
   expect(nodeOf('p')).toBeUndefined();
   expect(told.at(-1)).toContain('binding rejected');
+  const waiting = api.objects(pods).find(({ metadata }) => metadata.name === 'p')!;
+  expect(scheduler!.decisionsOf(waiting)).toMatchObject({
+    state: 'backoff',
+    decisions: [{ attempt: 1, node: 'n1', message: expect.stringContaining('binding rejected') }],
+  });
   await clock.advance(1000);
   expect(nodeOf('p')).toBe('n1');
 });
