@@ -38,6 +38,8 @@ interface Entry {
   pod: Pod;
   attempts: number;
   firstTried_ms: number;
+  /** How often it backed off since anything was done for it. */
+  backoffs: number;
   /** Where it stands; 'out' while it is being scheduled or bound. */
   place: Place;
   /** Order of arrival in the active queue. */
@@ -109,13 +111,14 @@ export class SchedulingQueue {
     return undefined;
   }
 
-  /** No node fits it: waits until something happens that could change that. */
-  unschedulable({ key, pod }: QueuedPod, hints: readonly ClusterEventHint[]): void {
+  /** No node fits it: waits until something happens that could change that. `promised`: room is made for it, which is no reason to back off longer. */
+  unschedulable({ key, pod }: QueuedPod, hints: readonly ClusterEventHint[], promised = false): void {
     const entry = this.#entryOf(key, pod);
     if (!entry) return;
     this.#move(entry, 'unschedulable', 'ScheduleAttemptFailure');
     entry.hints = hints;
     entry.since_ms = this.options.clock.monotonic();
+    if (promised) entry.backoffs = 0;
     entry.backoffUntil_ms = entry.since_ms + this.#backoff_ms(entry);
     for (const { event } of hints) {
       let listening = this.#listening.get(event);
@@ -165,7 +168,18 @@ export class SchedulingQueue {
 
   #add(key: string, pod: Pod): void {
     this.delete(key);
-    const entry: Entry = { key, pod, attempts: 0, firstTried_ms: 0, place: 'out', turn: 0, backoffUntil_ms: 0, since_ms: 0, hints: [] };
+    const entry: Entry = {
+      key,
+      pod,
+      attempts: 0,
+      firstTried_ms: 0,
+      backoffs: 0,
+      place: 'out',
+      turn: 0,
+      backoffUntil_ms: 0,
+      since_ms: 0,
+      hints: [],
+    };
     this.#entries.set(key, entry);
     this.#activate(entry, 'PodAdd');
   }
@@ -214,9 +228,9 @@ export class SchedulingQueue {
     if (entry.place === 'unschedulable') for (const { event } of entry.hints) this.#listening.get(event)?.delete(entry);
   }
 
-  #backoff_ms({ attempts }: Entry): number {
+  #backoff_ms(entry: Entry): number {
     const { backoffInitial_ms = BACKOFF_INITIAL_MS, backoffMax_ms = BACKOFF_MAX_MS } = this.options;
-    return Math.min(backoffMax_ms, backoffInitial_ms * 2 ** Math.max(0, attempts - 1));
+    return Math.min(backoffMax_ms, backoffInitial_ms * 2 ** entry.backoffs++);
   }
 
   /** For the first whose back-off ends or who has waited too long; none while nobody waits. */

@@ -244,7 +244,7 @@ class Scheduler implements RunningScheduler {
     const { clock } = this.options;
     if (post?.nominatedNode !== undefined) this.#view.nominator.nominate(pod, post.nominatedNode);
     if (post?.preemption) this.#metrics.preempted(post.preemption.chosen?.victims.pods.length);
-    this.#queue.unschedulable(queued, hintsOf(decision, post));
+    this.#queue.unschedulable(queued, hintsOf(decision, post), Boolean(post?.nominatedNode));
     this.#metrics.attempted('unschedulable', decision.profile.schedulerName, clock.monotonic() - began_ms);
     const message = [decision.message, post?.message].filter(Boolean).join(' ');
     this.#tell(pod, decision.profile, { reason: 'Unschedulable', message, nominatedNode: post?.nominatedNode });

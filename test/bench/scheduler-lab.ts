@@ -25,6 +25,7 @@ export interface LabResult {
   /** Of the process that the scheduler runs in. */
   readonly cpu_ms: number;
   readonly cycles_ms: { readonly p50: number; readonly p99: number };
+  readonly records_pct: number;
 }
 
 /** A real disk, where /tmp may be memory. */
@@ -41,12 +42,12 @@ const server = await startTestServer({
 });
 let apartChild: ReturnType<typeof fork> | undefined;
 
-async function measure({ client }: TestServer, { size, kind, apart }: Case): Promise<LabResult> {
+async function measure({ client }: TestServer, { size, kind, apart, records }: Case): Promise<LabResult> {
   await each(size.nodes, (i) => createNode(client, nodeOf(i)));
   const { before, warmUp, measured } = podsOf(kind, size);
   if (kind === 'preemption') await client.create(priorityClasses, { metadata: { name: HIGH_PRIORITY }, value: 1_000 });
   await each(before.length, (i) => client.create(pods, before[i]!));
-  const start = apart ? startApart : startHere;
+  const start = apart ? startApart : () => startHere(records);
   // What is measured next is compiled by then, as that of a server that has run for a while.
   await each(warmUp.length, (i) => client.create(pods, warmUp[i]!));
   const first = await start();
@@ -56,8 +57,8 @@ async function measure({ client }: TestServer, { size, kind, apart }: Case): Pro
   const began_ms = performance.now();
   const second = await start();
   const ended_ms = await placed(client, measured.length, isOf('measured'));
-  const { cpu_ms, cycles_ms } = await second.stop();
-  return { pods: measured.length, seconds: (ended_ms - began_ms) / 1000, cpu_ms, cycles_ms };
+  const cost = await second.stop();
+  return { pods: measured.length, seconds: (ended_ms - began_ms) / 1000, ...cost };
 }
 
 async function createNode(client: Client, node: ReturnType<typeof nodeOf>): Promise<void> {
@@ -85,15 +86,15 @@ async function placed(client: Client, count: number, which: (pod: Pod) => boolea
   throw new Error('the watch ended before all pods had a node');
 }
 
-function startHere(): Promise<Started> {
-  return Promise.resolve(startLoop(componentClient(server.server, SCHEDULER)));
+function startHere(records: boolean | undefined): Promise<Started> {
+  return Promise.resolve(startLoop(componentClient(server.server, SCHEDULER), records));
 }
 
 /** In a process of its own, as `porthole scheduler` is. */
 async function startApart(): Promise<Started> {
-  const { ca, admin } = server.pki;
+  const { ca, scheduler } = server.pki;
   const child = apartProcess();
-  child.send({ start: { server: server.url, ca: ca.cert, ...admin } });
+  child.send({ start: { server: server.url, ca: ca.cert, ...scheduler } });
   return {
     async stop() {
       const answer = once(child, 'message') as Promise<[Awaited<ReturnType<Started['stop']>>]>;

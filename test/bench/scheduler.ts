@@ -18,6 +18,7 @@ const PLAIN_GOALS = new Map([
   [LARGE, 1_000],
 ]);
 const GROWTH_GOAL = 3;
+const RECORDS_GOAL = 10;
 const KNOWN = new Map([
   [SMALL, 'known: Kubernetes 1.20 158-195/s, its scheduler 2.1-2.5 ms of CPU a pod'],
   [MEDIUM, 'known: Kubernetes 1.20 69/s, its scheduler 8.9 ms of CPU a pod'],
@@ -41,6 +42,8 @@ export async function benchScheduler(): Promise<readonly Row[]> {
   }
   const [small, large] = [plain.get(SMALL)!, plain.get(LARGE)!];
   rows.push(row('cycle p50, 5,000 nodes to 100', large.cycles_ms.p50 / small.cycles_ms.p50, 'x', { goal: GROWTH_GOAL }));
+  const { records_pct } = await run({ kind: 'plain', size: MEDIUM, apart: false, records: true });
+  rows.push(row(`${what(MEDIUM)}, plain: keeping the decisions, of the cycles' time`, records_pct, '%', { goal: RECORDS_GOAL }));
   for (const size of [MEDIUM, LARGE]) {
     const { pods, seconds, cpu_ms } = await run({ kind: 'plain', size, apart: true });
     rows.push(

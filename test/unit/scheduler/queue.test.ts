@@ -91,6 +91,16 @@ describe('waiting', () => {
     expect(waits).toEqual([1000, 2000, 4000, 8000, 10_000, 10_000]);
   });
 
+  test('a pod that room is made for does not back off longer each time', async () => {
+    queue.put(pod('a'));
+    for (let i = 0; i < 4; i++) {
+      queue.unschedulable(queue.pop()!, byNodes, true);
+      queue.happened('NodeAdd');
+      await clock.advance(1000);
+    }
+    expect(queue.pop()).toMatchObject({ attempts: 5 });
+  });
+
   test('a change of the pod itself gives it another try, a change of its status does not', async () => {
     queue.put(pod('a'));
     queue.unschedulable(queue.pop()!, none);
