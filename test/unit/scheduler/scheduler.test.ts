@@ -9,6 +9,9 @@ import { createInformers } from '../../../src/client/informers.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Kind } from '../../../src/kinds/define.js';
+import type { Pod } from '../../../src/kinds/types/core_v1.js';
+import type { Profile, SchedulerPlugin } from '../../../src/scheduler/define.js';
+import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { type RunningScheduler, startScheduler } from '../../../src/scheduler/scheduler.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { fixedRandom, ManualClock, settle } from '../client/fakes.js';
@@ -54,12 +57,20 @@ afterEach(async () => {
   informers.stop();
 });
 
-async function start(): Promise<void> {
+async function start(profiles?: readonly Profile[]): Promise<void> {
   const events = {
     event: (about: KubeObject, type: string, reason: string, message: string) =>
       void told.push(`${about.metadata.name} ${type} ${reason} ${message}`),
   };
-  scheduler = startScheduler({ client: api, informers, clock, random: fixedRandom, log: silentLogger, events: () => events });
+  scheduler = startScheduler({
+    client: api,
+    informers,
+    clock,
+    random: fixedRandom,
+    log: silentLogger,
+    events: () => events,
+    ...(profiles && { profiles }),
+  });
   await settle();
 }
 
@@ -141,4 +152,75 @@ test('pods of another scheduler, gated pods and pods that are going are left alo
   await api.create(pods, pod('going', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }));
   await settle();
   expect(api.bindings).toEqual([]);
+});
+
+test('a pod that a plugin fails over is told of and backs off; the others go on', async () => {
+  await api.create(nodes, node('n1'));
+  let broken = true;
+  const failing: SchedulerPlugin = {
+    name: 'Failing',
+    filter({ metadata }) {
+      if (broken && metadata.name === 'bad') throw new Error('cannot be read');
+      return undefined;
+    },
+  };
+  const profile = defaultProfile();
+  await start([{ ...profile, filter: [...profile.filter, failing] }]);
+  await api.create(pods, pod('bad'));
+  await api.create(pods, pod('good'));
+  await settle();
+  expect([nodeOf('good'), nodeOf('bad')]).toEqual(['n1', undefined]);
+  const bad = api.objects(pods).find(({ metadata }) => metadata.name === 'bad')!;
+  expect(bad.status.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'SchedulerError' }]);
+  expect(bad.status.conditions![0]!.message).toContain('cannot be read');
+  expect(told.filter((line) => line.startsWith('bad Warning FailedScheduling'))).toHaveLength(1);
+  broken = false;
+  await clock.advance(1000);
+  expect(nodeOf('bad')).toBe('n1');
+});
+
+test('what a plugin reserves is given back where a later step fails, and kept where all go well', async () => {
+  await api.create(nodes, node('n1', small));
+  const steps: string[] = [];
+  let refuses = true;
+  const step =
+    (name: string) =>
+    ({ metadata }: Pod) => {
+      steps.push(`${name} ${metadata.name}`);
+      return undefined;
+    };
+  const tracing: SchedulerPlugin = {
+    name: 'Tracing',
+    reserve: step('reserve'),
+    unreserve: step('unreserve'),
+    permit: (one) => step('permit')(one) ?? (refuses ? Promise.reject(new Error('not now')) : undefined),
+    preBind: step('preBind'),
+    postBind: step('postBind'),
+  };
+  const profile = defaultProfile();
+  const with_ = (point: 'reserve' | 'permit' | 'preBind' | 'postBind') => ({ [point]: [...profile[point], tracing] });
+  await start([{ ...profile, ...with_('reserve'), ...with_('permit'), ...with_('preBind'), ...with_('postBind') }]);
+  await api.create(pods, pod('p', asking('800m')));
+  await settle();
+  expect(steps).toEqual(['reserve p', 'permit p', 'unreserve p']);
+  expect(told.at(-1)).toBe('p Warning FailedScheduling running Permit plugin "Tracing": not now');
+  refuses = false;
+  steps.length = 0;
+  await clock.advance(1000);
+  expect(steps).toEqual(['reserve p', 'permit p', 'preBind p', 'postBind p']);
+  expect(nodeOf('p')).toBe('n1');
+});
+
+test('each profile takes the pods of its name, by its own plugins', async () => {
+  await api.create(nodes, node('n1'));
+  await api.create(nodes, node('n2'));
+  const only: SchedulerPlugin = { name: 'OnlyN2', filter: (_, { name }) => (name === 'n2' ? undefined : { reasons: ['not n2'] }) };
+  const profile = defaultProfile();
+  const picky = { ...profile, schedulerName: 'picky', filter: [...profile.filter, only] };
+  await start([profile, picky]);
+  for (let i = 0; i < 4; i++) await api.create(pods, pod(`picky-${i}`, { spec: { schedulerName: 'picky' } }));
+  await api.create(pods, pod('usual'));
+  await settle();
+  expect([0, 1, 2, 3].map((i) => nodeOf(`picky-${i}`))).toEqual(['n2', 'n2', 'n2', 'n2']);
+  expect(nodeOf('usual')).toBeDefined();
 });
