@@ -1,4 +1,5 @@
 // kube-proxy: prepares the node, then keeps its iptables what Services and EndpointSlices say. What the agent starts and stops.
+import { availableParallelism } from 'node:os';
 import type { Clock } from '../../src/apimachinery/clock.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { EventRecorder } from '../../src/client/events.js';
@@ -6,6 +7,7 @@ import type { Informers } from '../../src/client/informer.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import { type KubeProxySettings, kubeProxyConfiguration } from '../config/kube-proxy-configuration.js';
 import { kubeProxyConfigz } from '../config/load.js';
+import { raiseConntrackLimits } from './conntrack-limits.js';
 import { type Exec, ExecError, systemExec } from './exec.js';
 import { type Iptables, openIptables } from './iptables.js';
 import { ProxyMetrics } from './metrics.js';
@@ -48,7 +50,9 @@ export async function startKubeProxy(options: KubeProxyOptions): Promise<Proxier
   const metricsAt = bindAddress('metricsBindAddress', settings.metricsBindAddress, PORT_METRICS);
   const iptables = options.iptables ?? (await openIptables({ exec, log }));
   const { localhostNodePorts, masqueradeAll, masqueradeBit, minSyncPeriod } = settings.iptables;
-  await setUpNode({ exec, sysctls: options.sysctls ?? systemSysctls, localhostNodePorts, log });
+  const sysctls = options.sysctls ?? systemSysctls;
+  await setUpNode({ exec, sysctls, localhostNodePorts, log });
+  await raiseConntrackLimits({ sysctls, settings: settings.conntrack, cores: availableParallelism(), log });
   const nodePortAddresses = settings.nodePortAddresses.map((range) => (range === 'primary' ? `${nodeIp}/32` : range));
   const metrics = new ProxyMetrics(clock);
   const proxier = startProxier({

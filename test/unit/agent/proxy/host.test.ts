@@ -1,5 +1,7 @@
 // What the host is asked for: programs without a shell, the backend that is already in use, the settings Services need.
 import { describe, expect, it } from 'vitest';
+import { kubeProxyConfiguration } from '../../../../agent/config/kube-proxy-configuration.js';
+import { raiseConntrackLimits } from '../../../../agent/proxy/conntrack-limits.js';
 import { type Exec, ExecError, systemExec } from '../../../../agent/proxy/exec.js';
 import { openIptables } from '../../../../agent/proxy/iptables.js';
 import { chainName } from '../../../../agent/proxy/names.js';
@@ -92,6 +94,23 @@ describe('setting up a node', () => {
     const closed = all();
     await setUpNode({ ...options, localhostNodePorts: false, exec: host({}).exec, sysctls: closed });
     expect(closed.settings['net/ipv4/conf/all/route_localnet']).toBe('0');
+  });
+
+  it('raises what connection tracking holds and for how long, and lowers nothing', async () => {
+    const prefix = 'net/netfilter/nf_conntrack_';
+    const [max, buckets] = [`${prefix}max`, `${prefix}buckets`];
+    const [established, closeWait] = [`${prefix}tcp_timeout_established`, `${prefix}tcp_timeout_close_wait`];
+    const sysctls = kernel({ [max]: '65536', [buckets]: '16384', [established]: '432000', [closeWait]: '60' });
+    const settings = kubeProxyConfiguration.initial.conntrack;
+    await raiseConntrackLimits({ sysctls, settings, cores: 2, log: silentLogger });
+    expect(sysctls.settings).toEqual({ [max]: '131072', [buckets]: '32768', [established]: '432000', [closeWait]: '3600' });
+    await raiseConntrackLimits({ sysctls, settings, cores: 64, log: silentLogger });
+    expect(sysctls.settings[max]).toBe(String(64 * 32_768));
+    const left = kernel({ [max]: '65536' });
+    await raiseConntrackLimits({ sysctls: left, settings: { ...settings, maxPerCore: 0 }, cores: 2, log: silentLogger });
+    expect(left.settings).toEqual({ [max]: '65536' });
+    const refusing = { ...kernel({ [max]: '65536' }), write: () => Promise.reject(new Error('read-only file system')) };
+    await raiseConntrackLimits({ sysctls: refusing, settings, cores: 2, log: silentLogger });
   });
 
   it('says what to do where the kernel lacks bridge netfilter', async () => {
