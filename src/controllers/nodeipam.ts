@@ -1,7 +1,9 @@
-// Watches Nodes; gives each a pod CIDR of its own out of the cluster's.
+// Watches Nodes and ServiceCIDRs; gives each node a pod CIDR of its own out of the cluster's, where no Service's address is.
 import { type Cidr, cidrOf, cidrsOverlap, parseCidr, requireCidr } from '../apimachinery/cidr.js';
 import { nodes } from '../kinds/core/node.js';
+import { serviceCidrs } from '../kinds/networking/servicecidr.js';
 import type { Node } from '../kinds/types/core_v1.js';
+import type { ServiceCIDR } from '../kinds/types/networking_v1.js';
 import { defineController } from './define.js';
 
 /** All nodes are one key: a CIDR is free only in view of all of them, and a key's reconcile sees its own earlier writes. */
@@ -10,14 +12,13 @@ const ALL_NODES = 'nodes';
 export const nodeIpam = defineController({
   name: 'node-ipam',
   serviceAccount: 'node-controller',
-  inputs: [nodes.mapped(() => [ALL_NODES])],
+  inputs: [nodes.mapped(() => [ALL_NODES]), serviceCidrs.mapped(() => [ALL_NODES])],
   outputs: [nodes],
   async reconcile(_key, { client, events, list, options }) {
     const all = list(nodes);
     const waiting = all.filter(({ spec }) => !spec.podCIDR);
     if (waiting.length === 0) return;
-    const taken = all.flatMap(({ spec }) => [...(spec.podCIDR ? [spec.podCIDR] : []), ...(spec.podCIDRs ?? [])]);
-    const free = freeCidrs(options.clusterCidr, options.nodeCidrMaskSize, taken);
+    const free = freeCidrs(options.clusterCidr, options.nodeCidrMaskSize, takenCidrs(all, list(serviceCidrs)));
     for (const node of waiting.sort(byName)) {
       const next = free.next();
       if (next.done) {
@@ -31,6 +32,12 @@ export const nodeIpam = defineController({
     }
   },
 });
+
+/** A pod at an address of Services would be reached by nobody: their ranges are no node's. */
+export function takenCidrs(all: readonly Node[], services: readonly ServiceCIDR[]): readonly string[] {
+  const ofNodes = all.flatMap(({ spec }) => [...(spec.podCIDR ? [spec.podCIDR] : []), ...(spec.podCIDRs ?? [])]);
+  return [...ofNodes, ...services.flatMap(({ spec }) => spec.cidrs ?? [])];
+}
 
 /** The ranges of `maskSize` bits in `clusterCidr`, lowest first, that overlap none of `taken`. Throws for text that is no IPv4 range. */
 export function* freeCidrs(clusterCidr: string, maskSize: number, taken: readonly string[]): Generator<string, void> {

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sameTaints, silentConditions, wantedTaints } from '../../../src/controllers/node-health.js';
-import { freeCidrs } from '../../../src/controllers/nodeipam.js';
+import { freeCidrs, takenCidrs } from '../../../src/controllers/nodeipam.js';
 import { tolerated_ms } from '../../../src/controllers/tolerations.js';
+import { serviceCidr } from '../agent/objects.js';
 import { at, node } from './objects.js';
 
 const ready = (status: string, more: object[] = []) => ({ status: { conditions: [{ type: 'Ready', status }, ...more] } });
@@ -84,6 +85,13 @@ describe('pod CIDRs', () => {
   test('the lowest that is free, and none that overlaps one taken', () => {
     expect(freeCidrs('10.244.0.0/16', 24, ['10.244.0.0/24', '10.244.2.0/23']).next().value).toBe('10.244.1.0/24');
     expect([...freeCidrs('10.244.0.0/23', 24, ['10.244.1.0/25'])]).toEqual(['10.244.0.0/24']);
+  });
+
+  test('none where Services have their addresses, also where the ranges of the cluster overlap', () => {
+    const services = [serviceCidr('10.244.0.0/23'), serviceCidr('fd00::/112')];
+    const taken = takenCidrs([node('a', { spec: { podCIDR: '10.244.2.0/24' } })], services);
+    expect(freeCidrs('10.244.0.0/16', 24, taken).next().value).toBe('10.244.3.0/24');
+    expect(freeCidrs('10.244.0.0/23', 24, taken).next().done).toBe(true);
   });
 
   test('never twice', () => {
