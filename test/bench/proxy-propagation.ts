@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Exec, systemExec } from '../../agent/proxy/exec.js';
+import { type Exec, ExecError, systemExec } from '../../agent/proxy/exec.js';
 import { openIptables } from '../../agent/proxy/iptables.js';
 import { chainName } from '../../agent/proxy/names.js';
 import { systemClock, systemRandom } from '../../src/apimachinery/clock.js';
@@ -111,7 +111,16 @@ async function written(count: number): Promise<void> {
   for (const { netns } of layout(NODES).nodeList) {
     const exec: Exec = (program, args, options) => systemExec('nsenter', [`--net=/run/netns/${netns}`, program, ...args], options);
     const iptables = await openIptables({ exec, log: silentLogger, backend: 'nft' });
-    while (!(await iptables.list('nat', chain))) await sleep(REST_MS);
+    const isThere = async () => {
+      try {
+        return (await iptables.list('nat', chain)) !== undefined;
+      } catch (error) {
+        // A listing that a write overtakes fails.
+        if (error instanceof ExecError) return false;
+        throw error;
+      }
+    };
+    while (!(await isThere())) await sleep(REST_MS);
   }
 }
 
