@@ -53,6 +53,8 @@ export interface ControllerDefinition {
   readonly outputs: readonly Output[];
   /** The ServiceAccount of kube-system that it writes as; `<name>-controller` if absent, null: the controller manager's own user. */
   readonly serviceAccount?: string | null;
+  /** Who its events are from, as `kubectl describe` names it; `<name>-controller` if absent. */
+  readonly eventSource?: string;
   /** How many keys at once; 5 if absent, as upstream's. One key is never reconciled twice at the same time. */
   readonly concurrency?: number;
   /** Makes what is (caches) what should be, for one key. Must be idempotent; a rejection is retried with back-off. */

@@ -21,6 +21,7 @@ const UNMANAGED =
 
 export const disruption = defineController({
   name: 'disruption',
+  eventSource: 'controllermanager',
   inputs: [
     podDisruptionBudgets,
     pods.mapped((pod, lister) => budgetsOf(pod, lister)),

@@ -25,6 +25,7 @@ const MANAGED_BY = 'endpoint-controller';
 
 export const endpoints = defineController({
   name: 'endpoints',
+  eventSource: 'endpoint-controller',
   serviceAccount: 'endpoint-controller',
   inputs: [services, pods.mapped(servicesOf), endpointsKind],
   outputs: [endpointsKind],

@@ -17,6 +17,7 @@ const MANAGED_BY = 'endpointslice-controller.k8s.io';
 
 export const endpointSlice = defineController({
   name: 'endpointslice',
+  eventSource: 'endpoint-slice-controller',
   inputs: [
     services,
     pods.mapped(servicesOf),

@@ -22,6 +22,7 @@ const isOurs = ({ metadata }: EndpointSlice) => metadata.labels?.[LABEL_ENDPOINT
 
 export const endpointSliceMirroring = defineController({
   name: 'endpointslice-mirroring',
+  eventSource: 'endpoint-slice-mirroring-controller',
   serviceAccount: 'endpointslicemirroring-controller',
   inputs: [
     endpointsKind.mapped((object) => (isExcepted(object) ? [] : [objectKey(object)])),

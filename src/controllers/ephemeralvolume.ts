@@ -10,6 +10,7 @@ import { defineController, type ReconcileContext } from './define.js';
 
 export const ephemeralVolume = defineController({
   name: 'ephemeral-volume',
+  eventSource: 'ephemeral_volume',
   inputs: [pods.mapped((pod) => (ephemeralVolumesOf(pod).length > 0 ? [objectKey(pod)] : [])), persistentVolumeClaims.ownedBy(pods)],
   outputs: [persistentVolumeClaims],
   async reconcile(key, context) {

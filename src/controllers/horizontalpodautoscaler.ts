@@ -35,6 +35,7 @@ const memoryOf = perRun(() => new Map<string, Memory>());
 
 export const horizontalPodAutoscaler = defineController({
   name: 'horizontal-pod-autoscaler',
+  eventSource: 'horizontal-pod-autoscaler',
   serviceAccount: 'horizontal-pod-autoscaler',
   // Pods, definitions and who serves metrics are only looked at.
   inputs: [horizontalPodAutoscalers, ...[pods, customResourceDefinitions, apiServices].map((kind) => kind.mapped(() => []))],

@@ -33,7 +33,7 @@ export interface ControllersOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly options: ControllerOptions;
-  /** One for all, or one for each controller by its component name (`replicaset-controller`), as `kubectl describe` shows it. */
+  /** One for all, or one for each controller by its events' source (`replicaset-controller`), as `kubectl describe` shows it. */
   readonly events: EventRecorder | ((component: string) => EventRecorder);
 }
 
@@ -102,7 +102,8 @@ class Controller {
     const { serviceAccount = `${definition.name}-controller` } = definition;
     const own = typeof client === 'function' ? client(serviceAccount ?? undefined) : client;
     this.#client = onlyDeclared(own, definition);
-    this.#events = typeof options.events === 'function' ? options.events(`${definition.name}-controller`) : options.events;
+    this.#events =
+      typeof options.events === 'function' ? options.events(definition.eventSource ?? `${definition.name}-controller`) : options.events;
     for (const [kind, informer] of this.#informers) this.#unsubscribe.push(this.#subscribe(kind, informer, this.definition.inputs));
     this.#subscribeToCustomKinds();
     this.#workers = this.#run();

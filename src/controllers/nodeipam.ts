@@ -11,6 +11,7 @@ const ALL_NODES = 'nodes';
 
 export const nodeIpam = defineController({
   name: 'node-ipam',
+  eventSource: 'cidrAllocator',
   serviceAccount: 'node-controller',
   inputs: [nodes.mapped(() => [ALL_NODES]), serviceCidrs.mapped(() => [ALL_NODES])],
   outputs: [nodes],

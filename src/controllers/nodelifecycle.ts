@@ -26,6 +26,7 @@ const begun = perRun(() => new Map<string, { readonly node: string; readonly at_
 
 export const nodeLifecycle = defineController({
   name: 'node-lifecycle',
+  eventSource: 'node-controller',
   serviceAccount: 'node-controller',
   inputs: [
     nodes,

@@ -16,6 +16,7 @@ import { syncVolume } from './volume-reclaim.js';
 /** Keys are of both kinds: claims have a namespace, and so a slash in their keys, and volumes have none. */
 export const persistentVolumeBinder = defineController({
   name: 'persistentvolume-binder',
+  eventSource: 'persistentvolume-controller',
   serviceAccount: 'persistent-volume-binder',
   inputs: [
     persistentVolumeClaims,

@@ -8,6 +8,7 @@ import { defineController } from './define.js';
 
 export const persistentVolumeExpander = defineController({
   name: 'persistentvolume-expander',
+  eventSource: 'volume_expand',
   serviceAccount: 'expand-controller',
   // Volumes are read for what they are already; a claim that is to grow is brought by its own change.
   inputs: [persistentVolumeClaims, persistentVolumes.mapped(() => [])],

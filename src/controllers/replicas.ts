@@ -43,6 +43,7 @@ export interface ReplicaOwner extends KubeObject {
 export interface ReplicaControllerOptions<T extends ReplicaOwner> {
   readonly name: string;
   readonly serviceAccount?: string;
+  readonly eventSource?: string;
   readonly kind: Kind<T>;
   readonly selector: (owner: T) => Selector;
   /** Its status tells how many of its pods are on their way out. */
@@ -54,6 +55,7 @@ export function replicaController<T extends ReplicaOwner>(options: ReplicaContro
   return defineController({
     name: options.name,
     ...(options.serviceAccount && { serviceAccount: options.serviceAccount }),
+    ...(options.eventSource && { eventSource: options.eventSource }),
     inputs: [kind, pods.ownedBy(kind), pods.mapped(adoptersOf(kind, selector))],
     outputs: [pods, kind.status],
     async reconcile(key, context) {

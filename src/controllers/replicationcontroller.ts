@@ -6,6 +6,7 @@ import { replicaController } from './replicas.js';
 export const replicationController = replicaController({
   name: 'replicationcontroller',
   serviceAccount: 'replication-controller',
+  eventSource: 'replication-controller',
   kind: replicationControllers,
   selector: (owner) => selectorOfMap(owner.spec.selector),
 });

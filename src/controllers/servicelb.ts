@@ -15,6 +15,7 @@ const FINALIZER = 'service.kubernetes.io/load-balancer-cleanup';
 
 export const serviceLb = defineController({
   name: 'service-lb',
+  eventSource: 'service-controller',
   serviceAccount: 'service-controller',
   inputs: [services.mapped(withRivals), nodes.mapped(balancedIfChanged), endpointSlices.mapped(serviceIfLocal)],
   outputs: [services.status],

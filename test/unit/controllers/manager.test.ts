@@ -7,7 +7,11 @@ import { conflict } from '../../../src/apimachinery/status.js';
 import type { Informers } from '../../../src/client/informer.js';
 import { createInformers } from '../../../src/client/informers.js';
 import { type ControllerDefinition, type ControllerOptions, defineController } from '../../../src/controllers/define.js';
+import { horizontalPodAutoscaler } from '../../../src/controllers/horizontalpodautoscaler.js';
 import { type RunningControllers, startControllers } from '../../../src/controllers/manager.js';
+import { nodeLifecycle } from '../../../src/controllers/nodelifecycle.js';
+import { replicaSet } from '../../../src/controllers/replicaset.js';
+import { replicationController } from '../../../src/controllers/replicationcontroller.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { secrets } from '../../../src/kinds/core/secret.js';
 import { serviceAccounts } from '../../../src/kinds/core/serviceaccount.js';
@@ -263,4 +267,23 @@ test('metrics tell how many keys wait, how often they came and failed, and how l
   await clock.advance(0);
   expect(lines()).toContain('workqueue_work_duration_seconds_sum{name="test"} 3');
   end();
+});
+
+test('events are from whom `kubectl describe` shows them to be from', async () => {
+  const sources: string[] = [];
+  const events = (source: string) => {
+    sources.push(source);
+    return { event: () => {} };
+  };
+  const definitions = [replicaSet, replicationController, horizontalPodAutoscaler, nodeLifecycle];
+  running = startControllers(definitions, {
+    client: api,
+    informers,
+    clock,
+    random: fixedRandom,
+    log: silentLogger,
+    options: OPTIONS,
+    events,
+  });
+  expect(sources).toEqual(['replicaset-controller', 'replication-controller', 'horizontal-pod-autoscaler', 'node-controller']);
 });
