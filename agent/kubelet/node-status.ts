@@ -45,6 +45,8 @@ export function nodeStatus(context: NodeStatusContext): NodeStatus {
     daemonEndpoints: { kubeletEndpoint: { Port: port ?? PORT_KUBELET } },
     nodeInfo: info,
     images: context.images,
+    // The engine always adds the groups of the image.
+    features: { supplementalGroupsPolicy: false },
   };
 }
 

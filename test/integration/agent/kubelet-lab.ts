@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CniNetwork } from '../../../agent/cni/cni.js';
 import { readSettings } from '../../../agent/config/load.js';
+import { countedTransport } from '../../../agent/counted-transport.js';
 import type { ReadSignals } from '../../../agent/kubelet/eviction/signals.js';
 import { type Kubelet, startKubelet } from '../../../agent/kubelet/kubelet.js';
 import { KubeletMetrics } from '../../../agent/kubelet/metrics.js';
@@ -121,7 +122,9 @@ export class KubeletLab {
     const { pki } = this.api;
     const { log } = this;
     const { clock = systemClock } = this.node;
-    const client = this.node.isCut ? new ApiClient(cuttable(this.api.server.transport(ADMIN), this.node.isCut)) : this.api.client;
+    const metrics = new KubeletMetrics(clock);
+    const transport = cuttable(this.api.server.transport(ADMIN), this.node.isCut ?? (() => false));
+    const client = new ApiClient(countedTransport(transport, (method, code) => metrics.apiRequest(method, 'lab', code)));
     const settings = {
       ...readSettings({
         healthzPort: 0,
@@ -141,7 +144,6 @@ export class KubeletLab {
       stateDirectory: join(this.rootDirectory, 'cni'),
       log,
     });
-    const metrics = new KubeletMetrics(clock);
     const docker = new DockerRuntime({
       endpoint: `unix://${this.engine.socket}`,
       pauseImage: PAUSE_IMAGE,

@@ -40,6 +40,7 @@ describe('the node', () => {
     expect(node.status.capacity).toMatchObject({ pods: '110', cpu: expect.stringMatching(/^\d+$/), memory: expect.stringMatching(/Ki$/) });
     expect(node.status.addresses).toContainEqual({ type: 'InternalIP', address: '127.0.0.1' });
     expect(node.status.daemonEndpoints.kubeletEndpoint?.Port).toBe(lab.server!.port);
+    expect(node.status.features).toEqual({ supplementalGroupsPolicy: false });
   });
 
   it('beats its heart', async () => {

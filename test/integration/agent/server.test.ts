@@ -234,6 +234,15 @@ describe('metrics', () => {
     );
     expect(samples(text, 'kubelet_desired_pods')[0]).toBe('kubelet_desired_pods{static=""} 1');
     expect(samples(text, 'kubelet_http_requests_total').some((line) => line.includes('path="metrics"'))).toBe(true);
+    for (const counted of [
+      'rest_client_requests_total{code="200",host="lab",method="PATCH"}',
+      'rest_client_requests_total{code="201",host="lab",method="POST"}',
+      'kubelet_cgroup_manager_duration_seconds_count{operation_type="create"}',
+      'storage_operation_duration_seconds_count{migrated="false",operation_name="volume_mount",status="success",volume_plugin="kubernetes.io/empty-dir"}',
+      'volume_manager_total_volumes{plugin_name="kubernetes.io/empty-dir",state="desired_state_of_world"}',
+      'volume_manager_total_volumes{plugin_name="kubernetes.io/empty-dir",state="actual_state_of_world"}',
+    ])
+      expect([counted, text.split('\n').some((line) => line.startsWith(`${counted} `) && numberOf(line) > 0)]).toEqual([counted, true]);
   });
 
   it('name each metric once, with its type before its samples', async () => {

@@ -105,13 +105,13 @@ describe('a pod that takes more of the disk than it may', () => {
     total: total_mi * MI,
   });
   it.for([
-    [usage(11, 0, 11), 'Usage of EmptyDir volume "data" exceeds the limit "10Mi". '],
-    [usage(9, 12, 21), 'Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. '],
-    [usage(9, 21, 20), 'Container main exceeded its local ephemeral storage limit "20Mi". '],
-    [usage(10, 10, 20), undefined],
-  ] as const)('%o: %s', ([used, message], context) => {
+    [usage(11, 0, 11), 'Usage of EmptyDir volume "data" exceeds the limit "10Mi". ', 'emptydirfs.limit'],
+    [usage(9, 12, 21), 'Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. ', 'ephemeralpodfs.limit'],
+    [usage(9, 21, 20), 'Container main exceeded its local ephemeral storage limit "20Mi". ', 'ephemeralcontainerfs.limit'],
+    [usage(10, 10, 20), undefined, undefined],
+  ] as const)('%o: %s', ([used, message, limit], context) => {
     showsFields(context, 'spec.volumes[].emptyDir.sizeLimit');
-    expect(storageExcess(limited, used)?.message).toBe(message);
+    expect(storageExcess(limited, used)).toEqual(limit && { limit, message });
   });
 });
 
