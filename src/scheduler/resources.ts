@@ -81,6 +81,26 @@ export function nodeInfoWith(info: NodeInfo, pod: Pod): NodeInfo {
   };
 }
 
+/** The same pod as it is now, if it asks for what it asked for before; undefined: it is to be taken off and put on anew. */
+export function nodeInfoReplacing(info: NodeInfo, old: Pod, pod: Pod): NodeInfo | undefined {
+  if (!sameDemands(old, pod)) return undefined;
+  const replaced = (pods: readonly Pod[]) => (pods.includes(old) ? pods.map((other) => (other === old ? pod : other)) : pods);
+  return {
+    ...info,
+    pods: replaced(info.pods),
+    podsWithAffinity: replaced(info.podsWithAffinity),
+    podsWithRequiredAntiAffinity: replaced(info.podsWithRequiredAntiAffinity),
+  };
+}
+
+function sameDemands(a: Pod, b: Pod): boolean {
+  const [before, after] = [requestsOf(a), requestsOf(b)];
+  if (before.size !== after.size || hasAffinity(a) !== hasAffinity(b) || hasRequiredAntiAffinity(a) !== hasRequiredAntiAffinity(b))
+    return false;
+  for (const [resource, amount] of before) if (after.get(resource) !== amount) return false;
+  return hostPortsOf(a).join() === hostPortsOf(b).join();
+}
+
 /** The node as it would be without that pod. */
 export function nodeInfoWithout(info: NodeInfo, { metadata: { uid } }: Pod): NodeInfo {
   const pod = info.pods.find((other) => other.metadata.uid === uid);

@@ -3,7 +3,7 @@ import { objectKey } from '../apimachinery/object.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
 import type { NodeInfo, Snapshot } from './define.js';
 import { nodesInTurn, zoneOf } from './node-order.js';
-import { nodeInfo, nodeInfoOn, nodeInfoWith, nodeInfoWithout } from './resources.js';
+import { nodeInfo, nodeInfoOn, nodeInfoReplacing, nodeInfoWith, nodeInfoWithout } from './resources.js';
 
 type Nodes = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'>;
 
@@ -94,6 +94,14 @@ export class SchedulerCache {
 
   #put(pod: Pod, node: string, assumed: boolean): void {
     const key = objectKey(pod);
+    const before = this.#places.get(key);
+    const there = before?.node === node && before.pod.metadata.uid === pod.metadata.uid ? this.#infos.get(node) : undefined;
+    const same = there && nodeInfoReplacing(there, before!.pod, pod);
+    if (same) {
+      this.#places.set(key, { pod, node, assumed });
+      this.#set(same);
+      return;
+    }
     this.removePod(key);
     this.#places.set(key, { pod, node, assumed });
     const info = this.#infos.get(node);
