@@ -213,10 +213,11 @@ async function startParts(
     () => server.close(),
     () => publishing.stop(),
     () => localPaths.stop(),
-    () => dns.stop(),
     () => proxy.stop(),
     () => policies.stop(),
     () => routes.stop(),
     () => informers.stop(),
+    // As it was the first to start: what running pods ask is answered for as long as can be.
+    () => dns.stop(),
   ];
 }
