@@ -37,6 +37,8 @@ export class Invariants {
   readonly broken: string[] = [];
   /** The most replicas that an owner was ever asked for. */
   readonly #most = new Map<string, number>();
+  /** The uids of owners, each with that of a pod that was made for it. */
+  readonly #madeFor = new Set<string>();
   /** The uids of what users have said shall outlive its owner, as each was there when they said so. */
   readonly #staying = new Set<string>();
 
@@ -127,10 +129,12 @@ export class Invariants {
     const owner = controllerOf(pod);
     const most = owner && this.#most.get(owner.uid);
     if (most === undefined) return;
+    this.#madeFor.add(`${owner!.uid} ${pod.metadata.uid}`);
+    // Those that it has adopted were there.
     const active = this.informers
       .of(pods)
       .list(pod.metadata.namespace)
-      .filter((each) => controllerOf(each)?.uid === owner!.uid && isPodActive(each));
+      .filter((each) => this.#madeFor.has(`${owner!.uid} ${each.metadata.uid}`) && isPodActive(each));
     const excused = this.faults.ambiguous + this.faults.stale * most;
     if (active.length > most + excused)
       this.broken.push(`${owner!.kind} ${owner!.name} has ${active.length} pods and was never asked for more than ${most}`);
@@ -158,10 +162,11 @@ export class Invariants {
   }
 }
 
-/** It is not the object that the request means. */
+/** It is not the object, or not the state of it, that the request means: it will be refused. */
 function isOther({ metadata }: KubeObject, { body }: ApiRequest): boolean {
-  const { uid } = (body as { readonly preconditions?: { readonly uid?: string } } | undefined)?.preconditions ?? {};
-  return uid !== undefined && uid !== metadata.uid;
+  const { preconditions = {} } = (body ?? {}) as { readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string } };
+  const { uid = metadata.uid, resourceVersion = metadata.resourceVersion } = preconditions;
+  return uid !== metadata.uid || resourceVersion !== metadata.resourceVersion;
 }
 
 function targetOf(path: string): { readonly kind: AnyKind; readonly namespace: string | undefined; readonly name: string | undefined } {
