@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Random } from '../../../src/apimachinery/clock.js';
 import type { Node, Pod, Service } from '../../../src/kinds/types/core_v1.js';
-import { schedule } from '../../../src/scheduler/cycle.js';
+import { feasibleNodesToFind, schedule } from '../../../src/scheduler/cycle.js';
 import type { Decision, Snapshot } from '../../../src/scheduler/define.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
@@ -282,4 +282,34 @@ describe('affinity between pods', () => {
     expect(decision.node?.name).toBe('n2');
     expect(refusalOn(decision, 'n1').reasons).toEqual(["node(s) didn't satisfy existing pods anti-affinity rules"]);
   });
+});
+
+describe('how much is looked at', () => {
+  const many = Array.from({ length: 400 }, (_, i) => node(`n${i}`));
+
+  test.each([
+    [50, 0, 50],
+    [100, 0, 100],
+    [1000, 0, 420],
+    [5000, 0, 500],
+    [10_000, 0, 500],
+    [1000, 30, 300],
+    [1000, 5, 100],
+    [1000, 100, 1000],
+  ])('of %i nodes at %i %% it is %i that have to fit', (nodes, percentage, enough) => {
+    expect(feasibleNodesToFind(nodes, percentage)).toBe(enough);
+  });
+
+  test('the next cycle begins where the last one ended', () => {
+    const snapshot = snapshotOf(many);
+    const one = schedule(pod('a'), snapshot, profile, first);
+    const other = schedule(pod('b'), snapshot, profile, first, one.nextStart);
+    expect([one.feasible.length, one.nextStart, other.feasible[0]?.name]).toEqual([188, 188, 'n188']);
+  });
+});
+
+test('a pod that cannot be read is told so, by the plugin that could not', () => {
+  const decision = place(pod('p', { spec: { containers: requesting('many') } }), [node('n1')]);
+  expect(decision).toMatchObject({ node: undefined, failed: true });
+  expect(decision.message).toMatch(/^running PreFilter plugin "NodeResourcesFit": /);
 });
