@@ -5,15 +5,14 @@ import { leases } from '../../kinds/coordination/lease.js';
 import type { Lease } from '../../kinds/types/coordination_v1.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
 import type { ApiContext } from '../context.js';
-import type { Handler, ResourceRequest, Result } from '../exchange.js';
+import type { Handler, Result } from '../exchange.js';
 import { plainResult } from '../plain-result.js';
-import { createHandler } from './create.js';
+import { createFromBody } from './create.js';
 
 /** What schedulers elect their leader by. */
 const LEASE = { namespace: 'kube-system', name: 'kube-scheduler' };
 
 export function decisionsHandlers(context: ApiContext): { readonly get: Handler; readonly create: Handler } {
-  const create = createHandler(context);
   return {
     async get({ info, resource }) {
       const { namespace, name } = info;
@@ -27,7 +26,7 @@ export function decisionsHandlers(context: ApiContext): { readonly get: Handler;
     async create(request) {
       const scheduler = context.options.scheduler?.();
       if (!scheduler) throw serviceUnavailable(nobody());
-      const result = await create(tryingOut(request));
+      const result = await createFromBody(context, request, true);
       return answer(await scheduler.tryOut(plainResult(result) as Pod));
     },
   };
@@ -41,12 +40,6 @@ function whatIsKnown({ options }: ApiContext, pod: Pod): PodDecisions | undefine
     if (isStatus(error, 'ServiceUnavailable')) return undefined;
     throw error;
   }
-}
-
-/** As a POST to the collection that changes nothing. */
-function tryingOut({ exchange, info, resource }: ResourceRequest): ResourceRequest {
-  exchange.query.set('dryRun', 'All');
-  return { exchange, info: { ...info, name: undefined, subresource: undefined }, resource };
 }
 
 const answer = (value: PodDecisions): Result => ({ type: 'value', code: 200, value });

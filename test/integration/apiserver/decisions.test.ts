@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
+import { withKubeconfig } from '../../../src/cli/with-kubeconfig.js';
+import { ApiClient } from '../../../src/client/api-client.js';
 import { createInformers } from '../../../src/client/informers.js';
 import type { PodDecisions } from '../../../src/client/pod-decisions.js';
+import { SCHEDULER } from '../../../src/cluster/component-clients.js';
 import { serveComponent } from '../../../src/cluster/component-server.js';
 import { decisionsPath } from '../../../src/cluster/decisions-path.js';
+import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { resourceQuotas } from '../../../src/kinds/core/resourcequota.js';
@@ -40,8 +44,9 @@ beforeAll(async () => {
     await client.patch(nodes, { name }, 'application/merge-patch+json', { spec: { taints: null } });
   }
   await client.create(priorityClasses, { metadata: { name: 'urgent' }, value: 1000 } as never);
-  informers = createInformers({ client, clock, random, log });
-  scheduler = startScheduler({ client, informers, clock, random, log, events: () => ({ event() {} }) });
+  const own = new ApiClient(server.server.transport(SCHEDULER));
+  informers = createInformers({ client: own, clock, random, log });
+  scheduler = startScheduler({ client: own, informers, clock, random, log, events: () => ({ event() {} }) });
 });
 
 afterAll(async () => {
@@ -185,6 +190,38 @@ test('a pod that is not there: where it would go, what would have to go for it, 
     message: expect.stringContaining('cannot create resource "pods"'),
   });
   expect((await server.client.list(pods)).items.length).toBe(before);
+  // What others ask next is not tried out, but done.
+  await withKubeconfig('test', server.kubeconfig, '', async ({ client }) => {
+    await client.create(configMaps, { metadata: { name: 'real', namespace: 'default' } });
+    return '';
+  });
+  expect((await server.client.get(configMaps, { namespace: 'default', name: 'real' })).metadata.name).toBe('real');
+});
+
+test('a pod that preempted another: who had to go and why that one, as the scheduler itself may do it', async () => {
+  const { client } = server;
+  const node = 'preempted';
+  await client.create(nodes, { metadata: { name: node, labels: { 'kubernetes.io/hostname': node } } } as never);
+  const allocatable = { cpu: '2', memory: '4Gi', pods: '10' };
+  await client.patch(nodes, { name: node }, 'application/merge-patch+json', { status: { allocatable } }, 'status');
+  await client.patch(nodes, { name: node }, 'application/merge-patch+json', { spec: { taints: null } });
+  const only = { nodeSelector: { 'kubernetes.io/hostname': node } };
+  await client.create(pods, podOf('batch', '1500m', only));
+  await isPlaced('batch');
+  await client.create(pods, podOf('urgent', '1500m', { ...only, priorityClassName: 'urgent' }));
+  await vi.waitFor(async () => {
+    const { metadata, status } = await client.get(pods, { namespace: 'default', name: 'batch' });
+    expect(metadata.deletionTimestamp).toBeDefined();
+    expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'DisruptionTarget', reason: 'PreemptionByScheduler' }));
+  }, 10_000);
+  await vi.waitFor(async () => expect((await get('urgent')).message).toContain(`It waits for pods on ${node}`), 10_000);
+  // As its kubelet does once it has ended.
+  await client.delete(pods, { namespace: 'default', name: 'batch' }, { gracePeriodSeconds: 0 });
+  await isPlaced('urgent');
+  const said = await why('pod/urgent');
+  expect(said.code).toBe(0);
+  expect(said.text).toMatch(new RegExp(`${node} \\(chosen\\) +│ default/batch \\(0\\) +│ 0`));
+  expect(said.text).toMatch(/Attempt 2 at .*: preempted .*Attempt 1 at .*: no node /s);
 });
 
 test('a scheduler of its own process answers at its port, to those whom the API server lets', async () => {
