@@ -26,18 +26,18 @@ export interface InformersOptions {
 /** Informers over one client. Each starts its list and watch when it is first asked for, and ends at `stop`. */
 export function createInformers(options: InformersOptions): Informers {
   const informers = new Map<string, { readonly informer: WatchingInformer<KubeObject>; readonly own: AbortController }>();
-  const stopping = new AbortController();
-  // One watch for each informer and one waiter for each key at work listen to it.
-  setMaxListeners(0, stopping.signal);
+  let stopped: Error | undefined;
   return {
     of<T extends KubeObject>(kind: Kind<T>, scope: InformerScope = {}): Informer<T> {
       const id = [kind.apiVersion, kind.plural, scope.namespace, scope.labelSelector, scope.fieldSelector, scope.keep?.name].join('|');
       const known = informers.get(id);
       if (known) return known.informer as unknown as Informer<T>;
       const own = new AbortController();
-      const ending = AbortSignal.any([stopping.signal, own.signal]);
-      setMaxListeners(0, ending);
-      const informer = new WatchingInformer<T>(kind, scope, options, ending);
+      // A signal of its own, not one of several: those are kept for as long as anybody listens, and so would be all that an informer holds.
+      // Its watch and one waiter for each key at work listen to it.
+      setMaxListeners(0, own.signal);
+      if (stopped) own.abort(stopped);
+      const informer = new WatchingInformer<T>(kind, scope, options, own.signal);
       informers.set(id, { informer: informer as unknown as WatchingInformer<KubeObject>, own });
       informer.start();
       return informer;
@@ -52,7 +52,10 @@ export function createInformers(options: InformersOptions): Informers {
         own.abort(new Error(`${kind.plural} are no more`));
       }
     },
-    stop: () => stopping.abort(new Error('informers stopped')),
+    stop() {
+      stopped = new Error('informers stopped');
+      for (const { own } of informers.values()) own.abort(stopped);
+    },
   };
 }
 
