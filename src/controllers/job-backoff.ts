@@ -27,7 +27,9 @@ const latest = (pods: readonly Pod[], least_ms: number) => pods.reduce((time, po
 export function remaining_ms({ failures, latest_ms }: BackoffRecord, now_ms: number): number {
   if (failures === 0) return 0;
   const wait_ms = Math.min(BACKOFF_MAX_ms, BACKOFF_MIN_ms * 2 ** Math.min(failures - 1, 30));
-  return Math.max(0, latest_ms + wait_ms - now_ms);
+  const left_ms = latest_ms + wait_ms - now_ms;
+  // An end that lies further ahead than any wait was told by another clock, or before this one was set back: waiting for it could take hours.
+  return left_ms > 2 * wait_ms ? 0 : Math.max(0, left_ms);
 }
 
 /** Of an index whose last pod is `failed`. */

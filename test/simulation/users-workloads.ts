@@ -115,12 +115,13 @@ function planOrphans(
   add(at_ms + between(1, busy_ms / 8), `make ${of} anew`, ({ client }) => createOnce(client, kind, at.draft));
 }
 
+/** Again where there is one of that name still, or pods cannot be made yet: no manager has made the namespace's account. */
 async function createOnce(client: Client, kind: AnyKind, draft: never): Promise<'again' | 'made'> {
   try {
     await client.create(kind, draft);
     return 'made';
   } catch (error) {
-    if (isStatus(error, 'AlreadyExists')) return 'again';
+    if (isStatus(error, 'AlreadyExists') || isStatus(error, 'Forbidden')) return 'again';
     throw error;
   }
 }
@@ -159,18 +160,20 @@ function planLookalikes({ random, busy_ms, add, between, endOf }: Planner, targe
   const spec = { nodeName: 'node-0', tolerations: [{ operator: 'Exists' }], containers: [container('runs:1')] };
   const at_ms = between(busy_ms / 4, endOf(namespace));
   if (random.chance(0.5)) {
-    add(at_ms, `make a pod of somebody else's with the labels of ${namespace}/${name}`, async ({ client }) => {
-      const owner = await client.create(configMaps, { metadata: { namespace, name: `owner-of-${name}` } });
+    const ofOwner = { namespace, name: `owner-of-${name}` };
+    add(at_ms, `make configmap ${namespace}/${ofOwner.name}`, ({ client }) => client.create(configMaps, { metadata: ofOwner }));
+    add(at_ms + 1, `make a pod of its own with the labels of ${namespace}/${name}`, async ({ client }) => {
+      const owner = await client.get(configMaps, ofOwner);
       const ref = { apiVersion: 'v1', kind: 'ConfigMap', name: owner.metadata.name, uid: owner.metadata.uid, controller: true };
       const metadata = { namespace, name: `strange-${name}`, labels: { ...labels, [LABEL_OWN]: 'yes' }, ownerReferences: [ref] };
-      await client.create(pods, { metadata, spec } as never);
+      return createOnce(client, pods, { metadata, spec } as never);
     });
   }
   const adopts = ([replicaSets, replicationControllers] as readonly AnyKind[]).includes(kind);
   if (adopts && random.chance(0.5)) {
     const metadata = { namespace, name: `free-${name}`, labels };
     add(at_ms + 1, `make a free pod with the labels of ${namespace}/${name}`, ({ client }) =>
-      client.create(pods, { metadata, spec } as never),
+      createOnce(client, pods, { metadata, spec } as never),
     );
   }
 }
