@@ -1,6 +1,6 @@
 // The decision records that are kept: the last attempts at each pod, whole for as long as there is room for them, then as summaries.
 import type { DecisionRecord } from '../client/pod-decisions.js';
-import { type Attempt, bytesOf, type KeptDecision, keptDecision, recordOf } from './decision.js';
+import { type Attempt, bytesOf, type KeptDecision, keptDecision, recordOf, thinned } from './decision.js';
 
 /** Enough to see what changed between attempts; one that waits long is tried again and again with the same outcome. */
 const ATTEMPTS_MAX = 5;
@@ -11,8 +11,7 @@ const SUMMARIES_MAX = 16_384;
 
 interface Entry {
   readonly pod: string;
-  whole: KeptDecision | undefined;
-  summary: DecisionRecord | undefined;
+  kept: KeptDecision;
 }
 
 export class DecisionStore {
@@ -33,7 +32,7 @@ export class DecisionStore {
     const { uid } = kept.pod.metadata;
     let entries = this.#byPod.get(uid);
     if (!entries) this.#byPod.set(uid, (entries = []));
-    const entry: Entry = { pod: uid, whole: kept, summary: undefined };
+    const entry: Entry = { pod: uid, kept };
     entries.push(entry);
     this.#whole.add(entry);
     this.#bytes += bytesOf(kept);
@@ -45,8 +44,7 @@ export class DecisionStore {
   /** What the last attempt decided did not come about. */
   failed(uid: string, why: string): void {
     const last = this.#byPod.get(uid)?.at(-1);
-    if (last?.whole) last.whole = { ...last.whole, message: why };
-    else if (last?.summary) last.summary = { ...last.summary, message: why };
+    if (last) last.kept = { ...last.kept, message: why };
   }
 
   /** Of all pods. */
@@ -56,8 +54,7 @@ export class DecisionStore {
 
   /** The newest first. */
   of(uid: string): readonly DecisionRecord[] {
-    const entries = this.#byPod.get(uid) ?? [];
-    return entries.map(({ whole, summary }) => (whole ? recordOf(whole) : summary!)).reverse();
+    return (this.#byPod.get(uid) ?? []).map(({ kept }) => recordOf(kept)).reverse();
   }
 
   /** The pod is gone. */
@@ -67,9 +64,8 @@ export class DecisionStore {
   }
 
   #thin(entry: Entry): void {
-    const { whole } = entry;
     this.#take(entry);
-    entry.summary = recordOf(whole!, true);
+    entry.kept = thinned(entry.kept);
     this.#summaries.add(entry);
   }
 
@@ -81,11 +77,8 @@ export class DecisionStore {
   }
 
   #take(entry: Entry): void {
-    if (entry.whole) {
-      this.#bytes -= bytesOf(entry.whole);
-      this.#whole.delete(entry);
-      entry.whole = undefined;
-    } else this.#summaries.delete(entry);
+    if (this.#whole.delete(entry)) this.#bytes -= bytesOf(entry.kept);
+    else this.#summaries.delete(entry);
   }
 }
 

@@ -10,7 +10,8 @@ import type {
   TieBreak,
   WaitsFor,
 } from '../client/pod-decisions.js';
-import type { Decision, PostFilterResult, ScoreColumn } from './define.js';
+import type { Pod } from '../kinds/types/core_v1.js';
+import type { Decision, NodeInfo, PostFilterResult, ScoreColumn } from './define.js';
 import type { Candidate } from './plugins/preemption-pick.js';
 import { priorityOf } from './plugins/preemption-victims.js';
 
@@ -30,10 +31,23 @@ export interface Attempt {
   readonly duration_ms: number;
 }
 
+/** All that a record tells of a node. */
+type Named = Pick<NodeInfo, 'name'>;
+
 /** What is kept of an attempt: the cycle's own arrays, but not what it asked its filters with. */
-export interface KeptDecision extends Omit<Attempt, 'decision'>, Omit<Decision, 'filters' | 'profile' | 'nextStart'> {
+export interface KeptDecision
+  extends Omit<Attempt, 'decision'>,
+    Omit<Decision, 'pod' | 'node' | 'refused' | 'feasible' | 'filters' | 'profile' | 'nextStart'> {
+  readonly pod: { readonly metadata: Pick<Pod['metadata'], 'namespace' | 'name' | 'uid'> };
   readonly scheduler: string;
+  readonly node: Named | undefined;
+  readonly refused: readonly Named[];
+  readonly feasible: readonly Named[];
+  /** Of one whose arrays have been thinned: what they told. */
+  readonly told?: Told;
 }
+
+type Told = Pick<DecisionRecord, 'nodes' | 'reasons' | 'tieBreak' | 'preemption' | 'nominatedNode' | 'waitsFor'>;
 
 /** Copies nothing: this is done in every cycle. */
 export function keptDecision({ decision, postFilter, attempt, at_ms, duration_ms }: Attempt): KeptDecision {
@@ -72,30 +86,63 @@ const BASE_BYTES = 3000;
 /** A victim's pod may be gone from everywhere else. */
 const VICTIM_BYTES = 2000;
 
-/** The whole record, or with `thin` what a summary keeps of it. */
-export function recordOf(kept: KeptDecision, thin = false): DecisionRecord {
-  const { pod, scheduler, attempt, at_ms, duration_ms, total, node, refused, feasible, message, postFilter } = kept;
+/** What stays of one that there is no room for any more. Nothing is made for showing yet: most are never asked for. */
+export function thinned(kept: KeptDecision): KeptDecision {
+  const { pod, node, refusedAll, restrictedBy, postFilter, feasible, scores, totals, ...rest } = kept;
+  const { namespace, name, uid } = pod.metadata;
+  const best = bestFirst(kept, BEST_FEW);
+  const chosen = postFilter?.preemption?.candidates.filter((each) => each === postFilter.preemption?.chosen);
+  const few = {
+    ...kept,
+    ...(chosen && { postFilter: { ...postFilter!, preemption: { ...postFilter!.preemption!, candidates: chosen } } }),
+  };
+  return {
+    ...rest,
+    pod: { metadata: { name, uid, ...(namespace && { namespace }) } },
+    node: node && { name: node.name },
+    refused: [],
+    refusedBy: [],
+    refusals: [],
+    feasible: best.map((i) => ({ name: feasible[i]!.name })),
+    totals: best.map((i) => totals[i]!),
+    scores: scores.map((column) => ({
+      ...column,
+      raw: best.map((i) => column.raw[i]!),
+      normalized: best.map((i) => column.normalized[i]!),
+    })),
+    told: toldBy(few),
+  };
+}
+
+/** The record that a person reads. */
+export function recordOf(kept: KeptDecision): DecisionRecord {
+  const { pod, scheduler, attempt, at_ms, duration_ms, node, message, told } = kept;
   const { namespace = '', name, uid } = pod.metadata;
-  const preemption = postFilter?.preemption && preemptionOf(postFilter.preemption, thin);
-  const scores = scoresOf(kept, thin ? BEST_FEW : Number.POSITIVE_INFINITY);
-  const tieBreak = tieBreakOf(kept, scores[0]?.total);
   return {
     pod: { namespace, name, ...(uid && { uid }) },
     scheduler,
     attempt,
     time: rfc3339Micro(at_ms),
     duration_us: Math.round(duration_ms * 1000),
-    nodes: { total, evaluated: refused.length + feasible.length, feasible: feasible.length },
     ...(node && { node: node.name }),
+    ...(told ? {} : { refused: refusedOf(kept) }),
+    scores: scoresOf(kept),
+    ...(told ?? toldBy(kept)),
+    message,
+    thinned: told !== undefined,
+  };
+}
+
+function toldBy(kept: KeptDecision): Told {
+  const { total, node, refused, feasible, totals, postFilter } = kept;
+  const tieBreak = tieBreakOf(kept, totals.length > 0 ? totals[bestFirst(kept, 1)[0]!] : undefined);
+  return {
+    nodes: { total, evaluated: refused.length + feasible.length, feasible: feasible.length },
     reasons: reasonsOf(kept),
-    ...(thin ? {} : { refused: refusedOf(kept) }),
-    scores,
     ...(tieBreak && { tieBreak }),
-    ...(preemption && { preemption }),
+    ...(postFilter?.preemption && { preemption: preemptionOf(postFilter.preemption) }),
     ...(postFilter?.nominatedNode && { nominatedNode: postFilter.nominatedNode }),
     waitsFor: node ? [] : waitsForOf(kept),
-    message,
-    thinned: thin,
   };
 }
 
@@ -134,10 +181,16 @@ const refusedOf = ({ refused, refusedBy, refusals }: KeptDecision): readonly Ref
     return { node: name, plugin: refusedBy[i]!.name, reasons, unresolvable };
   });
 
-function scoresOf({ feasible, scores, totals, node }: KeptDecision, max: number): readonly ScoredNode[] {
-  const chosenFirst = (a: number, b: number) => Number(feasible[b] === node) - Number(feasible[a] === node);
-  const shown = bestOf(totals, max, (a, b) => totals[b]! - totals[a]! || chosenFirst(a, b));
+function scoresOf(kept: KeptDecision): readonly ScoredNode[] {
+  const { feasible, scores, totals } = kept;
+  const shown = bestFirst(kept, totals.length);
   return shown.map((i) => ({ node: feasible[i]!.name, total: totals[i]!, plugins: scores.map((column) => pluginScore(column, i)) }));
+}
+
+/** Indices of the best `max` nodes; of equals the chosen one first. */
+function bestFirst({ feasible, totals, node }: KeptDecision, max: number): readonly number[] {
+  const isChosen = (i: number) => Number(feasible[i]!.name === node?.name);
+  return bestOf(totals, max, (a, b) => totals[b]! - totals[a]! || isChosen(b) - isChosen(a));
 }
 
 /** Indices of `totals`; a few of thousands without sorting them all. */
@@ -164,9 +217,8 @@ function tieBreakOf({ best, totals, feasible }: KeptDecision, total: number | un
   return { total, among, by: `lot, one of ${best} that are equally good` };
 }
 
-function preemptionOf({ candidates, chosen, message }: NonNullable<PostFilterResult['preemption']>, thin: boolean): PreemptionRecord {
-  const shown = thin ? candidates.filter((each) => each === chosen) : candidates;
-  return { candidates: shown.map(candidateOf), ...(chosen && { chosen: chosen.node }), message };
+function preemptionOf({ candidates, chosen, message }: NonNullable<PostFilterResult['preemption']>): PreemptionRecord {
+  return { candidates: candidates.map(candidateOf), ...(chosen && { chosen: chosen.node }), message };
 }
 
 const candidateOf = ({ node, victims: { pods, violations } }: Candidate) => ({

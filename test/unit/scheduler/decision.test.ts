@@ -5,7 +5,7 @@ import { printPodDecisions } from '../../../src/cli/why/pod-print.js';
 import type { DecisionRecord } from '../../../src/client/pod-decisions.js';
 import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
 import { schedule } from '../../../src/scheduler/cycle.js';
-import { keptDecision, recordOf } from '../../../src/scheduler/decision.js';
+import { keptDecision, recordOf, thinned } from '../../../src/scheduler/decision.js';
 import { DecisionStore } from '../../../src/scheduler/decision-store.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
@@ -25,7 +25,7 @@ function attempt(what: Pod, nodes: readonly Node[], count = 1) {
   return { decision, attempt: count, at_ms: NOW, duration_ms: 0.5 };
 }
 
-const recorded = (what: Pod, nodes: readonly Node[], thin = false): DecisionRecord => recordOf(keptDecision(attempt(what, nodes)), thin);
+const recorded = (what: Pod, nodes: readonly Node[]): DecisionRecord => recordOf(keptDecision(attempt(what, nodes)));
 
 describe('a record', () => {
   test('of a pod that was placed has every plugin of every node that fit, and who was refused why', () => {
@@ -71,7 +71,8 @@ describe('a record', () => {
 
   test('that is thinned keeps the counts, the chosen node and the best few', () => {
     const nodes = Array.from({ length: 30 }, (_, i) => sized(`n${i}`, String(2 + (i % 7)), i < 4 ? { unschedulable: true } : {}));
-    const [whole, thin] = [recorded(requesting('p', '1'), nodes), recorded(requesting('p', '1'), nodes, true)];
+    const kept = keptDecision(attempt(requesting('p', '1'), nodes));
+    const [whole, thin] = [recordOf(kept), recordOf(thinned(kept))];
     expect(thin).toEqual({ ...whole, refused: undefined, scores: thin.scores, thinned: true });
     expect(whole.scores.length).toBe(26);
     expect(thin.scores).toEqual(whole.scores.slice(0, 5));
