@@ -11,8 +11,7 @@ import type {
   WaitsFor,
 } from '../client/pod-decisions.js';
 import type { Pod } from '../kinds/types/core_v1.js';
-import type { Decision, NodeInfo, PostFilterResult, ScoreColumn } from './define.js';
-import type { Candidate } from './plugins/preemption-pick.js';
+import type { Candidate, Decision, NodeInfo, PostFilterResult, ScoreColumn } from './define.js';
 import { priorityOf } from './plugins/preemption-victims.js';
 
 /** Of nodes that a thinned record still has scores of. */

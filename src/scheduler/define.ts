@@ -7,7 +7,6 @@ import type { Lister } from '../kinds/define.js';
 import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
 import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
 import type { Reader } from './config-fields.js';
-import type { Candidate } from './plugins/preemption-pick.js';
 
 /** A node with what is on it (and is assumed to be). One object for each state of the node, so what is computed of it can be remembered for it. */
 export interface NodeInfo {
@@ -96,6 +95,20 @@ export interface PluginContext {
   budgets(): readonly PodDisruptionBudget[];
   /** Resolves once `storage` shows that `condition` holds; rejects where it throws, where it takes too long, and when the scheduler stops. */
   until(condition: (storage: Snapshot['storage']) => boolean): Promise<void>;
+}
+
+/** Pods that would have to go for another. */
+export interface Victims {
+  /** The most important first. */
+  readonly pods: readonly Pod[];
+  /** How many of them their disruption budgets would not let go. */
+  readonly violations: number;
+}
+
+/** A node on which preemption could make room. */
+export interface Candidate {
+  readonly node: string;
+  readonly victims: Victims;
 }
 
 /** What can be done for a pod that no node can take as things are. */

@@ -3,11 +3,19 @@ import { invalid } from '../../apimachinery/field.js';
 import { isBeingDeleted } from '../../apimachinery/object.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
 import { checked, int, object, type Reader } from '../config-fields.js';
-import { type Decision, definePlugin, type NodeInfo, type PluginContext, type PostFilterResult, type Refusal } from '../define.js';
+import {
+  type Candidate,
+  type Decision,
+  definePlugin,
+  type NodeInfo,
+  type PluginContext,
+  type PostFilterResult,
+  type Refusal,
+} from '../define.js';
 import { failureMessage } from '../messages.js';
 import { makeRoom, wasPreempted } from './preemption-make-room.js';
 import { NOTHING_LOWER, Outcomes, type Rehearsal } from './preemption-outcomes.js';
-import { type Candidate, pickOneNode } from './preemption-pick.js';
+import { pickOneNode } from './preemption-pick.js';
 import { priorityOf } from './preemption-victims.js';
 
 interface Args {

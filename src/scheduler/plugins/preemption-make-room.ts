@@ -5,8 +5,7 @@ import { isStatus } from '../../apimachinery/status.js';
 import { pods } from '../../kinds/core/pod.js';
 import { podCondition } from '../../kinds/core/podutil.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
-import type { PluginContext } from '../define.js';
-import type { Candidate } from './preemption-pick.js';
+import type { Candidate, PluginContext } from '../define.js';
 import { priorityOf } from './preemption-victims.js';
 
 const CONDITION = 'DisruptionTarget';

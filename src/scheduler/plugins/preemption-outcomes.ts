@@ -1,9 +1,8 @@
 // What a preemption on a node would come to, remembered for pods that ask for the same while the node is as it was.
 import type { PodDisruptionBudget } from '../../kinds/types/policy_v1.js';
-import type { Filters, NodeInfo, Refusal } from '../define.js';
+import type { Candidate, Filters, NodeInfo, Refusal } from '../define.js';
 import { type Nominated, nominatedBeside, Questions, questionOf } from '../remembered.js';
 import { Budgets } from './preemption-budgets.js';
-import type { Candidate } from './preemption-pick.js';
 import { Trial } from './preemption-trial.js';
 import { selectVictims } from './preemption-victims.js';
 

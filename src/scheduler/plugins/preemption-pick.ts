@@ -1,10 +1,6 @@
 // Which of several nodes preemption does the least harm on: one criterion after the other, until one node is left. Pure.
-import { byImportance, priorityOf, startOf, type Victims } from './preemption-victims.js';
-
-export interface Candidate {
-  readonly node: string;
-  readonly victims: Victims;
-}
+import type { Candidate, Victims } from '../define.js';
+import { byImportance, priorityOf, startOf } from './preemption-victims.js';
 
 /** Each is to be as small as can be, and decides among those that all before it left alike. */
 const CRITERIA: readonly { readonly text: string; readonly of: (victims: Victims) => number }[] = [

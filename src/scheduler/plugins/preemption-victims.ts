@@ -1,13 +1,7 @@
 // Which pods of a node have to go for another: as few as will do, the least important ones, and none that a budget protects if that can be. Pure.
 import type { Pod } from '../../kinds/types/core_v1.js';
+import type { Victims } from '../define.js';
 import type { Budgets } from './preemption-budgets.js';
-
-export interface Victims {
-  /** The most important first. */
-  readonly pods: readonly Pod[];
-  /** How many of them their disruption budgets would not let go. */
-  readonly violations: number;
-}
 
 /** A node to try things on: what is on it in thought. */
 export interface DryRun {

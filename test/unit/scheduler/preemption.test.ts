@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import type { PodDisruptionBudget } from '../../../src/kinds/types/policy_v1.js';
+import type { Candidate } from '../../../src/scheduler/define.js';
 import { Budgets } from '../../../src/scheduler/plugins/preemption-budgets.js';
-import { type Candidate, pickOneNode } from '../../../src/scheduler/plugins/preemption-pick.js';
+import { pickOneNode } from '../../../src/scheduler/plugins/preemption-pick.js';
 import { byImportance, type DryRun, priorityOf, selectVictims } from '../../../src/scheduler/plugins/preemption-victims.js';
 import { at, pod } from '../controllers/objects.js';
 
