@@ -93,8 +93,8 @@ export interface PluginContext {
   readonly events: EventRecorder;
   readonly snapshot: Snapshot;
   budgets(): readonly PodDisruptionBudget[];
-  /** Resolves once `storage` shows that `condition` holds; rejects where it throws, where it takes too long, and when the scheduler stops. */
-  until(condition: (storage: Snapshot['storage']) => boolean): Promise<void>;
+  /** Resolves once `storage` shows that `condition` holds; rejects where it throws, where it takes longer, and when the scheduler stops. */
+  until(condition: (storage: Snapshot['storage']) => boolean, timeout_ms: number): Promise<void>;
 }
 
 /** Pods that would have to go for another. */

@@ -235,7 +235,8 @@ class Scheduler implements RunningScheduler {
     const { client, clock, random } = this.options;
     const events = this.options.events(profile.schedulerName);
     const { storage, budgets } = this.#view;
-    const until = (condition: (storage: Snapshot['storage']) => boolean) => storage.until(() => condition(storage), this.#stopping.signal);
+    const until: PluginContext['until'] = (condition, timeout_ms) =>
+      storage.until(() => condition(storage), timeout_ms, this.#stopping.signal);
     return { client, clock, random, events, snapshot, until, budgets };
   }
 

@@ -8,9 +8,6 @@ import type { AnyKind, Lister } from '../kinds/define.js';
 import { csiNodes } from '../kinds/storage/csinode.js';
 import { storageClasses } from '../kinds/storage/storageclass.js';
 
-/** Upstream's bindTimeoutSeconds: a pod holds what it was promised of its node for so long. */
-const BIND_TIMEOUT_MS = 600_000;
-
 export class StorageCache implements Pick<Lister, 'get' | 'list'> {
   readonly informers: readonly Informer<KubeObject>[];
   readonly #byKind: ReadonlyMap<AnyKind, Informer<KubeObject>>;
@@ -36,7 +33,7 @@ export class StorageCache implements Pick<Lister, 'get' | 'list'> {
   }
 
   /** Resolves once `condition` holds; rejects with what it throws, after the time-out, and with the signal's reason. */
-  async until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+  async until(condition: () => boolean, timeout_ms: number, signal: AbortSignal): Promise<void> {
     let settle: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
@@ -48,7 +45,7 @@ export class StorageCache implements Pick<Lister, 'get' | 'list'> {
           }
         };
         const abort = () => reject(signal.reason);
-        const timer = this.clock.after(BIND_TIMEOUT_MS, () => reject(new Error('timed out waiting for the condition')));
+        const timer = this.clock.after(timeout_ms, () => reject(new Error('timed out waiting for the condition')));
         const unsubscribe = this.onChange(look);
         signal.addEventListener('abort', abort, { once: true });
         settle = () => {

@@ -19,6 +19,7 @@ import {
 import { storageClasses } from '../../kinds/storage/storageclass.js';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../kinds/types/core_v1.js';
 import type { StorageClass } from '../../kinds/types/storage_v1.js';
+import { int, object } from '../config-fields.js';
 import { definePlugin, type FilterResult, type PluginContext, type Snapshot } from '../define.js';
 import { volumeBindingHints } from '../event-hints.js';
 
@@ -27,9 +28,17 @@ type Storage = Snapshot['storage'];
 /** Where a claim that is still unbound would get its volume from, on one node. */
 type Source = { readonly claim: PersistentVolumeClaim; readonly volume?: PersistentVolume };
 
-export const volumeBinding = definePlugin<readonly PersistentVolumeClaim[]>({
+interface Args {
+  /** How long a pod holds what it was promised of its node. */
+  readonly bindTimeoutSeconds: number;
+}
+
+export const volumeBinding = definePlugin<readonly PersistentVolumeClaim[], undefined, Args>({
   name: 'VolumeBinding',
-  make: () => ({
+  args: object({
+    bindTimeoutSeconds: int(600, { min: 0, otherwise: 'invalid BindTimeoutSeconds, should not be a negative value' }),
+  }),
+  make: ({ bindTimeoutSeconds }) => ({
     events: volumeBindingHints,
     preFilter(pod, { storage }) {
       const names = claimNamesOf(pod);
@@ -52,7 +61,7 @@ export const volumeBinding = definePlugin<readonly PersistentVolumeClaim[]>({
     },
     preBind(pod, { node }, context) {
       const claims = claimsOf(pod, context.snapshot.storage);
-      return claims.every(isFullyBound) ? undefined : bindClaims(node, claims, context);
+      return claims.every(isFullyBound) ? undefined : bindClaims(node, claims, bindTimeoutSeconds * 1000, context);
     },
   }),
 });
@@ -118,14 +127,19 @@ function canProvision(storageClass: StorageClass | undefined, { metadata }: Node
 }
 
 /** Tells binder and provisioner what was chosen, and waits for both to be done. */
-async function bindClaims(node: Node, claims: readonly PersistentVolumeClaim[], { client, snapshot, until }: PluginContext): Promise<void> {
+async function bindClaims(
+  node: Node,
+  claims: readonly PersistentVolumeClaim[],
+  timeout_ms: number,
+  { client, snapshot, until }: PluginContext,
+): Promise<void> {
   const sources = sourcesOn(node, claims, snapshot.storage);
   if (!sources) throw new Error(`the volumes for node ${node.metadata.name} are taken by now`);
   for (const { claim, volume } of sources) {
     if (volume) await reserve(client, claim, volume);
     else await selectNode(client, claim, node.metadata.name);
   }
-  await until((storage) => sources.every(({ claim, volume }) => isDone(storage, claim, volume, node)));
+  await until((storage) => sources.every(({ claim, volume }) => isDone(storage, claim, volume, node)), timeout_ms);
 }
 
 async function reserve(client: PluginContext['client'], claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void> {

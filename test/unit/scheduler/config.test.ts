@@ -147,6 +147,10 @@ test.each([
     withArgs('InterPodAffinity', '{ hardPodAffinityWeight: 101 }'),
     `${ARGS}.hardPodAffinityWeight: Invalid value: 101: not in valid range [0, 100]`,
   ],
+  [
+    withArgs('VolumeBinding', '{ bindTimeoutSeconds: -1 }'),
+    `${ARGS}.bindTimeoutSeconds: Invalid value: -1: invalid BindTimeoutSeconds, should not be a negative value`,
+  ],
   [withArgs('NodePorts', '{}'), 'profiles[0].pluginConfig[0].name: Invalid value: "NodePorts": plugin takes no args'],
   [withArgs('InterPodAffinity', '{ kind: NodeAffinityArgs }'), `${ARGS}: Invalid value: "NodeAffinityArgs": has to match plugin args`],
   [

@@ -7,9 +7,12 @@ import { internalError } from '../../../src/apimachinery/status.js';
 import type { Informers } from '../../../src/client/informer.js';
 import { createInformers } from '../../../src/client/informers.js';
 import { nodes } from '../../../src/kinds/core/node.js';
+import { persistentVolumeClaims } from '../../../src/kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Kind } from '../../../src/kinds/define.js';
+import { storageClasses } from '../../../src/kinds/storage/storageclass.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
+import { readConfiguration } from '../../../src/scheduler/config.js';
 import type { Profile, SchedulerPlugin } from '../../../src/scheduler/define.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { type RunningScheduler, startScheduler } from '../../../src/scheduler/scheduler.js';
@@ -223,4 +226,31 @@ test('each profile takes the pods of its name, by its own plugins', async () => 
   await settle();
   expect([0, 1, 2, 3].map((i) => nodeOf(`picky-${i}`))).toEqual(['n2', 'n2', 'n2', 'n2']);
   expect(nodeOf('usual')).toBeDefined();
+});
+
+test('a pod gives its node back where its volume is not made within the time that the configuration says', async () => {
+  const text = `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles: [{ pluginConfig: [{ name: VolumeBinding, args: { bindTimeoutSeconds: 30 } }] }]`;
+  await api.create(nodes, node('n1'));
+  const metadata = { name: 'made', uid: 'uid-made' };
+  const volumeBindingMode = 'WaitForFirstConsumer';
+  await api.create(storageClasses, {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata,
+    provisioner: 'away',
+    volumeBindingMode,
+  } as never);
+  const spec = { storageClassName: 'made', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  const claim = { name: 'data', namespace: 'default', uid: 'uid-data' };
+  await api.create(persistentVolumeClaims, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: claim, spec, status: {} } as never);
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+  await start(readConfiguration(text).profiles);
+  await api.create(pods, pod('p', { spec: { containers: [{ name: 'c' }], volumes } }));
+  await settle();
+  await clock.advance(29_000);
+  expect(told).toEqual([]);
+  await clock.advance(1_000);
+  expect(told).toEqual(['p Warning FailedScheduling running PreBind plugin "VolumeBinding": timed out waiting for the condition']);
 });
