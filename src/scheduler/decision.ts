@@ -87,16 +87,19 @@ const VICTIM_BYTES = 2000;
 
 /** What stays of one that there is no room for any more. Nothing is made for showing yet: most are never asked for. */
 export function thinned(kept: KeptDecision): KeptDecision {
-  const { pod, node, refusedAll, restrictedBy, postFilter, feasible, scores, totals, ...rest } = kept;
+  const { pod, node, postFilter, feasible, scores, totals, scheduler, attempt, at_ms, duration_ms, total, message } = kept;
   const { namespace, name, uid } = pod.metadata;
   const best = bestFirst(kept, BEST_FEW);
   const chosen = postFilter?.preemption?.candidates.filter((each) => each === postFilter.preemption?.chosen);
-  const few = {
-    ...kept,
-    ...(chosen && { postFilter: { ...postFilter!, preemption: { ...postFilter!.preemption!, candidates: chosen } } }),
-  };
+  const few = chosen ? { ...kept, postFilter: { ...postFilter!, preemption: { ...postFilter!.preemption!, candidates: chosen } } } : kept;
   return {
-    ...rest,
+    scheduler,
+    attempt,
+    at_ms,
+    duration_ms,
+    total,
+    message,
+    best: kept.best,
     pod: { metadata: { name, uid, ...(namespace && { namespace }) } },
     node: node && { name: node.name },
     refused: [],
@@ -104,10 +107,11 @@ export function thinned(kept: KeptDecision): KeptDecision {
     refusals: [],
     feasible: best.map((i) => ({ name: feasible[i]!.name })),
     totals: best.map((i) => totals[i]!),
-    scores: scores.map((column) => ({
-      ...column,
-      raw: best.map((i) => column.raw[i]!),
-      normalized: best.map((i) => column.normalized[i]!),
+    scores: scores.map(({ plugin, weight, raw, normalized }) => ({
+      plugin,
+      weight,
+      raw: best.map((i) => raw[i]!),
+      normalized: best.map((i) => normalized[i]!),
     })),
     told: toldBy(few),
   };
@@ -133,8 +137,8 @@ export function recordOf(kept: KeptDecision): DecisionRecord {
 }
 
 function toldBy(kept: KeptDecision): Told {
-  const { total, node, refused, feasible, totals, postFilter } = kept;
-  const tieBreak = tieBreakOf(kept, totals.length > 0 ? totals[bestFirst(kept, 1)[0]!] : undefined);
+  const { total, node, refused, feasible, postFilter } = kept;
+  const tieBreak = tieBreakOf(kept);
   return {
     nodes: { total, evaluated: refused.length + feasible.length, feasible: feasible.length },
     reasons: reasonsOf(kept),
@@ -188,8 +192,9 @@ function scoresOf(kept: KeptDecision): readonly ScoredNode[] {
 
 /** Indices of the best `max` nodes; of equals the chosen one first. */
 function bestFirst({ feasible, totals, node }: KeptDecision, max: number): readonly number[] {
-  const isChosen = (i: number) => Number(feasible[i]!.name === node?.name);
-  return bestOf(totals, max, (a, b) => totals[b]! - totals[a]! || isChosen(b) - isChosen(a));
+  // Not there in one that is thinned, which has them in order.
+  const chosen = node ? feasible.indexOf(node) : -1;
+  return bestOf(totals, max, (a, b) => totals[b]! - totals[a]! || Number(b === chosen) - Number(a === chosen));
 }
 
 /** Indices of `totals`; a few of thousands without sorting them all. */
@@ -209,8 +214,9 @@ function pluginScore({ plugin, weight, raw, normalized }: ScoreColumn, i: number
   return { plugin: plugin.name, raw: raw[i]!, normalized: normalized[i]!, weight, weighted: normalized[i]! * weight };
 }
 
-function tieBreakOf({ best, totals, feasible }: KeptDecision, total: number | undefined): TieBreak | undefined {
-  if (best < 2 || total === undefined) return undefined;
+function tieBreakOf({ best, totals, feasible }: KeptDecision): TieBreak | undefined {
+  if (best < 2 || totals.length === 0) return undefined;
+  const total = Math.max(...totals);
   const among: string[] = [];
   for (let i = 0; i < totals.length && among.length < DRAW_MAX; i++) if (totals[i] === total) among.push(feasible[i]!.name);
   return { total, among, by: `lot, one of ${best} that are equally good` };
