@@ -81,7 +81,9 @@ export function nodeChains(node: NodeContext): readonly Chain[] {
       rule('not marked', ['-m', 'mark', '!', '--mark', `${mark}/${mark}`], 'RETURN'),
       // The packet may pass here again, for instance inside a tunnel: it must not be translated twice.
       rule('take the mark off', [], 'MARK', '--xor-mark', mark),
-      rule('masquerade marked traffic', [], 'MASQUERADE', '--random-fully'),
+      // Not --random-fully: a client that keeps its source port never meets a pod's TIME_WAIT of another of its connections. One at random
+      // does, with timestamps that Linux draws for each connection anew: the pod takes the SYN for an old one, and it is sent again after 1 s.
+      rule('masquerade marked traffic', [], 'MASQUERADE'),
     ]),
     makeChain('nat', names.POD_MASQ, [
       rule('stays in the pod network', ['-d', node.clusterCidr], 'RETURN'),

@@ -374,7 +374,7 @@ describe('whatever is in the objects', () => {
 
   it('every line is one plain rule of a chain of ours', () => {
     const LINE =
-      /^-A KUBE-[A-Z0-9-]+( !| --?[a-z][a-z-]*| "[A-Za-z0-9][A-Za-z0-9 _.:,/>()-]{0,254}"| [A-Za-z0-9][A-Za-z0-9_.:,/-]*)+ -j (KUBE-[A-Z0-9-]+|ACCEPT|DROP|REJECT( --reject-with tcp-reset)?|RETURN|MARK --(or|xor)-mark 0x4000|MASQUERADE --random-fully|DNAT --to-destination [0-9.]+:\d+)$/;
+      /^-A KUBE-[A-Z0-9-]+( !| --?[a-z][a-z-]*| "[A-Za-z0-9][A-Za-z0-9 _.:,/>()-]{0,254}"| [A-Za-z0-9][A-Za-z0-9_.:,/-]*)+ -j (KUBE-[A-Z0-9-]+|ACCEPT|DROP|REJECT( --reject-with tcp-reset)?|RETURN|MARK --(or|xor)-mark 0x4000|MASQUERADE( --random-fully)?|DNAT --to-destination [0-9.]+:\d+)$/;
     fc.assert(
       fc.property(scenario, (rules) => {
         const input = restoreInput(
