@@ -108,7 +108,7 @@ async function explainPod(session: Session, flags: Flags, name: string | undefin
     ...(file !== undefined && { file }),
     ...(output && { output }),
   });
-  if (!placed) process.exitCode = 1;
+  if (!placed) process.exitCode = STATUS_FAILS;
   return text;
 }
 

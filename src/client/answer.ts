@@ -1,6 +1,19 @@
-// decodeAnswer: what a server's answer to a client's request amounts to.
+// readAnswer, decodeAnswer: a server's answer to a client's request, within a bound, and what it amounts to.
+import type { IncomingMessage } from 'node:http';
 import { isJsonObject } from '../apimachinery/json.js';
 import { type Status, StatusError } from '../apimachinery/status.js';
+
+/** The whole body. Rejects past `max_bytes`, which ends the answer. */
+export async function readAnswer(response: IncomingMessage, max_bytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > max_bytes) throw new Error(`the answer is longer than ${max_bytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
 
 /** The decoded body of a 2xx answer; throws the Status of any other. */
 export function decodeAnswer(code: number, body: Buffer): unknown {

@@ -1,6 +1,7 @@
 // Upstream's well-known names: namespaces, labels, taints and annotations that more than one component goes by.
 export const NAMESPACE_DEFAULT = 'default';
 export const NAMESPACE_SYSTEM = 'kube-system';
+export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
 export const NAMESPACE_PUBLIC = 'kube-public';
 export const NAMESPACE_NODE_LEASE = 'kube-node-lease';
 

@@ -4,9 +4,10 @@ import { parseDuration_ms } from '../apimachinery/duration.js';
 import { duplicate, type FieldError, forbidden, invalid, required } from '../apimachinery/field.js';
 import { isJsonObject } from '../apimachinery/json.js';
 import { StatusError } from '../apimachinery/status.js';
+import { DEFAULT_SCHEDULER_NAME } from '../kinds/wellknown.js';
 import { anything, bool, checked, int, listOf, object, type Reader, type Reading, text } from './config-fields.js';
 import type { Profile } from './define.js';
-import { DEFAULT_SCHEDULER_NAME, defaultFields, EXTENSION_POINTS, type PluginSet, type ProfileFields, profileOf } from './profile.js';
+import { defaultFields, EXTENSION_POINTS, type PluginSet, type ProfileFields, profileOf } from './profile.js';
 
 const API_VERSION = 'kubescheduler.config.k8s.io/v1';
 const KIND = 'KubeSchedulerConfiguration';

@@ -1,7 +1,7 @@
 // What the scheduler answers of one pod: where it stands, what it waits for, and the records that are kept of it. Pure.
 import type { DecisionRecord, PodDecisions, PodState, WaitsFor } from '../client/pod-decisions.js';
 import type { Pod } from '../kinds/types/core_v1.js';
-import { DEFAULT_SCHEDULER_NAME } from './profile.js';
+import { DEFAULT_SCHEDULER_NAME } from '../kinds/wellknown.js';
 
 /** Where the queue has the pod. */
 export type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'out';

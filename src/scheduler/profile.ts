@@ -1,11 +1,10 @@
 // A profile: which plugins are asked at which extension point, made from what a configuration enables and disables. Pure.
 import { duplicate, type FieldError, invalid, required } from '../apimachinery/field.js';
 import { isJsonObject, type Json } from '../apimachinery/json.js';
+import { DEFAULT_SCHEDULER_NAME } from '../kinds/wellknown.js';
 import type { Reading } from './config-fields.js';
 import type { PluginDefinition, Profile, SchedulerPlugin } from './define.js';
 import { plugins as registered } from './plugins/index.js';
-
-export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
 
 /** Upstream's extension points, and by what a plugin shows that it extends one. */
 export const EXTENSION_POINTS = {

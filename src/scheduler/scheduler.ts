@@ -11,6 +11,7 @@ import type { EventRecorder } from '../client/events.js';
 import type { Informers } from '../client/informer.js';
 import type { PodDecider, PodDecisions } from '../client/pod-decisions.js';
 import type { Pod } from '../kinds/types/core_v1.js';
+import { DEFAULT_SCHEDULER_NAME } from '../kinds/wellknown.js';
 import { bind, reserveAndPrepare, unreserve } from './binding.js';
 import { ClusterView } from './cluster-view.js';
 import { schedule } from './cycle.js';
@@ -22,7 +23,7 @@ import { SchedulerMetrics } from './metrics.js';
 import { type Failure, tellFailure } from './outcome.js';
 import { podDecisions, trialDecisions } from './pod-decisions.js';
 import { postFilter } from './post-filter.js';
-import { DEFAULT_SCHEDULER_NAME, defaultProfile } from './profile.js';
+import { defaultProfile } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
 
 /** Bindings and status writes under way at once: enough to keep the store's group commit full, and a bound on memory. */

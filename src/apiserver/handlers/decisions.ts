@@ -4,13 +4,14 @@ import type { PodDecisions } from '../../client/pod-decisions.js';
 import { leases } from '../../kinds/coordination/lease.js';
 import type { Lease } from '../../kinds/types/coordination_v1.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
+import { DEFAULT_SCHEDULER_NAME, NAMESPACE_SYSTEM } from '../../kinds/wellknown.js';
 import type { ApiContext } from '../context.js';
 import type { Handler, Result } from '../exchange.js';
 import { plainResult } from '../plain-result.js';
 import { createFromBody } from './create.js';
 
 /** What schedulers elect their leader by. */
-const LEASE = { namespace: 'kube-system', name: 'kube-scheduler' };
+const LEASE = { namespace: NAMESPACE_SYSTEM, name: 'kube-scheduler' };
 
 export function decisionsHandlers(context: ApiContext): { readonly get: Handler; readonly create: Handler } {
   return {
@@ -49,7 +50,7 @@ async function unknown(context: ApiContext, pod: Pod, known: PodDecisions | unde
   const lease = (await storage.get(LEASE))?.object as Lease | undefined;
   const holder = lease?.spec.holderIdentity || undefined;
   const { namespace = '', name, uid } = pod.metadata;
-  const { schedulerName: scheduler = 'default-scheduler', nodeName: node } = pod.spec;
+  const { schedulerName: scheduler = DEFAULT_SCHEDULER_NAME, nodeName: node } = pod.spec;
   if (known) return { ...known, message: `${known.message}${holder ? ` ${leader(holder)}` : ''}` };
   return {
     pod: { namespace, name, uid, scheduler, ...(node ? { node } : {}) },

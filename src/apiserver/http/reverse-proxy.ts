@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../../apimachinery/clock.js';
 import type { StatusError } from '../../apimachinery/status.js';
+import { readAnswer } from '../../client/answer.js';
 import { transportErrorText } from '../webhooks/transport-error.js';
 import type { AnswerHeaders, Call } from './http-server.js';
 import { bind } from './upgrade.js';
@@ -87,7 +88,7 @@ export class ReverseProxy {
     const response = await this.send({ method, headers, socket: undefined as never }, body, target);
     const timer = this.clock.after(DOCUMENT_TIMEOUT_MS, () => response.destroy(new Error('context deadline exceeded')));
     try {
-      return { code: response.statusCode!, bytes: await collect(response) };
+      return { code: response.statusCode!, bytes: await readAnswer(response, MAX_DOCUMENT_BYTES) };
     } finally {
       timer.cancel();
     }
@@ -144,17 +145,6 @@ export class ReverseProxy {
     this.#plain.destroy();
     this.#tls.destroy();
   }
-}
-
-async function collect(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_DOCUMENT_BYTES) throw new Error(`the answer is longer than ${MAX_DOCUMENT_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 const errorText = (error: Error, { host, port, tls }: ProxyTarget) => transportErrorText(error, `${host}:${port}`, tls?.servername ?? host);

@@ -1,11 +1,11 @@
 // WebhookClient: POSTs reviews to webhooks over HTTPS connections that are kept for the next call. Admission and conversion use it.
-import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { isIP } from 'node:net';
 import type { Clock } from '../../apimachinery/clock.js';
 import { decodeJson } from '../../apimachinery/codec/json.js';
 import { isJsonObject, type JsonObject } from '../../apimachinery/json.js';
 import { StatusError } from '../../apimachinery/status.js';
+import { readAnswer } from '../../client/answer.js';
 import type { Address, ServiceReference } from '../service-address.js';
 import { refusalOf } from './http-refusal.js';
 import { transportErrorText } from './transport-error.js';
@@ -123,7 +123,7 @@ export class WebhookClient {
       };
       outgoing.once('error', fail);
       outgoing.once('response', (response) => {
-        collect(response).then((bytes) => {
+        readAnswer(response, MAX_ANSWER_BYTES).then((bytes) => {
           timer.cancel();
           resolve({ code: response.statusCode!, bytes });
         }, fail);
@@ -134,17 +134,6 @@ export class WebhookClient {
 }
 
 const failure = ({ url }: Endpoint, why: string) => new WebhookCallError(`Post ${JSON.stringify(url)}: ${why}`);
-
-async function collect(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) throw new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
 
 function decode(bytes: Buffer): JsonObject {
   try {

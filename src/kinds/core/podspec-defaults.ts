@@ -2,6 +2,7 @@
 import { formatQuantity } from '../../apimachinery/quantity.js';
 import type { Mutable } from '../define.js';
 import type { Container, EnvVar, EphemeralContainer, Lifecycle, Pod, PodSpec, Probe, Volume } from '../types/core_v1.js';
+import { DEFAULT_SCHEDULER_NAME } from '../wellknown.js';
 import { podRequests } from './podutil.js';
 
 /** 0644: configuration is for everybody in the pod to read. */
@@ -15,7 +16,7 @@ type AnyContainer = Mutable<Container> | Mutable<EphemeralContainer>;
 export function defaultPodSpec(spec: Mutable<PodSpec>): void {
   spec.restartPolicy ||= 'Always';
   spec.dnsPolicy ||= 'ClusterFirst';
-  spec.schedulerName ||= 'default-scheduler';
+  spec.schedulerName ||= DEFAULT_SCHEDULER_NAME;
   spec.terminationGracePeriodSeconds ??= TERMINATION_GRACE_s;
   spec.securityContext ??= {};
   // The older name of the field is served beside the newer one, which counts.
