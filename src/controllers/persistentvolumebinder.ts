@@ -20,7 +20,7 @@ export const persistentVolumeBinder = defineController({
   serviceAccount: 'persistent-volume-binder',
   inputs: [
     persistentVolumeClaims,
-    persistentVolumeClaims.mapped(({ spec }) => (spec.volumeName ? [spec.volumeName] : [])),
+    persistentVolumeClaims.mapped(volumesConcerned),
     persistentVolumes,
     persistentVolumes.mapped(claimsConcerned),
     storageClasses.mapped(claimsOfClass),
@@ -39,6 +39,12 @@ export const persistentVolumeBinder = defineController({
 });
 
 const isWaiting = (claim: PersistentVolumeClaim) => claim.status.phase !== 'Bound' && !isBeingDeleted(claim);
+
+/** The one that it names, and those that name it: a claim may go, or get another, before it is told of a volume that was made for it. */
+function volumesConcerned({ metadata, spec }: PersistentVolumeClaim, lister: Lister): readonly string[] {
+  const volumes = lister.list(persistentVolumes).map((volume) => ({ name: volume.metadata.name, of: volume.spec.claimRef?.uid }));
+  return volumes.filter(({ name, of }) => name === spec.volumeName || of === metadata.uid).map(({ name }) => name);
+}
 
 /** The claim that has it; of a free volume, all that could. */
 function claimsConcerned(volume: PersistentVolume, lister: Lister): readonly string[] {
