@@ -1,6 +1,6 @@
 // Fields of a configuration file: how each is read and checked, what it is where it is left out, and how a flag's text stands for it.
 import { isIP } from 'node:net';
-import { parseDuration_ms } from '../../src/apimachinery/duration.js';
+import { formatDuration, parseDuration_ms } from '../../src/apimachinery/duration.js';
 import { isJsonObject, type Json, type JsonObject } from '../../src/apimachinery/json.js';
 import { parseQuantity } from '../../src/apimachinery/quantity.js';
 
@@ -160,12 +160,6 @@ export function map(initial: TextMap, { separator = '=', ...about }: About & { r
       );
     },
   };
-}
-
-export function formatDuration(value_ms: number): string {
-  const [hours, minutes, seconds] = [Math.floor(value_ms / 3_600_000), Math.floor(value_ms / 60_000) % 60, (value_ms / 1000) % 60];
-  if (value_ms > 0 && value_ms < 1000) return `${value_ms}ms`;
-  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
 }
 
 /** In milliseconds. A duration of 0 is one that was left out, as upstream's. */

@@ -6,7 +6,7 @@ import { DEFAULT_DATA_DIR, dataPaths } from '../cluster/data-paths.js';
 import { startFailure } from '../cluster/start-failure.js';
 import { CONTROLLER_LEASE, type ControllerFlags, controllerNames, controllerSettings, withControllerFlags } from './controller-flags.js';
 import { electionDefaults, electionOf } from './election-flags.js';
-import { address, bool, port, verbosity } from './flags.js';
+import { address, bool, cidr, port, verbosity } from './flags.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
 interface Flags extends ControllerFlags {
@@ -15,6 +15,7 @@ interface Flags extends ControllerFlags {
   readonly bindAddress: string;
   readonly securePort: number;
   readonly useServiceAccountCredentials: boolean;
+  readonly serviceClusterIpRange?: string;
   readonly clusterSigningCertFile?: string;
   readonly clusterSigningKeyFile?: string;
   readonly rootCaFile?: string;
@@ -32,6 +33,7 @@ export const controllerManagerCommand = withControllerFlags(
   .option('--bind-address <ip>', 'address to serve health and metrics on', address, '127.0.0.1')
   .option('--secure-port <port>', 'port of them', port, 10257)
   .option('--use-service-account-credentials [bool]', 'whether each controller writes as its own ServiceAccount', bool, true)
+  .option('--service-cluster-ip-range <cidr>', 'addresses of Services, besides those that ServiceCIDRs show: no node is given them', cidr)
   .option('--cluster-signing-cert-file <file>', 'certificate that signs certificate signing requests')
   .option('--cluster-signing-key-file <file>', 'its key')
   .option('--root-ca-file <file>', 'authority that is published to every namespace')
@@ -47,12 +49,12 @@ async function run(flags: Flags): Promise<void> {
   ]);
   const log = createLogger('controller-manager', flags.v);
   try {
-    const { bindAddress, securePort } = flags;
+    const { bindAddress, securePort, serviceClusterIpRange } = flags;
     const election = electionOf(flags, electionDefaults(CONTROLLER_LEASE, true));
     const manager = await startControllerManager({
       credentials: await componentCredentials(flags.kubeconfig ?? dataPaths(flags.dataDir).controllerManagerKubeconfig),
       enabled: controllerNames(flags),
-      settings: { ...controllerSettings(flags), ...(await keysOf(flags)) },
+      settings: { ...controllerSettings(flags), ...(serviceClusterIpRange && { serviceClusterIpRange }), ...(await keysOf(flags)) },
       useServiceAccountCredentials: flags.useServiceAccountCredentials,
       ...(election && { election }),
       listen: { address: bindAddress, port: securePort },

@@ -32,11 +32,26 @@ export function bool(text: string): boolean {
 }
 
 export const port = (text: string) => integer(text, 1, 65535);
-export const seconds = (text: string) => integer(text, 0, Number.MAX_SAFE_INTEGER);
+export const wholeNumber = (text: string) => integer(text, 0, Number.MAX_SAFE_INTEGER);
+export const seconds = wholeNumber;
+export const positiveNumber = (text: string) => integer(text, 1, 10_000);
 export const verbosity = (text: string) => integer(text, 0, 10);
 export const count = (text: string) => integer(text, 0, 10_000);
 export const megabytes = (text: string) => integer(text, 1, 1_000_000);
 export const maskSize = (text: string) => integer(text, 9, 30);
+
+/** Go's floats, without those that are no amount. */
+export function notNegative(text: string): number {
+  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('it must be a number such as 0.1, and not negative.');
+  return value;
+}
+
+export function share(text: string): number {
+  const value = notNegative(text);
+  if (value > 1) throw new InvalidArgumentError('it must be a number from 0 to 1.');
+  return value;
+}
 
 export function address(text: string): string {
   if (isIP(text) === 0) throw new InvalidArgumentError('it must be an IP address.');

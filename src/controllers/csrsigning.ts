@@ -8,9 +8,8 @@ import { SIGNER_API_CLIENT, SIGNER_KUBELET_SERVING } from '../kinds/wellknown.js
 import { checkForm, conditionOf, isKubeletSigner } from './csr.js';
 import { defineController, type ReconcileContext } from './define.js';
 
-/** kube-controller-manager's default of --cluster-signing-duration; a request may ask for less, not for under ten minutes. */
-const LIFE_MAX_s = 365 * 24 * 3600;
-const LIFE_MIN_s = 600;
+/** A request may ask for less than --cluster-signing-duration, but not for under ten minutes: upstream's least. */
+const LIFE_MIN_ms = 600_000;
 
 export const csrSigning = defineController({
   name: 'csrsigning',
@@ -49,7 +48,9 @@ async function sign(
     };
     return { conditions: [...(csr.status?.conditions ?? []), failed] };
   }
-  const life_s = Math.max(LIFE_MIN_s, Math.min(LIFE_MAX_s, csr.spec.expirationSeconds ?? LIFE_MAX_s));
+  const { expirationSeconds } = csr.spec;
+  const longest_ms = options.clusterSigningDuration_ms;
+  const life_ms = expirationSeconds === undefined ? longest_ms : Math.min(longest_ms, Math.max(LIFE_MIN_ms, expirationSeconds * 1000));
   const pem = await makeCertificate({
     subject: request.subject,
     altNames: request.altNames,
@@ -57,7 +58,7 @@ async function sign(
     usages: [csr.spec.signerName === SIGNER_KUBELET_SERVING ? 'server auth' : 'client auth'],
     issuer: { cert: options.clusterSigningCert, key: options.clusterSigningKey },
     now_ms: clock.now(),
-    validFor_ms: life_s * 1000,
+    validFor_ms: life_ms,
     random,
   });
   return { certificate: Buffer.from(pem).toString('base64') };

@@ -21,6 +21,8 @@ import { perRun } from './run-state.js';
 
 /** Most pods made, and most deleted, in one reconcile, as upstream's: other keys get their turn in between. */
 const BURST_REPLICAS = 250;
+/** As upstream's: each looks at all nodes. */
+const CONCURRENCY = 2;
 
 const selectorFor = ({ spec }: DaemonSet) => selectorOf(spec.selector);
 
@@ -41,6 +43,7 @@ export const daemonSet = defineController({
     ),
   ],
   outputs: [pods, controllerRevisions, daemonSets.status],
+  concurrency: CONCURRENCY,
   async reconcile(key, context) {
     const set = context.get(daemonSets, parseKey(key));
     if (!set || isBeingDeleted(set)) return;

@@ -28,8 +28,29 @@ export interface ReconcileContext extends Lister {
 export interface ControllerOptions {
   readonly nodeMonitorPeriod_ms: number;
   readonly nodeMonitorGracePeriod_ms: number;
+  /** Of a node that has never reported. */
+  readonly nodeStartupGracePeriod_ms: number;
+  /** Nodes of a zone that begin to be emptied in a second; the secondary rate is for large zones of which most is down. */
+  readonly nodeEvictionRate: number;
+  readonly secondaryNodeEvictionRate: number;
+  /** The share of a zone that is down from which on it is not well. */
+  readonly unhealthyZoneThreshold: number;
+  /** Of no more nodes a zone is small: nothing is evicted while most of it is down. */
+  readonly largeClusterSizeThreshold: number;
+  /** So many pods that are over are kept; 0: all. */
+  readonly terminatedPodGcThreshold: number;
   readonly clusterCidr: string;
+  /** Addresses of Services besides those of ServiceCIDRs: no node's pods get any of them. */
+  readonly serviceClusterIpRange?: string;
   readonly nodeCidrMaskSize: number;
+  readonly clusterSigningDuration_ms: number;
+  readonly hpaSyncPeriod_ms: number;
+  readonly hpaTolerance: number;
+  readonly hpaDownscaleStabilization_ms: number;
+  readonly hpaCpuInitializationPeriod_ms: number;
+  readonly hpaInitialReadinessDelay_ms: number;
+  /** How many keys at once, by controller, where that is not the controller's own number. */
+  readonly concurrentSyncs?: { readonly [controller: string]: number };
   /** PEM of the cluster's CA, which signs certificate signing requests. */
   readonly clusterSigningCert: string;
   readonly clusterSigningKey: string;

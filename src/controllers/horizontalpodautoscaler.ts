@@ -1,4 +1,5 @@
-// Watches HorizontalPodAutoscalers; every 15 s asks metrics how many replicas each target should have, and scales it within limits.
+// Watches HorizontalPodAutoscalers; asks metrics at intervals, since they tell nobody that they have changed, how many replicas each target
+// should have, and scales it within limits.
 
 import { rfc3339 } from '../apimachinery/clock.js';
 import { parseSelector, type Selector } from '../apimachinery/labels.js';
@@ -13,15 +14,12 @@ import type { AnyKind, Kind } from '../kinds/define.js';
 import { kinds } from '../kinds/index.js';
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus, MetricStatus } from '../kinds/types/autoscaling_v2.js';
 import { defineController, type ReconcileContext, type ReconcileResult } from './define.js';
-import { forget, type History, limitReplicas, NO_HISTORY, type Said } from './hpa-limits.js';
+import { type Bounds, forget, type History, limitReplicas, NO_HISTORY, type Said } from './hpa-limits.js';
 import { FAILURE_REASONS, propose } from './hpa-metrics.js';
 import type { Proposal, Target } from './hpa-proposal.js';
 import { MetricError } from './hpa-replicas.js';
 import { type Scale, targetKind } from './hpa-target.js';
 import { perRun } from './run-state.js';
-
-/** Upstream's --horizontal-pod-autoscaler-sync-period: metrics tell nobody that they have changed. */
-const SYNC_ms = 15_000;
 
 interface Memory {
   readonly uid: string;
@@ -59,7 +57,7 @@ export const horizontalPodAutoscaler = defineController({
     const memory: Memory = {
       uid: object.metadata.uid,
       spec: object.spec,
-      due_ms: now_ms + SYNC_ms,
+      due_ms: now_ms + context.options.hpaSyncPeriod_ms,
       history: ours?.history ?? NO_HISTORY,
       ...(ours?.selector ? { selector: ours.selector } : {}),
     };
@@ -101,7 +99,7 @@ class Autoscaling {
       if (!(error instanceof Unscaled)) throw error;
     }
     await this.#writeStatus();
-    return { requeueAfter_ms: SYNC_ms };
+    return { requeueAfter_ms: this.context.options.hpaSyncPeriod_ms };
   }
 
   async #scale(): Promise<void> {
@@ -161,8 +159,7 @@ class Autoscaling {
     }
     const found = `the HPA was able to successfully calculate a replica count from ${most.metric}`;
     this.#say('ScalingActive', 'True', 'ValidMetricFound', found);
-    const { spec } = this.autoscaler;
-    const { replicas, able, limited } = limitReplicas(spec, this.memory.history, current, most.replicas, this.#at_ms);
+    const { replicas, able, limited } = limitReplicas(this.#bounds(), this.memory.history, current, most.replicas, this.#at_ms);
     this.#recommend(most.replicas);
     this.#say('AbleToScale', able.status, able.reason, able.message);
     this.#say('ScalingLimited', limited.status, limited.reason, limited.message);
@@ -241,10 +238,14 @@ class Autoscaling {
     this.#status = { ...this.#status, lastScaleTime: rfc3339(this.#now_ms) };
   }
 
+  #bounds(): Bounds {
+    return { ...this.autoscaler.spec, downscaleStabilization_ms: this.context.options.hpaDownscaleStabilization_ms };
+  }
+
   #recommend(replicas: number): void {
     const { memory } = this;
     const recommendations = [...memory.history.recommendations, { at_ms: this.#at_ms, replicas }];
-    memory.history = forget(this.autoscaler.spec, { ...memory.history, recommendations }, this.#at_ms);
+    memory.history = forget(this.#bounds(), { ...memory.history, recommendations }, this.#at_ms);
   }
 
   #remember(before: number, after: number): void {

@@ -84,7 +84,7 @@ export async function proposeByExternal(context: ReconcileContext, target: Targe
 /** One value for all pods together: in relation to what it should be, or to what each pod's share of it should be. */
 function byTotal(context: ReconcileContext, target: Target, used: number, { value, averageValue }: MetricTarget): Omit<Shown, 'metric'> {
   const { replicas: current, statusReplicas, autoscaler } = target;
-  const tolerance = tolerancesOf(autoscaler);
+  const tolerance = tolerancesOf(autoscaler, context.options);
   const isWithin = (ratio: number) => ratio >= 1 - tolerance.down && ratio <= 1 + tolerance.up;
   if (averageValue !== undefined) {
     const each = milliValue(averageValue);

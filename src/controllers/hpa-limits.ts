@@ -2,11 +2,15 @@
 import { MAX_INT32 } from '../kinds/checks.js';
 import type { HorizontalPodAutoscalerSpec, HPAScalingRules } from '../kinds/types/autoscaling_v2.js';
 
-/** Upstream's --horizontal-pod-autoscaler-downscale-stabilization. */
-const DOWNSCALE_WINDOW_s = 300;
 /** Without any behavior: twice as many at a time, or this many. */
 const SCALE_UP_FACTOR = 2;
 const SCALE_UP_LEAST = 4;
+
+/** What bounds the changes of one autoscaler. */
+export interface Bounds extends Pick<HorizontalPodAutoscalerSpec, 'minReplicas' | 'maxReplicas' | 'behavior'> {
+  /** Where the behavior names none. */
+  readonly downscaleStabilization_ms: number;
+}
 
 export interface Change {
   readonly at_ms: number;
@@ -47,13 +51,7 @@ const UP_LIMIT = ['ScaleUpLimit', 'the desired replica count is increasing faste
 const DOWN_LIMIT = ['ScaleDownLimit', 'the desired replica count is decreasing faster than the maximum scale rate'] as const;
 
 /** What `desired` comes to. */
-export function limitReplicas(
-  spec: HorizontalPodAutoscalerSpec,
-  history: History,
-  current: number,
-  desired: number,
-  now_ms: number,
-): Limited {
+export function limitReplicas(spec: Bounds, history: History, current: number, desired: number, now_ms: number): Limited {
   const stable = stabilize(spec, history, current, desired, now_ms);
   const held = desired >= current && spec.behavior ? ['ScaleUpStabilized', STABILIZED_UP] : ['ScaleDownStabilized', STABILIZED_DOWN];
   const [reason, message] = stable === desired ? ['ReadyForNewScale', 'recommended size matches current size'] : held;
@@ -69,37 +67,42 @@ export function limitReplicas(
 }
 
 /** Without what is too old to matter to any rule. */
-export function forget(spec: HorizontalPodAutoscalerSpec, { recommendations, added, removed }: History, now_ms: number): History {
+export function forget(spec: Bounds, { recommendations, added, removed }: History, now_ms: number): History {
   const { scaleUp, scaleDown } = spec.behavior ?? {};
-  const recent = (changes: readonly Change[], window_s: number) => changes.filter(({ at_ms }) => at_ms > now_ms - window_s * 1000);
+  const recent = (changes: readonly Change[], window_ms: number) => changes.filter(({ at_ms }) => at_ms > now_ms - window_ms);
   const longest = (rules: HPAScalingRules | undefined) => Math.max(0, ...(rules?.policies ?? []).map(({ periodSeconds }) => periodSeconds));
-  const period_s = Math.max(longest(scaleUp), longest(scaleDown));
+  const period_ms = Math.max(longest(scaleUp), longest(scaleDown)) * 1000;
   return {
-    recommendations: recent(recommendations, Math.max(scaleUp?.stabilizationWindowSeconds ?? 0, downWindow_s(scaleDown))),
-    added: recent(added, period_s),
-    removed: recent(removed, period_s),
+    recommendations: recent(recommendations, Math.max(upWindow_ms(spec), downWindow_ms(spec))),
+    added: recent(added, period_ms),
+    removed: recent(removed, period_ms),
   };
 }
 
-const downWindow_s = (rules: HPAScalingRules | undefined) => rules?.stabilizationWindowSeconds ?? DOWNSCALE_WINDOW_s;
+const upWindow_ms = ({ behavior }: Bounds) => (behavior?.scaleUp?.stabilizationWindowSeconds ?? 0) * 1000;
 
-function stabilize({ behavior }: HorizontalPodAutoscalerSpec, history: History, current: number, desired: number, now_ms: number): number {
-  const within = (window_s: number) =>
-    history.recommendations.filter(({ at_ms }) => at_ms > now_ms - window_s * 1000).map(({ replicas }) => replicas);
-  const highest = Math.max(desired, ...within(downWindow_s(behavior?.scaleDown)));
-  if (!behavior) return highest;
-  const lowest = Math.min(desired, ...within(behavior.scaleUp?.stabilizationWindowSeconds ?? 0));
+function downWindow_ms({ behavior, downscaleStabilization_ms }: Bounds): number {
+  const window_s = behavior?.scaleDown?.stabilizationWindowSeconds;
+  return window_s === undefined ? downscaleStabilization_ms : window_s * 1000;
+}
+
+function stabilize(spec: Bounds, history: History, current: number, desired: number, now_ms: number): number {
+  const within = (window_ms: number) =>
+    history.recommendations.filter(({ at_ms }) => at_ms > now_ms - window_ms).map(({ replicas }) => replicas);
+  const highest = Math.max(desired, ...within(downWindow_ms(spec)));
+  if (!spec.behavior) return highest;
+  const lowest = Math.min(desired, ...within(upWindow_ms(spec)));
   return Math.min(Math.max(current, lowest), highest);
 }
 
-function boundsByDefault({ minReplicas = 1, maxReplicas }: HorizontalPodAutoscalerSpec, current: number): readonly [Bound, Bound] {
+function boundsByDefault({ minReplicas = 1, maxReplicas }: Bounds, current: number): readonly [Bound, Bound] {
   const fastest = Math.max(SCALE_UP_FACTOR * current, SCALE_UP_LEAST);
   return [[minReplicas, ...TOO_FEW], maxReplicas > fastest ? [fastest, ...UP_LIMIT] : [maxReplicas, ...TOO_MANY]];
 }
 
 /** Only the bound in the direction of the change counts. */
 function boundsByBehavior(
-  { minReplicas = 1, maxReplicas, behavior }: HorizontalPodAutoscalerSpec,
+  { minReplicas = 1, maxReplicas, behavior }: Bounds,
   history: History,
   current: number,
   desired: number,

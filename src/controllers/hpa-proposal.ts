@@ -7,9 +7,6 @@ import type { Pod } from '../kinds/types/core_v1.js';
 import type { ReconcileContext } from './define.js';
 import { MetricError, proposedReplicas, type Question, type Sample } from './hpa-replicas.js';
 
-/** Upstream's --horizontal-pod-autoscaler-tolerance. */
-const TOLERANCE = 0.1;
-
 export interface Target {
   readonly autoscaler: HorizontalPodAutoscaler;
   readonly selector: Selector;
@@ -32,7 +29,9 @@ export type Asked = Omit<Question, 'ratioOf' | 'inFull'>;
 
 /** Throws MetricError where there are no pods. */
 export function asked(context: ReconcileContext, target: Target, resource: string, samples: ReadonlyMap<string, Sample>): Asked {
-  return { pods: podsOf(context, target), samples, resource, current: target.replicas, tolerance: tolerancesOf(target.autoscaler) };
+  const { options } = context;
+  const tolerance = tolerancesOf(target.autoscaler, options);
+  return { pods: podsOf(context, target), samples, resource, current: target.replicas, tolerance, starting: options };
 }
 
 /** So much a pod on average. */
@@ -54,8 +53,11 @@ export function podsOf({ list }: ReconcileContext, { autoscaler, selector }: Tar
   return found;
 }
 
-export function tolerancesOf({ spec: { behavior } }: HorizontalPodAutoscaler): Question['tolerance'] {
-  const of = (rules: HPAScalingRules | undefined) => (rules?.tolerance === undefined ? TOLERANCE : milliValue(rules.tolerance) / 1000);
+export function tolerancesOf(
+  { spec: { behavior } }: HorizontalPodAutoscaler,
+  { hpaTolerance }: ReconcileContext['options'],
+): Question['tolerance'] {
+  const of = (rules: HPAScalingRules | undefined) => (rules?.tolerance === undefined ? hpaTolerance : milliValue(rules.tolerance) / 1000);
   return { up: of(behavior?.scaleUp), down: of(behavior?.scaleDown) };
 }
 

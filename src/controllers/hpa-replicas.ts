@@ -3,10 +3,7 @@
 import { isBeingDeleted } from '../apimachinery/object.js';
 import { podCondition } from '../kinds/core/podutil.js';
 import type { Pod } from '../kinds/types/core_v1.js';
-
-/** Upstream's flags --horizontal-pod-autoscaler-cpu-initialization-period and -initial-readiness-delay, by their defaults. */
-const CPU_INITIALIZATION_ms = 5 * 60_000;
-const INITIAL_READINESS_ms = 30_000;
+import type { ControllerOptions } from './define.js';
 
 /** Why no number can be said, in upstream's words. */
 export class MetricError extends Error {
@@ -37,6 +34,7 @@ export interface Question {
   readonly resource: string;
   readonly current: number;
   readonly tolerance: { readonly up: number; readonly down: number };
+  readonly starting: Pick<ControllerOptions, 'hpaCpuInitializationPeriod_ms' | 'hpaInitialReadinessDelay_ms'>;
   /** Use in relation to the target, over these pods. */
   readonly ratioOf: (values: ReadonlyMap<string, number>) => number;
   /** What a pod is taken to use that shows nothing, where the others use too little. */
@@ -67,7 +65,7 @@ interface Groups {
   readonly missing: string[];
 }
 
-function groupPods({ pods, samples, resource }: Question, now_ms: number): Groups {
+function groupPods({ pods, samples, resource, starting }: Question, now_ms: number): Groups {
   const groups: Groups = { ready: [], unready: [], missing: [] };
   for (const pod of pods) {
     const { name } = pod.metadata;
@@ -75,19 +73,19 @@ function groupPods({ pods, samples, resource }: Question, now_ms: number): Group
     const sample = samples.get(name);
     if (pod.status.phase === 'Pending') groups.unready.push(name);
     else if (!sample) groups.missing.push(name);
-    else if (resource === 'cpu' && isStarting(pod, sample, now_ms)) groups.unready.push(name);
+    else if (resource === 'cpu' && isStarting(pod, sample, starting, now_ms)) groups.unready.push(name);
     else groups.ready.push(name);
   }
   return groups;
 }
 
-function isStarting(pod: Pod, sample: Sample, now_ms: number): boolean {
+function isStarting(pod: Pod, sample: Sample, starting: Question['starting'], now_ms: number): boolean {
   const ready = podCondition(pod, 'Ready');
   if (!ready || !pod.status.startTime) return true;
   const started_ms = Date.parse(pod.status.startTime);
   const since_ms = ready.lastTransitionTime ? Date.parse(ready.lastTransitionTime) : 0;
   const isUnready = ready.status === 'False';
-  if (started_ms + CPU_INITIALIZATION_ms > now_ms) return isUnready || sample.at_ms < since_ms + sample.window_ms;
+  if (started_ms + starting.hpaCpuInitializationPeriod_ms > now_ms) return isUnready || sample.at_ms < since_ms + sample.window_ms;
   // Never ready since it started.
-  return isUnready && started_ms + INITIAL_READINESS_ms > since_ms;
+  return isUnready && started_ms + starting.hpaInitialReadinessDelay_ms > since_ms;
 }

@@ -198,7 +198,9 @@ class Controller {
       if (this.#stopping.signal.aborted) return;
       throw reason;
     }
-    const workers = Array.from({ length: this.definition.concurrency ?? CONCURRENCY }, () => this.#work());
+    const { name, concurrency: own = CONCURRENCY } = this.definition;
+    const concurrency = this.options.options.concurrentSyncs?.[name] ?? own;
+    const workers = Array.from({ length: concurrency }, () => this.#work());
     await Promise.all(workers);
   }
 

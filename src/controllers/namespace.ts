@@ -21,6 +21,8 @@ const FINALIZER = 'kubernetes';
 const PAGE_SIZE = 500;
 /** Only for departures that no cache has seen. */
 const RECHECK_ms = 30_000;
+/** As upstream's: most of a reconcile is waiting for the store. */
+const CONCURRENCY = 10;
 /** So many share one sync of the store, and leave room for what others write. */
 const DELETIONS_AT_ONCE = 50;
 
@@ -35,6 +37,7 @@ export const namespace = defineController({
   inputs: [namespaces, apiServices.mapped(allTerminating), ...[pods, ...content].map((kind) => kind.mapped(terminatingNamespace))],
   customInputs: (kind) => kind.mapped((object, lister) => (kind.namespaced ? terminatingNamespace(object, lister) : [])),
   outputs: [pods, ...content, { of: namespaces, subresource: 'finalize' }, namespaces.status],
+  concurrency: CONCURRENCY,
   async reconcile(key, context) {
     const object = context.get(namespaces, parseKey(key));
     if (!object || !isBeingDeleted(object) || !object.spec.finalizers?.includes(FINALIZER)) return;

@@ -19,7 +19,9 @@ export const nodeIpam = defineController({
     const all = list(nodes);
     const waiting = all.filter(({ spec }) => !spec.podCIDR);
     if (waiting.length === 0) return;
-    const free = freeCidrs(options.clusterCidr, options.nodeCidrMaskSize, takenCidrs(all, list(serviceCidrs)));
+    const ofServices = options.serviceClusterIpRange ? [options.serviceClusterIpRange] : [];
+    const taken = [...ofServices, ...takenCidrs(all, list(serviceCidrs))];
+    const free = freeCidrs(options.clusterCidr, options.nodeCidrMaskSize, taken);
     for (const node of waiting.sort(byName)) {
       const next = free.next();
       if (next.done) {

@@ -40,7 +40,8 @@ export const nodeLifecycle = defineController({
     const node = context.get(nodes, parseKey(key));
     if (!node) return forget(context, key);
     const silent_ms = silence_ms(context, node);
-    const { nodeMonitorGracePeriod_ms: grace_ms, nodeMonitorPeriod_ms } = context.options;
+    const { nodeMonitorGracePeriod_ms, nodeStartupGracePeriod_ms, nodeMonitorPeriod_ms } = context.options;
+    const grace_ms = conditionOf(node, 'Ready') ? nodeMonitorGracePeriod_ms : nodeStartupGracePeriod_ms;
     const current = silent_ms >= grace_ms ? await markSilent(context, node) : node;
     const ready = conditionOf(current, 'Ready')?.status;
     const isDown = ready === 'False' || ready === 'Unknown';
@@ -100,7 +101,8 @@ const isBegun = ({ spec }: Node) => spec.taints?.some(({ key, effect }) => effec
 function mayBegin(context: ReconcileContext, node: Node): boolean {
   if (isBegun(node)) return true;
   const zone = zoneOf(node);
-  const rate = evictionRate(context.list(nodes).filter((other) => zoneOf(other) === zone));
+  const inZone = context.list(nodes).filter((other) => zoneOf(other) === zone);
+  const rate = evictionRate(inZone, context.options);
   if (rate === 0) return false;
   const last = begun(context).get(zone);
   const now_ms = context.clock.monotonic();

@@ -17,8 +17,6 @@ import { perRun } from './run-state.js';
 /** As upstream's: a node that is registered anew shortly after keeps its pods. */
 const QUARANTINE_MS = 40_000;
 
-/** Upstream's --terminated-pod-gc-threshold: so many pods that are over are kept for whoever wants to read of them. */
-const TERMINATED_MAX = 12_500;
 /** Upstream's period: counting all pods is not for each that ends. */
 const COUNT_INTERVAL_MS = 20_000;
 /** A key of its own: no pod is called so. */
@@ -63,11 +61,13 @@ export const podGc = defineController({
 });
 
 async function collectTerminated(context: ReconcileContext): Promise<ReconcileResult | void> {
+  const max = context.options.terminatedPodGcThreshold;
+  if (max === 0) return;
   const state = counted(context);
   const wait_ms = state.at_ms + COUNT_INTERVAL_MS - context.clock.monotonic();
   if (wait_ms > 0) return { requeueAfter_ms: wait_ms };
   state.at_ms = context.clock.monotonic();
-  for (const pod of superfluous(context.list(pods), TERMINATED_MAX)) await remove(context, pod);
+  for (const pod of superfluous(context.list(pods), max)) await remove(context, pod);
 }
 
 /** Of more than `max` pods that are over, those that go: evicted ones first, then the oldest. Ones that are being deleted go by themselves. Pure. */

@@ -16,6 +16,7 @@ import { createInformers } from '../../src/client/informers.js';
 import { serviceAccountGroups, serviceAccountUser } from '../../src/client/jwt.js';
 import { CONTROLLER_MANAGER, componentClient, SCHEDULER } from '../../src/cluster/component-clients.js';
 import { type RunningManager, runControllers } from '../../src/cluster/managed-controllers.js';
+import { DEFAULT_OPTIONS } from '../../src/controllers/default-options.js';
 import { controllers } from '../../src/controllers/index.js';
 import { openLevelBackend } from '../../src/etcd/leveldb.js';
 import { deployments } from '../../src/kinds/apps/deployment.js';
@@ -122,11 +123,9 @@ function labOf(server: TestServer): Lab {
   };
   const { ca, serviceAccounts } = server.pki;
   const settings = {
-    nodeMonitorPeriod_ms: 5_000,
+    ...DEFAULT_OPTIONS,
     // Nobody renews the nodes' leases.
     nodeMonitorGracePeriod_ms: 3_600_000,
-    clusterCidr: '10.244.0.0/16',
-    nodeCidrMaskSize: 24,
     clusterSigningCert: ca.cert,
     clusterSigningKey: ca.key,
     rootCa: ca.cert,

@@ -9,6 +9,7 @@ import { serviceAccountGroups, serviceAccountUser } from '../../src/client/jwt.j
 import { CONTROLLER_MANAGER, componentClient, SCHEDULER } from '../../src/cluster/component-clients.js';
 import { ensureLocalPathClass } from '../../src/cluster/default-storage-class.js';
 import { runControllers } from '../../src/cluster/managed-controllers.js';
+import { DEFAULT_OPTIONS } from '../../src/controllers/default-options.js';
 import { controllers } from '../../src/controllers/index.js';
 import type { Backend, KeyValue } from '../../src/etcd/backend.js';
 import { createMemoryBackend } from '../../src/etcd/memory.js';
@@ -24,10 +25,9 @@ const SETUP_ms = 60_000;
 const OPERATIONS_MAX = 128;
 
 export const SETTINGS = {
+  ...DEFAULT_OPTIONS,
   nodeMonitorPeriod_ms: 10_000,
   nodeMonitorGracePeriod_ms: 50_000,
-  clusterCidr: '10.244.0.0/16',
-  nodeCidrMaskSize: 24,
   clusterSigningCert: '',
   clusterSigningKey: '',
   rootCa: 'the authority',

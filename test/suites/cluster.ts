@@ -10,6 +10,7 @@ import { createEventRecorder } from '../../src/client/event-recorder.js';
 import type { Informers } from '../../src/client/informer.js';
 import { createInformers } from '../../src/client/informers.js';
 import type { Pki } from '../../src/cluster/pki.js';
+import { DEFAULT_OPTIONS } from '../../src/controllers/default-options.js';
 import { controllers } from '../../src/controllers/index.js';
 import { startControllers } from '../../src/controllers/manager.js';
 import { openLevelBackend } from '../../src/etcd/leveldb.js';
@@ -48,11 +49,9 @@ function startLoops(client: Client, informers: Informers, { ca }: Pki) {
   const events = (component: string) => createEventRecorder({ client, component, clock, random, log });
   const parts = { client, informers, clock, random, log };
   const options = {
-    nodeMonitorPeriod_ms: 5_000,
+    ...DEFAULT_OPTIONS,
     // Nobody renews the nodes' leases.
     nodeMonitorGracePeriod_ms: 3_600_000,
-    clusterCidr: '10.244.0.0/16',
-    nodeCidrMaskSize: 24,
     clusterSigningCert: ca.cert,
     clusterSigningKey: ca.key,
     rootCa: ca.cert,

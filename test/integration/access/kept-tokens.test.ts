@@ -4,6 +4,7 @@ import { systemClock as clock, systemRandom as random } from '../../../src/apima
 import { silentLogger as log } from '../../../src/apimachinery/logger.js';
 import { createInformers } from '../../../src/client/informers.js';
 import { CONTROLLER_MANAGER, componentClient, controllerClients } from '../../../src/cluster/component-clients.js';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { startControllers } from '../../../src/controllers/manager.js';
 import { serviceAccountToken } from '../../../src/controllers/serviceaccounttoken.js';
 import { namespaces } from '../../../src/kinds/core/namespace.js';
@@ -20,10 +21,7 @@ beforeAll(async () => {
   const client = componentClient(api.server, CONTROLLER_MANAGER);
   const informers = createInformers({ client, clock, random, log });
   const options = {
-    nodeMonitorPeriod_ms: 5000,
-    nodeMonitorGracePeriod_ms: 40_000,
-    clusterCidr: '10.244.0.0/16',
-    nodeCidrMaskSize: 24,
+    ...DEFAULT_OPTIONS,
     clusterSigningCert: '',
     clusterSigningKey: '',
     rootCa: api.pki.ca.cert,

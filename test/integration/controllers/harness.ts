@@ -10,6 +10,7 @@ import type { Client } from '../../../src/client/client.js';
 import { createEventRecorder } from '../../../src/client/event-recorder.js';
 import { createInformers } from '../../../src/client/informers.js';
 import { CONTROLLER_MANAGER, componentClient, controllerClients, SCHEDULER } from '../../../src/cluster/component-clients.js';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { controllers } from '../../../src/controllers/index.js';
 import { startControllers } from '../../../src/controllers/manager.js';
 import { createMemoryBackend } from '../../../src/etcd/memory.js';
@@ -61,10 +62,7 @@ export async function startCluster(): Promise<Cluster> {
   const deps = { ...base, client: componentClient(server, CONTROLLER_MANAGER) };
   const informers = createInformers(deps);
   const options = {
-    nodeMonitorPeriod_ms: 5000,
-    nodeMonitorGracePeriod_ms: 40_000,
-    clusterCidr: '10.244.0.0/16',
-    nodeCidrMaskSize: 24,
+    ...DEFAULT_OPTIONS,
     clusterSigningCert: '',
     clusterSigningKey: '',
     rootCa: '',

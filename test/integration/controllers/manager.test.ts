@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
 import { type Logger, silentLogger } from '../../../src/apimachinery/logger.js';
 import { startControllerManager } from '../../../src/cluster/controller-manager.js';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { replicaSets } from '../../../src/kinds/apps/replicaset.js';
 import { leases } from '../../../src/kinds/coordination/lease.js';
 import { pods } from '../../../src/kinds/core/pod.js';
@@ -44,10 +45,7 @@ async function start(...enabled: string[]) {
     credentials: { server: api.url, ca: ca.cert, ...controllerManager },
     enabled,
     settings: {
-      nodeMonitorPeriod_ms: 5_000,
-      nodeMonitorGracePeriod_ms: 40_000,
-      clusterCidr: '10.244.0.0/16',
-      nodeCidrMaskSize: 24,
+      ...DEFAULT_OPTIONS,
       clusterSigningCert: ca.cert,
       clusterSigningKey: ca.key,
       rootCa: ca.cert,

@@ -12,6 +12,7 @@ import { pinOf } from '../../../src/client/join-token.js';
 import { ensurePki, type Pki } from '../../../src/cluster/pki.js';
 import { csrApproving } from '../../../src/controllers/csrapproving.js';
 import { csrSigning } from '../../../src/controllers/csrsigning.js';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { startControllers } from '../../../src/controllers/manager.js';
 import { certificateSigningRequests } from '../../../src/kinds/certificates/certificatesigningrequest.js';
 import { nodes } from '../../../src/kinds/core/node.js';
@@ -46,10 +47,7 @@ beforeEach(async () => {
     log: silentLogger,
     events: { event: () => {} },
     options: {
-      nodeMonitorPeriod_ms: 5000,
-      nodeMonitorGracePeriod_ms: 40_000,
-      clusterCidr: '10.244.0.0/16',
-      nodeCidrMaskSize: 24,
+      ...DEFAULT_OPTIONS,
       clusterSigningCert: pki.ca.cert,
       clusterSigningKey: pki.ca.key,
       rootCa: pki.ca.cert,

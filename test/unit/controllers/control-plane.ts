@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from '../../../src/apimachinery/logger.js';
 import { isBeingDeleted, type KubeObject } from '../../../src/apimachinery/object.js';
 import type { Informers } from '../../../src/client/informer.js';
 import { createInformers } from '../../../src/client/informers.js';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import type { ControllerDefinition } from '../../../src/controllers/define.js';
 import { controllers } from '../../../src/controllers/index.js';
 import { startControllers } from '../../../src/controllers/manager.js';
@@ -15,10 +16,7 @@ import { deployment } from './objects.js';
 import { PatchingApi } from './patching-api.js';
 
 const OPTIONS = {
-  nodeMonitorPeriod_ms: 5000,
-  nodeMonitorGracePeriod_ms: 40_000,
-  clusterCidr: '10.244.0.0/16',
-  nodeCidrMaskSize: 24,
+  ...DEFAULT_OPTIONS,
   clusterSigningCert: '',
   clusterSigningKey: '',
   rootCa: '',

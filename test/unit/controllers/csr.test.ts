@@ -17,6 +17,7 @@ import { createInformers } from '../../../src/client/informers.js';
 import { csrApproving } from '../../../src/controllers/csrapproving.js';
 import { csrCleaner } from '../../../src/controllers/csrcleaner.js';
 import { csrSigning } from '../../../src/controllers/csrsigning.js';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import type { ControllerDefinition } from '../../../src/controllers/define.js';
 import { startControllers } from '../../../src/controllers/manager.js';
 import { tokenCleaner } from '../../../src/controllers/tokencleaner.js';
@@ -50,10 +51,7 @@ async function withControllers(definitions: readonly ControllerDefinition[], act
     log,
     events: { event: () => {} },
     options: {
-      nodeMonitorPeriod_ms: 5000,
-      nodeMonitorGracePeriod_ms: 40_000,
-      clusterCidr: '10.244.0.0/16',
-      nodeCidrMaskSize: 24,
+      ...DEFAULT_OPTIONS,
       clusterSigningCert: cert,
       clusterSigningKey: key,
       rootCa: '',

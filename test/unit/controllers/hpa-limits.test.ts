@@ -1,19 +1,19 @@
 // How far an autoscaler goes at a time: by default, by policies, and held back by what it wanted a while ago.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { forget, type History, limitReplicas, NO_HISTORY } from '../../../src/controllers/hpa-limits.js';
-import type { HorizontalPodAutoscalerSpec, HPAScalingRules } from '../../../src/kinds/types/autoscaling_v2.js';
+import { type Bounds, forget, type History, limitReplicas, NO_HISTORY } from '../../../src/controllers/hpa-limits.js';
+import type { HPAScalingRules } from '../../../src/kinds/types/autoscaling_v2.js';
 import { NOW } from './objects.js';
 
-const spec = (more: Partial<HorizontalPodAutoscalerSpec> = {}): HorizontalPodAutoscalerSpec => ({
-  scaleTargetRef: { kind: 'Deployment', name: 'web', apiVersion: 'apps/v1' },
+const spec = (more: Partial<Bounds> = {}): Bounds => ({
+  downscaleStabilization_ms: 300_000,
   minReplicas: 1,
   maxReplicas: 100,
   ...more,
 });
 const ago = (seconds: number, replicas: number) => ({ at_ms: NOW - seconds * 1000, replicas });
 const past = (more: Partial<History>): History => ({ ...NO_HISTORY, ...more });
-const limit = (of: HorizontalPodAutoscalerSpec, current: number, desired: number, history: History = NO_HISTORY) => {
+const limit = (of: Bounds, current: number, desired: number, history: History = NO_HISTORY) => {
   const { replicas, able, limited } = limitReplicas(of, history, current, desired, NOW);
   return [replicas, able.reason, limited.reason];
 };

@@ -1,6 +1,7 @@
 // How many replicas a metric asks for: pods that start, show nothing or are on their way out never make it worse.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { proposedReplicas, type Question, type Sample } from '../../../src/controllers/hpa-replicas.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { at, NOW, pod, readyPod } from './objects.js';
@@ -12,7 +13,13 @@ const average = (values: ReadonlyMap<string, number>) => [...values.values()].re
 
 function ask(pods: readonly Pod[], use: { readonly [pod: string]: number }, more: Partial<Question> = {}): number {
   const samples = new Map(Object.entries(use).map(([name, value]) => [name, sample(value)]));
-  const base = { resource: 'cpu', current: pods.length, tolerance: { up: 0.1, down: 0.1 }, inFull: () => TARGET };
+  const base = {
+    resource: 'cpu',
+    current: pods.length,
+    tolerance: { up: 0.1, down: 0.1 },
+    starting: DEFAULT_OPTIONS,
+    inFull: () => TARGET,
+  };
   return proposedReplicas({ pods, samples, ratioOf: (values) => average(values) / TARGET, ...base, ...more }, NOW);
 }
 

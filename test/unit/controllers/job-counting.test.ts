@@ -5,6 +5,7 @@ import { silentLogger } from '../../../src/apimachinery/logger.js';
 import { isBeingDeleted } from '../../../src/apimachinery/object.js';
 import type { Client } from '../../../src/client/client.js';
 import { createInformers } from '../../../src/client/informers.js';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { job as jobController } from '../../../src/controllers/job.js';
 import { isFinished } from '../../../src/controllers/job-outcome.js';
 import { startControllers } from '../../../src/controllers/manager.js';
@@ -46,10 +47,7 @@ class Trial {
     const deps = { client, clock: this.clock, random: fixedRandom, log: silentLogger };
     const informers = createInformers(deps);
     const options = {
-      nodeMonitorPeriod_ms: 0,
-      nodeMonitorGracePeriod_ms: 0,
-      clusterCidr: '',
-      nodeCidrMaskSize: 24,
+      ...DEFAULT_OPTIONS,
       clusterSigningCert: '',
       clusterSigningKey: '',
       rootCa: '',

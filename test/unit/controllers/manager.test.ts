@@ -6,6 +6,7 @@ import { type KubeObject, parseKey } from '../../../src/apimachinery/object.js';
 import { conflict } from '../../../src/apimachinery/status.js';
 import type { Informers } from '../../../src/client/informer.js';
 import { createInformers } from '../../../src/client/informers.js';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { type ControllerDefinition, type ControllerOptions, defineController } from '../../../src/controllers/define.js';
 import { horizontalPodAutoscaler } from '../../../src/controllers/horizontalpodautoscaler.js';
 import { type RunningControllers, startControllers } from '../../../src/controllers/manager.js';
@@ -18,10 +19,7 @@ import { serviceAccounts } from '../../../src/kinds/core/serviceaccount.js';
 import { fixedRandom, ManualClock, MemoryApi, settle } from '../client/fakes.js';
 
 const OPTIONS: ControllerOptions = {
-  nodeMonitorPeriod_ms: 5000,
-  nodeMonitorGracePeriod_ms: 40_000,
-  clusterCidr: '10.244.0.0/16',
-  nodeCidrMaskSize: 24,
+  ...DEFAULT_OPTIONS,
   clusterSigningCert: '',
   clusterSigningKey: '',
   rootCa: '',

@@ -1,5 +1,6 @@
 // Nodes that join, fall silent, come back and are removed, and what becomes of their pods.
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { evictionRate } from '../../../src/controllers/node-zones.js';
 import { superfluous } from '../../../src/controllers/podgc.js';
 import { stepFor } from '../../../src/controllers/ttl.js';
@@ -172,7 +173,14 @@ describe('how fast the nodes of a zone are emptied', () => {
     ['most of a large zone is down: slowly', 40, 20, 0.01],
     ['all of it is down, so the zone has failed', 10, 0, 0.1],
   ])('%s', (_, down, well, rate) => {
-    expect(evictionRate(zone(down, well))).toBe(rate);
+    expect(evictionRate(zone(down, well), DEFAULT_OPTIONS)).toBe(rate);
+  });
+
+  test('rates, share and size are flags', () => {
+    const options = { nodeEvictionRate: 1, secondaryNodeEvictionRate: 0.5, unhealthyZoneThreshold: 0.8, largeClusterSizeThreshold: 5 };
+    expect(evictionRate(zone(6, 4), options)).toBe(1);
+    expect(evictionRate(zone(9, 1), options)).toBe(0.5);
+    expect(evictionRate(zone(4, 1), options)).toBe(0);
   });
 });
 

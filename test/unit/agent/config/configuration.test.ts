@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { formatDuration } from '../../../../agent/config/field.js';
 import { addKubeletFlags, configurationFromFlags, flagName } from '../../../../agent/config/flags.js';
 import { kubeletConfiguration } from '../../../../agent/config/kubelet-configuration.js';
 import { configz, loadSettings, readSettings } from '../../../../agent/config/load.js';
-import { parseDuration_ms } from '../../../../src/apimachinery/duration.js';
+import { formatDuration, parseDuration_ms } from '../../../../src/apimachinery/duration.js';
 import type { JsonObject } from '../../../../src/apimachinery/json.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'kubelet-config-'));
