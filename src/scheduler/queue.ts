@@ -11,6 +11,8 @@ export const BACKOFF_INITIAL_MS = 1_000;
 export const BACKOFF_MAX_MS = 10_000;
 /** Upstream's podMaxInUnschedulablePodsDuration: tried again after it without any event, in case that a hint was wrong. */
 export const UNSCHEDULABLE_MAX_MS = 300_000;
+/** Pods whose back-off ends within one such window come back together, in the order of the active queue; upstream's. */
+const BACKOFF_WINDOW_MS = 1_000;
 
 export interface QueueOptions {
   readonly clock: Clock;
@@ -65,7 +67,10 @@ export class SchedulingQueue {
   /** Who of the unschedulable listens to what, so that an event costs only what it may help. */
   readonly #listening = new Map<ClusterEvent, Set<Entry>>();
   readonly #active: Heap<Ticket>;
-  readonly #backingOff = new Heap<Ticket>((a, b) => a.at_ms < b.at_ms);
+  /** Of pods that fitted nowhere: a window ends at its `at_ms`. */
+  readonly #backingOff: Heap<Ticket>;
+  /** Of pods that failed: nothing brings these back early. */
+  readonly #failing = new Heap<Ticket>((a, b) => a.at_ms < b.at_ms);
   readonly #incoming = new Map<Place, Map<string, number>>();
   #turns = 0;
   #timer: Timer | undefined;
@@ -74,6 +79,7 @@ export class SchedulingQueue {
 
   constructor(private readonly options: QueueOptions) {
     this.#active = new Heap<Ticket>(options.less);
+    this.#backingOff = new Heap<Ticket>((a, b) => (a.at_ms === b.at_ms ? options.less(a, b) : a.at_ms < b.at_ms));
   }
 
   /** A pod without a node, new or changed. A change that could matter gives one that waits another try. */
@@ -99,16 +105,16 @@ export class SchedulingQueue {
     this.#entries.delete(key);
   }
 
-  /** The next pod to try, by the profile's order. It stays known until `delete`. Whoever takes it says in the same step what became of it, so that no event is missed. */
+  /**
+   * The next pod to try, by the profile's order; while none is due, one that something has helped and that still backs off: nobody else would be
+   * tried in its time. It stays known until `delete`. Whoever takes it says in the same step what became of it, so that no event is missed.
+   */
   pop(): QueuedPod | undefined {
-    for (let ticket = this.#active.pop(); ticket; ticket = this.#active.pop()) {
-      const { entry } = ticket;
-      if (entry.place !== 'active' || entry.turn !== ticket.turn) continue;
-      this.#move(entry, 'out');
-      if (entry.attempts++ === 0) entry.firstTried_ms = this.options.clock.monotonic();
-      return { key: entry.key, pod: entry.pod, attempts: entry.attempts, firstTried_ms: entry.firstTried_ms };
-    }
-    return undefined;
+    const entry = firstIn('active', this.#active) ?? firstIn('backoff', this.#backingOff);
+    if (!entry) return undefined;
+    this.#move(entry, 'out');
+    if (entry.attempts++ === 0) entry.firstTried_ms = this.options.clock.monotonic();
+    return { key: entry.key, pod: entry.pod, attempts: entry.attempts, firstTried_ms: entry.firstTried_ms };
   }
 
   /** No node fits it: waits until something happens that could change that. `promised`: room is made for it, which is no reason to back off longer. */
@@ -133,10 +139,18 @@ export class SchedulingQueue {
     const entry = this.#entryOf(key, pod);
     if (!entry) return;
     entry.backoffUntil_ms = this.options.clock.monotonic() + this.#backoff_ms(entry);
-    this.#retry(entry, 'ScheduleAttemptFailure');
+    this.#move(entry, 'backoff', 'ScheduleAttemptFailure');
+    this.#failing.push(this.#ticket(entry, entry.backoffUntil_ms));
+    this.#setTimer();
   }
 
-  /** Gives the pods that it could help another try, once their back-off is over. */
+  /** What held the pod back may be over: it gets the try that it had to forgo, if it had to. */
+  ungated({ key, pod }: QueuedPod): void {
+    const entry = this.#entryOf(key, pod);
+    if (entry?.place === 'gated') this.#retry(entry, 'ForceActivate');
+  }
+
+  /** Gives the pods that it could help another try, once their back-off is over or nobody else is to be tried. */
   happened(event: ClusterEvent, old?: KubeObject, now?: KubeObject): void {
     for (const entry of this.#listening.get(event) ?? []) {
       const helps = (hint: ClusterEventHint) => hint.event === event && hint.hint?.(entry.pod, old, now) !== 'skip';
@@ -191,25 +205,32 @@ export class SchedulingQueue {
   }
 
   #retry(entry: Entry, event: string): void {
-    if (entry.backoffUntil_ms <= this.options.clock.monotonic()) this.#activate(entry, event);
-    else {
+    const end_ms = windowEnd(entry.backoffUntil_ms);
+    if (end_ms <= this.options.clock.monotonic()) this.#activate(entry, event);
+    else if (!this.#isGated(entry, event)) {
       this.#move(entry, 'backoff', event);
-      this.#backingOff.push(this.#ticket(entry));
+      this.#backingOff.push(this.#ticket(entry, end_ms));
       this.#setTimer();
+      this.options.wake();
     }
   }
 
   #activate(entry: Entry, event: string): void {
-    if (this.options.gate?.(entry.pod) === undefined) {
-      this.#move(entry, 'active', event);
-      this.#active.push(this.#ticket(entry));
-      this.options.wake();
-    } else this.#move(entry, 'gated', event);
+    if (this.#isGated(entry, event)) return;
+    this.#move(entry, 'active', event);
+    this.#active.push(this.#ticket(entry, entry.backoffUntil_ms));
+    this.options.wake();
   }
 
-  #ticket(entry: Entry): Ticket {
+  #isGated(entry: Entry, event: string): boolean {
+    if (this.options.gate?.(entry.pod) === undefined) return false;
+    this.#move(entry, 'gated', event);
+    return true;
+  }
+
+  #ticket(entry: Entry, at_ms: number): Ticket {
     entry.turn = ++this.#turns;
-    return { entry, pod: entry.pod, turn: entry.turn, at_ms: entry.backoffUntil_ms };
+    return { entry, pod: entry.pod, turn: entry.turn, at_ms };
   }
 
   #move(entry: Entry, place: Place, event?: string): void {
@@ -239,6 +260,7 @@ export class SchedulingQueue {
     const [oldest] = this.#places.get('unschedulable')!;
     const at_ms = Math.min(
       this.#backingOff.peek()?.at_ms ?? Number.POSITIVE_INFINITY,
+      this.#failing.peek()?.at_ms ?? Number.POSITIVE_INFINITY,
       oldest ? oldest.since_ms + UNSCHEDULABLE_MAX_MS : Number.POSITIVE_INFINITY,
     );
     if (at_ms === this.#timerAt_ms) return;
@@ -249,9 +271,11 @@ export class SchedulingQueue {
 
   #flush(): void {
     const now_ms = this.options.clock.monotonic();
-    for (let first = this.#backingOff.peek(); first && first.at_ms <= now_ms; first = this.#backingOff.peek()) {
-      this.#backingOff.pop();
-      if (first.entry.place === 'backoff' && first.entry.turn === first.turn) this.#activate(first.entry, 'BackoffComplete');
+    for (const heap of [this.#backingOff, this.#failing]) {
+      for (let first = heap.peek(); first && first.at_ms <= now_ms; first = heap.peek()) {
+        heap.pop();
+        if (stands(first, 'backoff')) this.#activate(first.entry, 'BackoffComplete');
+      }
     }
     for (const entry of this.#places.get('unschedulable')!) {
       if (entry.since_ms + UNSCHEDULABLE_MAX_MS > now_ms) break;
@@ -260,6 +284,17 @@ export class SchedulingQueue {
     this.#timerAt_ms = Number.POSITIVE_INFINITY;
     this.#setTimer();
   }
+}
+
+const windowEnd = (ms: number): number => Math.ceil(ms / BACKOFF_WINDOW_MS) * BACKOFF_WINDOW_MS;
+
+/** It is where the ticket was made for. */
+const stands = ({ entry, turn }: Ticket, place: Place): boolean => entry.place === place && entry.turn === turn;
+
+/** Takes what is stale with it. */
+function firstIn(place: Place, heap: Heap<Ticket>): Entry | undefined {
+  for (let ticket = heap.pop(); ticket; ticket = heap.pop()) if (stands(ticket, place)) return ticket.entry;
+  return undefined;
 }
 
 /** Status and bookkeeping do not decide where a pod fits. */

@@ -256,6 +256,7 @@ class Scheduler implements RunningScheduler {
   async #carryOut(queued: QueuedPod, done: Promise<void>): Promise<void> {
     try {
       await done;
+      this.#queue.ungated(queued);
     } catch (error) {
       this.options.log.warn({ pod: queued.key }, `making room for it failed, trying again: ${(error as Error).message}`);
       this.#view.nominator.nominate(queued.pod, '');

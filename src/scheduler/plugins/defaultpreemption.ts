@@ -48,8 +48,10 @@ export const defaultPreemption = definePlugin<undefined, undefined, Args>({
     const candidatesWanted = (nodes: number) =>
       Math.min(nodes, Math.max(minCandidateNodesAbsolute, Math.floor((nodes * minCandidateNodesPercentage) / 100)));
     return {
+      // The first victim's going would give it a try too early.
+      preEnqueue: ({ metadata }) => (underWay.has(metadata.uid) ? UNDER_WAY : undefined),
       postFilter(pod, decision, context) {
-        const no = underWay.has(pod.metadata.uid) ? WAITS_FOR_VICTIMS : whyNotEligible(pod, decision, context);
+        const no = whyNotEligible(pod, decision, context);
         if (no !== undefined) return { message: `preemption: ${no}`, preemption: { candidates: [], message: no } };
         const { candidates, message } = findCandidates(pod, decision, context, outcomes, candidatesWanted);
         if (candidates.length === 0) {
@@ -75,6 +77,7 @@ export const defaultPreemption = definePlugin<undefined, undefined, Args>({
   },
 });
 
+const UNDER_WAY = 'waiting for the preemption for this pod to be finished';
 const WAITS_FOR_VICTIMS = 'not eligible due to a terminating pod on the nominated node.';
 
 function whyNotEligible(pod: Pod, { refused, refusals }: Decision, { snapshot }: PluginContext): string | undefined {

@@ -66,16 +66,48 @@ describe('waiting', () => {
     expect(next()).toBe('a');
   });
 
-  test('the event counts, but the back-off is kept', async () => {
+  test('the event counts, but the back-off is kept while others are to be tried', async () => {
     queue.put(pod('a'));
     queue.unschedulable(queue.pop()!, byNodes);
+    queue.put(pod('b'));
+    queue.put(pod('c'));
     queue.happened('NodeAdd');
-    expect(next()).toBeUndefined();
-    await clock.advance(999);
-    expect(next()).toBeUndefined();
+    expect([next(), queue.count('backoff')]).toEqual(['b', 1]);
     const before = wakes;
+    await clock.advance(999);
+    expect([wakes - before, queue.count('backoff')]).toEqual([0, 1]);
     await clock.advance(1);
-    expect([wakes - before, next()]).toEqual([1, 'a']);
+    expect([wakes - before, queue.count('backoff'), next(), next()]).toEqual([1, 0, 'c', 'a']);
+  });
+
+  test('while nobody else is to be tried, one that an event helped need not wait; one that failed does', async () => {
+    queue.put(pod('failed'));
+    queue.backOff(queue.pop()!);
+    queue.put(pod('helped'));
+    queue.unschedulable(queue.pop()!, byNodes);
+    const before = wakes;
+    queue.happened('NodeAdd');
+    expect([wakes - before, next(), next()]).toEqual([1, 'helped', undefined]);
+    await clock.advance(1000);
+    expect(next()).toBe('failed');
+  });
+
+  test.each([
+    ['early', 0],
+    ['when it ends', 2000],
+  ])('of those whose back-off ends in the same second the most important is first: %s', async (_, wait_ms) => {
+    await clock.advance(100);
+    for (const [name, priority] of [
+      ['low', 0],
+      ['high', 10],
+    ] as const) {
+      queue.put(pod(name, { spec: { priority } }));
+      queue.unschedulable(queue.pop()!, byNodes);
+      await clock.advance(200);
+    }
+    queue.happened('NodeAdd');
+    await clock.advance(wait_ms);
+    expect([next(), next(), next()]).toEqual(['high', 'low', undefined]);
   });
 
   test('the back-off doubles from one second to ten', async () => {
@@ -159,6 +191,23 @@ describe('gates', () => {
     expect([next(), queue.count('gated'), wakes]).toEqual([undefined, 1, 0]);
     queue.put(pod('a', { spec: { schedulingGates: [] } }));
     expect([next(), queue.count('gated')]).toEqual(['a', 0]);
+  });
+
+  test('one that is held back when something helps it has its try afterwards, and without such an event none', () => {
+    let held = true;
+    queue = new SchedulingQueue({ clock, wake: () => void wakes++, less, gate: () => (held ? 'room is being made' : undefined) });
+    held = false;
+    queue.put(pod('a'));
+    const tried = queue.pop()!;
+    queue.unschedulable(tried, byNodes);
+    held = true;
+    queue.ungated(tried);
+    expect([next(), queue.count('unschedulable')]).toEqual([undefined, 1]);
+    queue.happened('NodeAdd');
+    expect([next(), queue.count('gated')]).toEqual([undefined, 1]);
+    held = false;
+    queue.ungated(tried);
+    expect(next()).toBe('a');
   });
 });
 
