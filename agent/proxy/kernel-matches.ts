@@ -2,7 +2,7 @@
 import { ExecError } from './exec.js';
 import type { Iptables } from './iptables.js';
 import { CANARY } from './names.js';
-import type { Match } from './service-rules.js';
+import type { Match } from './port-rules.js';
 
 const PROBES: { readonly [match in Match]: string } = {
   recent: '-m recent --name KUBE-PROXY-CANARY --rcheck --seconds 1 --reap',

@@ -18,13 +18,14 @@ import { HealthChecks } from './health-check.js';
 import type { Iptables } from './iptables.js';
 import { missingMatches } from './kernel-matches.js';
 import type { ProxyMetrics } from './metrics.js';
+import type { Match, NodeContext } from './port-rules.js';
 import { ProblemReports } from './problem-reports.js';
 import { serviceKeyOf } from './render.js';
 import { RuleBook } from './rule-book.js';
 import { RuleWriter } from './rule-writer.js';
 import type { RuleSet } from './rules.js';
 import { aboutService } from './service-info.js';
-import { type Match, NO_RULES, type NodeContext, renderService, type ServiceRules } from './service-rules.js';
+import { NO_RULES, renderService, type ServiceRules } from './service-rules.js';
 import { createSyncLoop, type SyncLoop } from './sync-loop.js';
 
 export interface ProxierOptions {

@@ -4,8 +4,9 @@ import type { Service } from '../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../src/kinds/types/discovery_v1.js';
 import { LABEL_SERVICE_NAME } from '../../src/kinds/wellknown.js';
 import * as names from './names.js';
+import { type NodeContext, SHARED_CHAINS } from './port-rules.js';
 import { type Chain, type Jump, makeChain, makeRule, type Rule, type RuleSet, type Subject } from './rules.js';
-import { type NodeContext, renderService, type ServiceRules, SHARED_CHAINS } from './service-rules.js';
+import { renderService, type ServiceRules } from './service-rules.js';
 
 /** All rules of a node, from all Services and all slices. The proxier keeps what `renderService` gave and calls `assemble`. */
 export function render(services: readonly Service[], slices: readonly EndpointSlice[], node: NodeContext): RuleSet {

@@ -1,8 +1,10 @@
 // The rules of a node by Service, so that what one Service changes is told without looking at the others: its own chains, and of the
 // shared ones those in which its part is another.
+
+import { type NodeContext, SHARED_CHAINS } from './port-rules.js';
 import { assemble, sharedChain } from './render.js';
 import type { Chain, RuleSet, Table } from './rules.js';
-import { type NodeContext, type ServiceRules, SHARED_CHAINS, type UdpPort } from './service-rules.js';
+import type { ServiceRules, UdpPort } from './service-rules.js';
 
 export interface RuleChange {
   /** To be written, each after those that it leads to. */

@@ -1,5 +1,5 @@
 // Objects for tests of the node's network: Services, their slices and Nodes, with what matters said and the rest filled in.
-import type { NodeContext } from '../../../agent/proxy/service-rules.js';
+import type { NodeContext } from '../../../agent/proxy/port-rules.js';
 import type { ObjectMeta } from '../../../src/apimachinery/types/meta_v1.js';
 import type { Namespace, Node, Pod, PodSpec, Service, ServiceSpec } from '../../../src/kinds/types/core_v1.js';
 import type { Endpoint, EndpointSlice } from '../../../src/kinds/types/discovery_v1.js';

@@ -2,10 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PROXY } from '../../../../agent/proxy/names.js';
+import type { Match } from '../../../../agent/proxy/port-rules.js';
 import { render } from '../../../../agent/proxy/render.js';
 import { restoreInput } from '../../../../agent/proxy/restore.js';
 import type { RuleSet } from '../../../../agent/proxy/rules.js';
-import { type Match, renderService } from '../../../../agent/proxy/service-rules.js';
+import { renderService } from '../../../../agent/proxy/service-rules.js';
 import type { Service } from '../../../../src/kinds/types/core_v1.js';
 import type { EndpointSlice } from '../../../../src/kinds/types/discovery_v1.js';
 import { nodeContext, service, slice, type TestEndpoint } from '../objects.js';
