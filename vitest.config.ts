@@ -12,6 +12,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+          // A worker keeps what it has loaded for its next file: loading took as long as the unit tests themselves.
+          isolate: false,
         },
       },
       {
