@@ -31,6 +31,13 @@ export function dockerEndpoint(text: string): string {
   return text;
 }
 
+/** With or without its scheme. */
+export function socketPath(text: string): string {
+  const path = text.replace(/^unix:\/\//, '');
+  if (!path.startsWith('/')) throw new InvalidArgumentError('it must be /path or unix:///path.');
+  return path;
+}
+
 /** `key=value` pairs with commas between. */
 export function labels(text: string): { readonly [key: string]: string } {
   return Object.fromEntries(

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { keepAlive } from '../src/apimachinery/clock.js';
 import { addKubeletFlags, configurationFromFlags } from './config/flags.js';
 import { loadSettings } from './config/load.js';
-import { addresses, dockerEndpoint, duration_ms, labels, list, serverUrl, stubDomains } from './flags.js';
+import { addresses, dockerEndpoint, duration_ms, labels, list, serverUrl, socketPath, stubDomains } from './flags.js';
 import type { AgentFlags, NodeAgent } from './node-agent.js';
 
 export const agentCommand = new Command('agent')
@@ -17,6 +17,12 @@ export const agentCommand = new Command('agent')
   .option('--root-dir <dir>', "where pods' files and volumes lie", '/var/lib/kubelet')
   .option('--cert-dir <dir>', "where the node's certificates lie", '/var/lib/kubelet/pki')
   .option('--docker-endpoint <url>', 'the Docker Engine', dockerEndpoint, 'unix:///var/run/docker.sock')
+  .option(
+    '--containerd <path>',
+    'the socket of the containerd below it, which tells of deaths first',
+    socketPath,
+    '/run/containerd/containerd.sock',
+  )
   .option('--pod-infra-container-image <image>', 'image of the container that holds a pod together', 'registry.k8s.io/pause:3.10')
   .option('--cni-conf-dir <dir>', 'CNI configuration; where it is empty, a bridge is configured', '/etc/cni/net.d')
   .option('--cni-bin-dir <dirs>', 'CNI plugins, several directories with commas between', list, ['/usr/lib/cni', '/opt/cni/bin'])

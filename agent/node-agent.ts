@@ -42,6 +42,7 @@ export interface AgentFlags {
   readonly rootDir: string;
   readonly certDir: string;
   readonly dockerEndpoint: string;
+  readonly containerd: string;
   readonly podInfraContainerImage: string;
   readonly proxyConfig?: string;
   readonly cniConfDir: string;
@@ -139,6 +140,7 @@ async function startParts(
   let glassBox: GlassBox | undefined;
   const docker = new DockerRuntime({
     endpoint: flags.dockerEndpoint,
+    containerdSocket: flags.containerd,
     pauseImage: flags.podInfraContainerImage,
     network: policedNetwork(network, () => policies),
     stateDirectory: flags.rootDir,

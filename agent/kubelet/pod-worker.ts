@@ -129,12 +129,17 @@ export class PodWorker {
   /** Something may have changed: the runtime's containers, a probe's verdict, a reason to wait that has passed. */
   wake(): void {
     this.dirty = true;
-    if (!this.looping && !this.over) void this.loop();
+    this.start();
     // The loop waits for the last of its containers.
     if (this.ending) void this.reporter.reportEnding(() => (this.ending ? this.pod : undefined));
   }
 
-  /** A container of it has ended: told before all of the pod is looked at. */
+  /** A container of it has ended: told before all of the pod is looked at, which waits until the runtime is through with it. */
+  dies(containerId: string): void {
+    this.dead.add(containerId);
+    this.start();
+  }
+
   died(containerId: string): void {
     this.dead.add(containerId);
     this.wake();
@@ -160,24 +165,33 @@ export class PodWorker {
     });
   }
 
+  private start(): void {
+    if (!this.looping && !this.over) void this.loop();
+  }
+
   private async loop(): Promise<void> {
     this.looping = true;
-    this.retry?.cancel();
-    while (this.dirty && !this.over) {
-      this.dirty = false;
-      const began_ms = this.services.clock.monotonic();
+    while ((this.dirty || this.dead.size > 0) && !this.over) {
       try {
         await this.tellDead();
-        const retryAfter_ms = await this.sync();
-        this.services.metrics.podWorked(this.work(), this.services.clock.monotonic() - began_ms);
-        this.failures = 0;
-        if (retryAfter_ms !== undefined) this.retryAfter(retryAfter_ms);
+        if (this.dirty) await this.work();
       } catch (error) {
         this.failedWith(error as Error);
       }
     }
     this.looping = false;
     this.looked?.();
+  }
+
+  private async work(): Promise<void> {
+    const { clock, metrics } = this.services;
+    this.dirty = false;
+    this.retry?.cancel();
+    const began_ms = clock.monotonic();
+    const retryAfter_ms = await this.sync();
+    metrics.podWorked(this.kindOfWork(), clock.monotonic() - began_ms);
+    this.failures = 0;
+    if (retryAfter_ms !== undefined) this.retryAfter(retryAfter_ms);
   }
 
   /** What the pod's end tells of is left to it. */
@@ -192,7 +206,7 @@ export class PodWorker {
     }
   }
 
-  private work(): PodWork {
+  private kindOfWork(): PodWork {
     const isFirst = this.isNew;
     this.isNew = false;
     return this.isActive && !isBeingDeleted(this.pod) ? (isFirst ? 'create' : 'sync') : 'kill';

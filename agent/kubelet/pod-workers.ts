@@ -12,6 +12,8 @@ import { StaticPods } from './static/static-pods.js';
 
 /** After the runtime went away: its events are few, and a dead engine is soon back. */
 const RECONNECT_MS = 500;
+/** Where ends cannot be known early, which there is no hurry to find otherwise. */
+const EARLY_RECONNECT_MS = 10_000;
 
 export class PodWorkers {
   private readonly workers = new Map<string, PodWorker>();
@@ -55,6 +57,7 @@ export class PodWorkers {
     };
     this.stopping.addEventListener('abort', stop, { once: true });
     void this.followRuntime();
+    void this.followDeaths();
     void this.relist();
   }
 
@@ -150,6 +153,19 @@ export class PodWorkers {
       }
       if (!(await this.pause(clock, RECONNECT_MS))) return;
     }
+  }
+
+  /** Only sooner than the runtime's events, which tell of each once more. */
+  private async followDeaths(): Promise<void> {
+    const { runtime, clock, log } = this.services;
+    do {
+      try {
+        for await (const { podUid, containerId } of runtime.deaths(this.stopping)) this.workers.get(podUid)?.dies(containerId);
+      } catch (error) {
+        if (!this.stopping.aborted)
+          log.debug({ error: (error as Error).message }, 'ends of containers are told when the engine tells of them');
+      }
+    } while (await this.pause(clock, EARLY_RECONNECT_MS));
   }
 
   /** After syncFrequency an event that was lost can no longer go unnoticed, and a mounted ConfigMap no longer be old. */

@@ -17,6 +17,7 @@ import { dockerExec, dockerLogs } from './docker-process.js';
 import { shortenRequests } from './docker-requests.js';
 import { DockerRuns } from './docker-runs.js';
 import { containerFrom } from './docker-status.js';
+import { EarlyEnds } from './early-ends.js';
 import { openNetnsDialer } from './netns-dialer.js';
 import type { PodNetwork } from './network.js';
 import {
@@ -33,6 +34,7 @@ import {
   type RunningContainer,
   type RuntimeContainer,
   RuntimeError,
+  type RuntimeEvent,
   type RuntimeInfo,
   type RuntimePod,
   type RuntimePodName,
@@ -45,6 +47,8 @@ const VERSION_TIMEOUT_MS = 5_000;
 export interface DockerRuntimeOptions {
   /** `unix:///path` or `tcp://host:port`. */
   readonly endpoint: string;
+  /** The socket of the containerd that the engine stands on; where none is, ends of containers are told later. */
+  readonly containerdSocket: string;
   readonly pauseImage: string;
   readonly network: PodNetwork;
   readonly settings: LogSettings & Pick<KubeletSettings, 'runtimeRequestTimeout'>;
@@ -69,6 +73,7 @@ export class DockerRuntime implements ContainerRuntime {
   private readonly network: PodNetwork;
   /** Pods as they were looked at last: what has exited no longer changes, so it is inspected once. Forgotten when nothing of a pod is listed. */
   private readonly looked = new Map<string, RuntimePod>();
+  private readonly ends = new EarlyEnds();
 
   private readonly commands: CommandLedger;
   private readonly runs: DockerRuns;
@@ -231,7 +236,7 @@ export class DockerRuntime implements ContainerRuntime {
     const listed = await this.list(`${LABEL_POD_UID}=${podUid}`);
     const isSandbox = ({ Labels: labels }: Listed) => labels[LABEL_TYPE] === TYPE_SANDBOX;
     const sandboxes = listed.filter(isSandbox).map((entry) => this.sandboxFrom(entry));
-    const known = this.looked.get(podUid)?.containers.filter(({ state }) => state === 'exited') ?? [];
+    const known = this.looked.get(podUid)?.containers.filter(({ id, state }) => state === 'exited' && !this.ends.has(id)) ?? [];
     const details = ({ Id, State }: Listed) => (State === 'running' ? undefined : known.find(({ id }) => id === Id)) ?? this.inspect(Id);
     const inspected = await Promise.all(listed.filter((entry) => !isSandbox(entry)).map(details));
     const pod: RuntimePod = {
@@ -245,8 +250,9 @@ export class DockerRuntime implements ContainerRuntime {
 
   async podStatusWith(podUid: string, containerId: string): Promise<RuntimePod | undefined> {
     const isIt = ({ id }: RuntimeContainer) => id === containerId;
-    if (this.looked.get(podUid)?.containers.find(isIt)?.state !== 'running') return undefined;
-    const now = await this.inspect(containerId);
+    const last = this.looked.get(podUid)?.containers.find(isIt);
+    if (last?.state !== 'running') return undefined;
+    const now = this.ends.has(containerId) ? this.ends.applyTo(last) : await this.inspect(containerId);
     const before = this.looked.get(podUid);
     if (!now || !before) return undefined;
     const pod = { ...before, containers: before.containers.map((container) => (isIt(container) ? now : container)) };
@@ -273,14 +279,26 @@ export class DockerRuntime implements ContainerRuntime {
 
   private async inspect(id: string): Promise<RuntimeContainer | undefined> {
     const info = await call(this.docker.getContainer(id).inspect(), 404);
-    return info && containerFrom(info);
+    return info && this.ends.applyTo(containerFrom(info));
   }
 
   events(signal: AbortSignal, opened?: () => void) {
     return dockerEvents(this.docker, signal, opened);
   }
 
-  logs(containerId: string, options: LogOptions): Promise<Readable> {
+  async *deaths(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+    for await (const containerId of this.ends.follow(this.options.containerdSocket, signal)) {
+      for (const [podUid, { containers }] of this.looked) {
+        const last = containers.find(({ id }) => id === containerId);
+        // Its last words are in its log once the engine is through with it.
+        if (last?.state === 'running' && last.terminationMessagePolicy === 'File') yield { type: 'died', podUid, containerId };
+      }
+    }
+  }
+
+  async logs(containerId: string, options: LogOptions): Promise<Readable> {
+    // Whoever sees that it has ended finds all of its log.
+    if (this.ends.has(containerId)) await call(this.docker.getContainer(containerId).wait({ condition: 'not-running' }), 404);
     return dockerLogs(this.docker, this.patient, containerId, options);
   }
 

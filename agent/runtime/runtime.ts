@@ -321,6 +321,11 @@ export interface ContainerRuntime {
    * happens from then on is missed: what was before has to be looked up.
    */
   events(signal: AbortSignal, opened?: () => void): AsyncIterable<RuntimeEvent>;
+  /**
+   * Containers that have ended, before the runtime is through with them and tells of it as an event; `podStatusWith` shows how. Ends, with or
+   * without an error, where it cannot be known so early.
+   */
+  deaths(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
   /** Interleaved stdout and stderr, in the order they were written. */
   logs(containerId: string, options: LogOptions): Promise<Readable>;
   exec(containerId: string, options: ExecOptions): Promise<ProcessStreams>;

@@ -41,6 +41,7 @@ export async function startAgent(layout: ClusterLayout, node: NodeLayout, option
     `--cni-conf-dir=${join(node.dataDir, 'cni/net.d')}`,
     `--cni-bin-dir=${CNI_BIN_DIRS.join(',')}`,
     `--docker-endpoint=unix://${node.dockerSocket}`,
+    `--containerd=${node.containerdSocket}`,
     ...options.extraArgs,
   );
   await startSupervised(node.agent, [...options.entry, ...command]);

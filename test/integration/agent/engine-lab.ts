@@ -41,6 +41,7 @@ const APPLETS = [
   'nc',
   'head',
   'tr',
+  'seq',
 ];
 const START_TIMEOUT_MS = 30_000;
 
@@ -71,6 +72,7 @@ export interface EngineOptions {
 
 export class EngineLab {
   readonly socket: string;
+  readonly containerdSocket: string;
   readonly cniBin: string;
   readonly cniConf: string;
   readonly netns: string;
@@ -82,6 +84,7 @@ export class EngineLab {
   ) {
     this.netns = directory.slice(directory.lastIndexOf('/') + 1);
     this.socket = join(directory, 'docker.sock');
+    this.containerdSocket = join(directory, 'containerd.sock');
     this.cniBin = join(directory, 'cni-bin');
     this.cniConf = join(directory, 'net.d');
   }
@@ -135,7 +138,7 @@ export class EngineLab {
       `state = "${at('containerd-state')}"`,
       'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
       '[grpc]',
-      `address = "${at('containerd.sock')}"`,
+      `address = "${this.containerdSocket}"`,
     ];
     writeFileSync(at('containerd.toml'), config.join('\n'));
     writeFileSync(
@@ -143,7 +146,7 @@ export class EngineLab {
       JSON.stringify({ 'exec-opts': ['native.cgroupdriver=cgroupfs'], runtimes: { second: { path: 'runc' } } }),
     );
     this.spawn('containerd', ['--config', at('containerd.toml'), '--log-level', 'warn']);
-    await until('containerd listens', () => existsSync(at('containerd.sock')) || undefined, START_TIMEOUT_MS);
+    await until('containerd listens', () => existsSync(this.containerdSocket) || undefined, START_TIMEOUT_MS);
     this.startDockerd();
     await this.whenEngineAnswers();
   }
@@ -154,7 +157,7 @@ export class EngineLab {
     return this.spawn('dockerd', [
       `--config-file=${at('daemon.json')}`,
       `--host=unix://${this.socket}`,
-      `--containerd=${at('containerd.sock')}`,
+      `--containerd=${this.containerdSocket}`,
       `--data-root=${at('docker')}`,
       `--exec-root=${at('docker-exec')}`,
       `--pidfile=${at('docker.pid')}`,

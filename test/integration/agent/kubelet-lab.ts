@@ -146,6 +146,7 @@ export class KubeletLab {
     });
     const docker = new DockerRuntime({
       endpoint: `unix://${this.engine.socket}`,
+      containerdSocket: this.engine.containerdSocket,
       pauseImage: PAUSE_IMAGE,
       network,
       stateDirectory: this.rootDirectory,

@@ -29,6 +29,7 @@ async function openRuntime(): Promise<DockerRuntime> {
   await network.reload(POD_CIDR);
   return new DockerRuntime({
     endpoint: `unix://${lab.socket}`,
+    containerdSocket: lab.containerdSocket,
     pauseImage: PAUSE_IMAGE,
     network,
     stateDirectory: lab.directory,
@@ -214,16 +215,30 @@ describe('a pod on the Docker Engine', () => {
     expect(performance.now() - began).toBeLessThan(15_000);
   });
 
-  it('tells at once of a container that dies', async () => {
+  it('tells at once of a container that dies, with all that it said, and again when the engine is through with it', async () => {
     const stopping = new AbortController();
-    const { config, id } = await runPod('sleep 1000');
-    const died = (async () => {
-      for await (const event of runtime.events(stopping.signal)) if (event.type === 'died' && event.containerId === id) return event;
+    const { signal } = stopping;
+    const { config, id } = await runPod('trap "seq 2000; exit 3" TERM; sleep 1000 & wait');
+    const order: string[] = [];
+    const engine = (async () => {
+      for await (const event of runtime.events(signal))
+        if (event.type === 'died' && event.containerId === id) return [event, order.push('the engine')] as const;
       return undefined;
     })();
-    await until('the event stream is open', async () => (await run(id, 'true')).code === 0 || undefined);
-    lab.docker('kill', id);
-    expect(await died).toEqual({ type: 'died', podUid: config.uid, containerId: id });
+    const early = (async () => {
+      for await (const event of runtime.deaths(signal)) if (event.containerId === id) return [event, order.push('containerd')] as const;
+      return undefined;
+    })();
+    await until('both streams are open', async () => (await run(id, 'true')).code === 0 || undefined);
+    expect((await find(config.uid, id))?.state).toBe('running');
+    process.kill(Number(lab.docker('inspect', '-f', '{{.State.Pid}}', id)), 'SIGTERM');
+    expect(await early).toEqual([{ type: 'died', podUid: config.uid, containerId: id }, 1]);
+    const shown = (await runtime.podStatusWith(config.uid, id))?.containers[0];
+    expect(shown).toMatchObject({ id, state: 'exited', exitCode: 3, oomKilled: false });
+    expect(await text(await runtime.logs(id, { follow: false, tail: 1, timestamps: false }))).toBe('2000\n');
+    expect(await engine).toEqual([{ type: 'died', podUid: config.uid, containerId: id }, 2]);
+    const settled = await find(config.uid, id);
+    expect(settled).toMatchObject({ state: 'exited', exitCode: 3, finishedAt_ms: shown!.finishedAt_ms });
     stopping.abort();
   });
 

@@ -1,0 +1,106 @@
+// The ends of processes as containerd tells of them, on which the engine stands: its event stream, over gRPC on its socket.
+import { type ClientHttp2Stream, connect } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+
+/** The engine's containers among containerd's. */
+const NAMESPACE = 'moby';
+const EXIT = '/tasks/exit';
+const OOM = '/tasks/oom';
+const PATH = '/containerd.services.events.v1.Events/Subscribe';
+
+/** Before a message: whether it is compressed, and its length. */
+const HEAD_BYTES = 5;
+/** An event that we ask for has some 300 bytes. */
+const EVENT_MAX_BYTES = 1 << 16;
+
+/** Of a container's first process. */
+export type ContainerdEvent =
+  | { readonly type: 'oom'; readonly containerId: string }
+  | { readonly type: 'exit'; readonly containerId: string; readonly exitCode: number; readonly exitedAt_ms: number };
+
+/** Ends, with or without an error, when containerd goes away or `signal` aborts. */
+export async function* containerdEvents(socketPath: string, signal: AbortSignal): AsyncIterable<ContainerdEvent> {
+  const session = connect('http://containerd', { createConnection: () => connectSocket(socketPath) });
+  // The stream, which ends with it, tells of it.
+  session.on('error', () => undefined);
+  const headers = { ':method': 'POST', ':path': PATH, 'content-type': 'application/grpc', te: 'trailers' };
+  try {
+    const stream = session.request(headers, { signal });
+    const filters = [EXIT, OOM].map((topic) => `namespace==${NAMESPACE},topic==${JSON.stringify(topic)}`);
+    stream.end(framed(Buffer.concat(filters.map(filterField))));
+    for await (const message of messages(stream)) {
+      const event = eventFrom(message);
+      if (event) yield event;
+    }
+  } finally {
+    session.destroy();
+  }
+}
+
+/** The first field of a SubscribeRequest, which may repeat; ours are shorter than a length of two bytes. */
+const filterField = (filter: string) => Buffer.concat([Buffer.of(0x0a, filter.length), Buffer.from(filter)]);
+
+function framed(message: Buffer): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+async function* messages(stream: ClientHttp2Stream): AsyncIterable<Buffer> {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of stream) {
+    rest = Buffer.concat([rest, chunk as Buffer]);
+    while (rest.length >= HEAD_BYTES) {
+      const end = HEAD_BYTES + rest.readUInt32BE(1);
+      if (end > EVENT_MAX_BYTES) throw new Error('containerd tells of an event that is too long');
+      if (rest.length < end) break;
+      yield rest.subarray(HEAD_BYTES, end);
+      rest = rest.subarray(end);
+    }
+  }
+}
+
+/** An Envelope: 3 is the topic and 4 an Any, whose 2 is a TaskExit or a TaskOOM. undefined: a command's end. */
+export function eventFrom(envelope: Buffer): ContainerdEvent | undefined {
+  const { 3: topic, 4: any } = fieldsOf(envelope);
+  const { 1: container, 2: process, 4: exitCode, 5: exitedAt } = fieldsOf(bytesOf(fieldsOf(bytesOf(any))[2]));
+  const containerId = bytesOf(container).toString();
+  if (bytesOf(topic).toString() === OOM) return { type: 'oom', containerId };
+  if (bytesOf(process).toString() !== containerId) return undefined;
+  const { 1: seconds, 2: nanos } = fieldsOf(bytesOf(exitedAt));
+  return {
+    type: 'exit',
+    containerId,
+    exitCode: numberOf(exitCode),
+    exitedAt_ms: numberOf(seconds) * 1000 + Math.floor(numberOf(nanos) / 1e6),
+  };
+}
+
+type Field = number | Buffer | undefined;
+const bytesOf = (field: Field) => (Buffer.isBuffer(field) ? field : Buffer.alloc(0));
+const numberOf = (field: Field) => (typeof field === 'number' ? field : 0);
+
+/** The fields of a protobuf message that has varints and bytes only, by their numbers. */
+function fieldsOf(message: Buffer): { readonly [number: number]: Field } {
+  const fields: { [number: number]: Field } = {};
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = message[at++];
+      if (byte === undefined) throw new Error('an event of containerd ends too soon');
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < message.length) {
+    const tag = varint();
+    if ((tag & 7) === 0) fields[tag >>> 3] = varint();
+    else if ((tag & 7) === 2) {
+      const length = varint();
+      fields[tag >>> 3] = message.subarray(at, at + length);
+      at += length;
+    } else throw new Error(`a field of wire type ${tag & 7} in an event of containerd`);
+  }
+  return fields;
+}
