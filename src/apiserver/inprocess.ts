@@ -3,7 +3,7 @@
 import type { Clock, Random } from '../apimachinery/clock.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import { expired, StatusError } from '../apimachinery/status.js';
-import { decodeAnswer } from '../client/answer.js';
+import { decodeAnswer, readAnswer, watchEvents } from '../client/answer.js';
 import type { ApiRequest, Transport, WatchEvent } from '../client/client.js';
 import { authenticated } from './authentication/authenticator.js';
 import { Exchange, type RequestBody, type Result } from './exchange.js';
@@ -17,6 +17,9 @@ import type { WatchSink } from './storage/watch-cache.js';
 
 /** Events that wait for a slow reader; past it the watch ends, and the reader lists again. */
 const MAX_QUEUED_EVENTS = 10_000;
+
+/** Of a watch that is refused: a Status, or a page that says why. */
+const MAX_REFUSAL_BYTES = 1024 * 1024;
 
 export interface InProcessContext {
   readonly clock: Clock;
@@ -42,6 +45,9 @@ export function inProcessTransport(serve: Serve, user: UserInfo, context: InProc
     async *watch(request, signal) {
       const exchange = exchangeOf(request);
       const result = await serve(exchange);
+      if (result.type === 'proxy') return yield* passedOnWatch(proxy, result.target, signal);
+      // An aggregated server that is not there is told of before it is asked.
+      if (result.type === 'bytes') resultValue(result);
       if (result.type !== 'watch') throw new Error('in process: a watch must ask for watch=true');
       exchange.audit?.started(200);
       const queue = new WatchQueue();
@@ -74,8 +80,36 @@ function bodyOf({ body, contentType = 'application/json' }: ApiRequest): Request
 async function passedOn(proxy: ReverseProxy, { method, body, contentType }: ApiRequest, target: ProxyTarget): Promise<unknown> {
   const headers = { accept: 'application/json', ...(contentType ? { 'content-type': contentType } : {}) };
   const { code, bytes } = await proxy.fetch(method, headers, body === undefined ? undefined : Buffer.from(JSON.stringify(body)), target);
-  return decodeAnswer(code, bytes);
+  try {
+    return decodeAnswer(code, bytes);
+  } catch (error) {
+    throw asStatus(error, target);
+  }
 }
+
+async function* passedOnWatch(proxy: ReverseProxy, target: ProxyTarget, signal: AbortSignal): AsyncGenerator<WatchEvent<KubeObject>> {
+  const answer = await proxy.send(
+    { method: 'GET', headers: { accept: 'application/json' }, socket: undefined as never },
+    undefined,
+    target,
+  );
+  const abort = () => answer.destroy();
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    if (answer.statusCode !== 200) decodeAnswer(answer.statusCode!, await readAnswer(answer, MAX_REFUSAL_BYTES));
+    yield* watchEvents(answer);
+  } catch (error) {
+    if (!signal.aborted) throw asStatus(error, target);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    answer.destroy();
+  }
+}
+
+/** What another server sends must end no loop of ours, whatever it is. */
+const asStatus = (error: unknown, target: ProxyTarget): StatusError =>
+  error instanceof StatusError ? error : target.unreachable(error instanceof Error ? error.message : String(error));
 
 function resultValue(result: Result): unknown {
   if (result.type === 'bytes') return decodeAnswer(result.code, Buffer.from(result.bytes));

@@ -1,7 +1,13 @@
-// readAnswer, decodeAnswer: a server's answer to a client's request, within a bound, and what it amounts to.
+// readAnswer, decodeAnswer, watchEvents: a server's answer to a client's request, within bounds, and what it amounts to.
 import type { IncomingMessage } from 'node:http';
 import { isJsonObject } from '../apimachinery/json.js';
+import type { KubeObject } from '../apimachinery/object.js';
 import { type Status, StatusError } from '../apimachinery/status.js';
+import type { WatchEvent } from './client.js';
+import { LineSplitter } from './lines.js';
+
+/** The largest object a store takes is 1.5 MiB; its JSON with managed fields and escapes stays far below. */
+const LINE_MAX_bytes = 16 * 1024 * 1024;
 
 /** The whole body. Rejects past `max_bytes`, which ends the answer. */
 export async function readAnswer(response: IncomingMessage, max_bytes: number): Promise<Buffer> {
@@ -20,6 +26,20 @@ export function decodeAnswer(code: number, body: Buffer): unknown {
   const text = body.toString('utf8');
   if (code >= 200 && code < 300) return text ? JSON.parse(text) : {};
   throw StatusError.fromStatus(statusIn(text), code);
+}
+
+/** The events of a watch's answer. Throws the Status that the server ended it with, and an Error for what are no events. */
+export async function* watchEvents(answer: AsyncIterable<Buffer>): AsyncGenerator<WatchEvent<KubeObject>> {
+  const lines = new LineSplitter(LINE_MAX_bytes);
+  for await (const chunk of answer) {
+    for (const line of lines.push(chunk)) {
+      if (line.trim() === '') continue;
+      const event = JSON.parse(line) as { readonly type: string; readonly object: unknown };
+      if (event.type === 'ERROR') throw StatusError.fromStatus(event.object as Partial<Status>, 500);
+      if (!isJsonObject(event.object) || !isJsonObject(event.object['metadata'])) throw new Error('an event of a watch without an object');
+      yield event as WatchEvent<KubeObject>;
+    }
+  }
 }
 
 /** Not all that answers an error is an API server: a proxy's page becomes the message, cut short. */

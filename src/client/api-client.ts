@@ -1,7 +1,8 @@
 // ApiClient: the typed client; makes paths and bodies out of kinds and objects, and leaves the carrying to a Transport.
 import type { Draft, JsonObject } from '../apimachinery/json.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
-import { badRequest } from '../apimachinery/status.js';
+import { badRequest, internalError } from '../apimachinery/status.js';
+import type { APIResource } from '../apimachinery/types/meta_v1.js';
 import type { AnyKind, Kind } from '../kinds/define.js';
 import type {
   ApiRequest,
@@ -37,7 +38,11 @@ export class ApiClient implements Client {
   async list<T extends KubeObject>(kind: Kind<T>, options: ListOptions = {}): Promise<ListResult<T>> {
     const path = resourcePath(kind, options.namespace);
     const answer = await this.#request<ListAnswer<T>>({ method: 'GET', path, query: listQuery(options) });
-    const items = (answer.items ?? []).map((item) => withType(kind, item));
+    const listed = answer.items ?? [];
+    // What another server sends must end no cache of ours, whatever it is.
+    if (kind.aggregated && listed.some((item) => !item?.metadata?.name))
+      throw internalError(`the list of ${kind.plural} is none of objects`);
+    const items = listed.map((item) => withType(kind, item));
     const base = { items, resourceVersion: answer.metadata?.resourceVersion ?? '' };
     return answer.metadata?.continue ? { ...base, continue: answer.metadata.continue } : base;
   }
@@ -48,6 +53,16 @@ export class ApiClient implements Client {
     if (options.allowWatchBookmarks) query.set('allowWatchBookmarks', 'true');
     const request: ApiRequest = { method: 'GET', path: resourcePath(kind, options.namespace), query };
     return this.transport.watch(request, signal) as AsyncIterable<WatchEvent<T>>;
+  }
+
+  async discover(group: string, version: string): Promise<readonly APIResource[]> {
+    const path = group ? `/apis/${group}/${version}` : `/api/${version}`;
+    const { resources } = await this.#request<{ readonly resources?: readonly APIResource[] | null }>({
+      method: 'GET',
+      path,
+      query: new URLSearchParams(),
+    });
+    return resources ?? [];
   }
 
   async create<T extends KubeObject>(kind: Kind<T>, object: Draft<T>): Promise<T> {

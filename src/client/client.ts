@@ -1,6 +1,7 @@
 // The client's contract: what every component may ask of the API server, over HTTPS or in the same process.
 import type { Draft, JsonObject } from '../apimachinery/json.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
+import type { APIResource } from '../apimachinery/types/meta_v1.js';
 import type { Kind } from '../kinds/define.js';
 
 export interface ListOptions {
@@ -57,6 +58,8 @@ export interface Client {
   /** Ends without error when the server closes the stream or `signal` aborts; go on from the last resourceVersion seen. */
   watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
   /** apiVersion and kind are filled in; `metadata` needs a name or generateName. */
+  /** What one group version has, subresources beside their resources, of whichever server it is. */
+  discover(group: string, version: string): Promise<readonly APIResource[]>;
   create<T extends KubeObject>(kind: Kind<T>, object: Draft<T>): Promise<T>;
   /** Conflict (409) where `metadata.resourceVersion` is not the stored one. */
   update<T extends KubeObject>(kind: Kind<T>, object: Draft<T>, subresource?: string): Promise<T>;

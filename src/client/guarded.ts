@@ -8,6 +8,7 @@ export function guardWrites(client: Client, check: (kind: AnyKind, subresource?:
     get: (kind, name, subresource) => client.get(kind, name, subresource),
     list: (kind, options) => client.list(kind, options),
     watch: (kind, options, signal) => client.watch(kind, options, signal),
+    discover: (group, version) => client.discover(group, version),
     async create(kind, object) {
       check(kind);
       return client.create(kind, object);

@@ -2,18 +2,15 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import { type Clock, systemClock } from '../apimachinery/clock.js';
 import type { KubeObject } from '../apimachinery/object.js';
-import { type Status, StatusError } from '../apimachinery/status.js';
-import { decodeAnswer } from './answer.js';
+import { StatusError } from '../apimachinery/status.js';
+import { decodeAnswer, watchEvents } from './answer.js';
 import type { ApiRequest, Transport, WatchEvent } from './client.js';
 import { H2Connection, type TlsIdentity, unreachable } from './h2-connection.js';
-import { LineSplitter } from './lines.js';
 
 /** A request that is not a watch is given up when nothing has come for so long. */
 const SILENCE_MAX_ms = 10_000;
 /** A list of 50,000 pods has about 150 MB; more is a server gone wrong. */
 const BODY_MAX_bytes = 256 * 1024 * 1024;
-/** The largest object a store takes is 1.5 MiB; its JSON with managed fields and escapes stays far below. */
-const LINE_MAX_bytes = 16 * 1024 * 1024;
 
 export interface HttpsTransportOptions {
   /** `https://host:6443`. */
@@ -89,7 +86,7 @@ class H2Transport implements HttpsTransport {
       const headers = await responseOf(stream);
       timer.cancel();
       if (Number(headers[':status']) !== 200) decodeAnswer(Number(headers[':status']), await collect(stream));
-      yield* events(stream);
+      yield* watchEvents(stream);
     } catch (error) {
       if (!signal.aborted) throw this.#asStatus(error);
     } finally {
@@ -153,16 +150,4 @@ async function collect(stream: ClientHttp2Stream, onData?: () => void): Promise<
   }
   if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Error(`the answer was cut off (HTTP/2 error ${stream.rstCode})`);
   return Buffer.concat(chunks);
-}
-
-async function* events(stream: ClientHttp2Stream): AsyncGenerator<WatchEvent<KubeObject>> {
-  const lines = new LineSplitter(LINE_MAX_bytes);
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    for (const line of lines.push(chunk)) {
-      if (line.trim() === '') continue;
-      const event = JSON.parse(line) as { readonly type: string; readonly object: unknown };
-      if (event.type === 'ERROR') throw StatusError.fromStatus(event.object as Partial<Status>, 500);
-      yield event as WatchEvent<KubeObject>;
-    }
-  }
 }

@@ -8,15 +8,24 @@ import type { CustomResourceDefinition } from '../kinds/types/apiextensions_v1.j
 /** Kinds that have gone are still known for a while: whose owner was of one must be told that it is gone, not that nobody knows it. */
 const MAX_GONE = 1000;
 
-export interface CustomKindsHandler {
+export interface RunTimeKindsHandler {
   added(kind: AnyKind): void;
   removed(kind: AnyKind): void;
 }
 
-export class CustomKinds {
+/** Kinds that come and go while the controllers run. */
+export interface RunTimeKinds {
+  readonly known: readonly AnyKind[];
+  whenSynced(signal: AbortSignal): Promise<void>;
+  /** Calls back for each kind that is there, and for each that comes or goes. Returns how to stop. */
+  subscribe(handler: RunTimeKindsHandler): () => void;
+  stop(): void;
+}
+
+export class CustomKinds implements RunTimeKinds {
   readonly #served = new Map<string, AnyKind>();
   readonly #gone = new Map<string, AnyKind>();
-  readonly #handlers = new Set<CustomKindsHandler>();
+  readonly #handlers = new Set<RunTimeKindsHandler>();
   readonly #informer: Informer<CustomResourceDefinition>;
   readonly #stop: () => void;
 
@@ -37,8 +46,7 @@ export class CustomKinds {
     return this.#informer.whenSynced(signal);
   }
 
-  /** Calls back for each kind that is there, and for each that comes or goes. Returns how to stop. */
-  subscribe(handler: CustomKindsHandler): () => void {
+  subscribe(handler: RunTimeKindsHandler): () => void {
     this.#handlers.add(handler);
     for (const kind of this.#served.values()) handler.added(kind);
     return () => this.#handlers.delete(handler);

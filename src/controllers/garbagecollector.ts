@@ -1,10 +1,10 @@
 // Watches objects of all kinds; deletes those whose owners are all gone, and carries out foreground and orphan deletion.
 import { isBeingDeleted, type KubeObject } from '../apimachinery/object.js';
-import { isStatus } from '../apimachinery/status.js';
+import { isStatus, StatusError } from '../apimachinery/status.js';
 import type { OwnerReference } from '../apimachinery/types/meta_v1.js';
 import type { DeleteOptions } from '../client/client.js';
 import type { AnyKind } from '../kinds/define.js';
-import { defineController, type ReconcileContext } from './define.js';
+import { defineController, type ReconcileContext, type ReconcileResult } from './define.js';
 import { findLive } from './find-live.js';
 import {
   cachedOwner,
@@ -24,6 +24,8 @@ import {
 
 /** As upstream's: most keys are one deletion, which waits for the store and not for us. */
 const CONCURRENCY = 20;
+/** An owner of a kind that nobody knows: should it be known later, no event tells who refers to it. */
+const UNKNOWN_RECHECK_ms = 300_000;
 
 export const garbageCollector = defineController({
   name: 'garbage-collector',
@@ -50,15 +52,16 @@ async function collectDependents(context: ReconcileContext, owner: Identity): Pr
 
 type KnownIdentity = Identity & { readonly kind: AnyKind };
 
-type OwnerState = 'there' | 'gone' | 'waiting';
+type OwnerState = 'there' | 'gone' | 'waiting' | 'unknown';
 
 /** Deletes an object that has owners but none left; takes references to lost owners off one that keeps another. */
-async function collect(context: ReconcileContext, kind: AnyKind, object: KubeObject): Promise<void> {
+async function collect(context: ReconcileContext, kind: AnyKind, object: KubeObject): Promise<ReconcileResult | void> {
   const refs = object.metadata.ownerReferences ?? [];
   const states = new Map<OwnerReference, OwnerState>();
   for (const ref of refs) states.set(ref, await ownerState(context, object, ref));
-  const kept = refs.filter((ref) => states.get(ref) === 'there');
-  if (kept.length === refs.length) return;
+  const kept = refs.filter((ref) => states.get(ref) === 'there' || states.get(ref) === 'unknown');
+  const isUnknown = kept.some((ref) => states.get(ref) === 'unknown');
+  if (kept.length === refs.length) return isUnknown ? { requeueAfter_ms: UNKNOWN_RECHECK_ms } : undefined;
   if (kept.length > 0) return patchMetadata(context, kind, object, { ownerReferences: kept });
   const isWaitedFor = refs.some((ref) => states.get(ref) === 'waiting');
   const own: Identity = { kind, name: object.metadata, uid: object.metadata.uid };
@@ -71,8 +74,7 @@ async function ownerState(context: ReconcileContext, object: KubeObject, ref: Ow
   const cached = cachedOwner(context, object, ref);
   if (cached) return waitsForDependents(cached) ? 'waiting' : 'there';
   const kind = ownerKind(ref, context);
-  // What cannot be looked up is not known to be gone.
-  if (!kind) return 'there';
+  if (!kind) return 'unknown';
   const namespace = kind.namespaced ? object.metadata.namespace : undefined;
   if (kind.namespaced && !namespace) {
     tellInvalid(context, object, ref);
@@ -80,8 +82,19 @@ async function ownerState(context: ReconcileContext, object: KubeObject, ref: Ow
   }
   const live = await findLive<KubeObject>(context.client, kind, { namespace, name: ref.name });
   if (live?.metadata.uid === ref.uid) return waitsForDependents(live) ? 'waiting' : 'there';
+  if (!live && kind.aggregated && !(await isServed(context, kind))) return 'unknown';
   if (namespace && context.list<KubeObject>(kind).some(({ metadata }) => metadata.uid === ref.uid)) tellInvalid(context, object, ref);
   return 'gone';
+}
+
+/** A server that no longer has the kind, or has lost its APIService, answers for all of its objects that they are not found. */
+async function isServed({ client }: ReconcileContext, { group, version, plural }: AnyKind): Promise<boolean> {
+  try {
+    return (await client.discover(group, version)).some(({ name }) => name === plural);
+  } catch (error) {
+    if (isStatus(error, 'NotFound')) return false;
+    throw error;
+  }
 }
 
 /** An owner in another namespace is none: whoever wrote the reference should hear of it. */
@@ -124,13 +137,25 @@ async function orphanDependents(context: ReconcileContext, owner: KnownIdentity,
   const { namespace } = owner.name;
   for (const kind of collectedKinds(context)) {
     if (namespace && !kind.namespaced) continue;
-    const { items } = await context.client.list<KubeObject>(kind, { namespace });
-    for (const each of items) {
+    for (const each of await present(context, kind, namespace)) {
       const ref = each.metadata.ownerReferences?.find(({ uid }) => uid === owner.uid);
       if (ref) await orphan(context, { kind, object: each, ref });
     }
   }
   await removeFinalizer(context, owner.kind, object, FINALIZER_ORPHAN);
+}
+
+async function present(context: ReconcileContext, kind: AnyKind, namespace: string | undefined): Promise<readonly KubeObject[]> {
+  try {
+    return (await context.client.list<KubeObject>(kind, { namespace })).items;
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    // Another server that is away must not keep from an end what none of its objects is known to depend on.
+    if (kind.aggregated) return context.list<KubeObject>(kind, namespace);
+    // A custom kind that has gone.
+    if (isStatus(error, 'NotFound')) return [];
+    throw error;
+  }
 }
 
 function orphan(context: ReconcileContext, { kind, object, ref }: Dependent): Promise<void> {

@@ -11,7 +11,8 @@ import type { Change, Informer, Informers } from '../client/informer.js';
 import { WorkQueue } from '../client/workqueue.js';
 import { WorkQueueMetrics } from '../client/workqueue-metrics.js';
 import type { AnyKind, Input, Kind, Lister, MappedInput } from '../kinds/define.js';
-import { CustomKinds } from './custom-kinds.js';
+import { AggregatedKinds } from './aggregated-kinds.js';
+import { CustomKinds, type RunTimeKinds } from './custom-kinds.js';
 import type { ControllerDefinition, ControllerOptions, ReconcileContext } from './define.js';
 import { onlyDeclared } from './outputs.js';
 import { OwnWrites } from './own-writes.js';
@@ -46,10 +47,12 @@ export interface RunningControllers {
 /** Starts all of them. */
 export function startControllers(definitions: readonly ControllerDefinition[], options: ControllersOptions): RunningControllers {
   const customKinds = definitions.some(({ customInputs }) => customInputs) ? new CustomKinds(options.informers) : undefined;
-  const controllers = definitions.map((definition) => new Controller(definition, options, customKinds));
+  const aggregatedKinds = customKinds && new AggregatedKinds({ ...options, client: clientOf(options) });
+  const runTimeKinds = customKinds && aggregatedKinds ? [customKinds, aggregatedKinds] : [];
+  const controllers = definitions.map((definition) => new Controller(definition, options, runTimeKinds));
   return {
     async stop() {
-      customKinds?.stop();
+      for (const each of runTimeKinds) each.stop();
       await Promise.all(controllers.map((controller) => controller.stop()));
     },
     writeMetrics(out) {
@@ -60,6 +63,14 @@ export function startControllers(definitions: readonly ControllerDefinition[], o
       out.metric('running_managed_controllers', 'gauge', 'Controllers that run.');
       for (const { name } of definitions)
         out.sample('running_managed_controllers', labelText({ manager: 'kube-controller-manager', name: `${name}-controller` }), 1);
+      if (aggregatedKinds) {
+        out.metric(
+          'garbagecollector_controller_resources_sync_error_total',
+          'counter',
+          'Other API servers whose resources could not be discovered.',
+        );
+        out.sample('garbagecollector_controller_resources_sync_error_total', '', aggregatedKinds.failures);
+      }
       out.metric('porthole_controller_reconciles_total', 'counter', 'Reconciles by how they ended.');
       for (const { name, outcomes } of controllers)
         for (const [result, count] of Object.entries(outcomes))
@@ -67,6 +78,9 @@ export function startControllers(definitions: readonly ControllerDefinition[], o
     },
   };
 }
+
+const clientOf = ({ client }: ControllersOptions, serviceAccount?: string): Client =>
+  typeof client === 'function' ? client(serviceAccount) : client;
 
 class Controller {
   readonly metrics: WorkQueueMetrics;
@@ -85,7 +99,7 @@ class Controller {
   constructor(
     private readonly definition: ControllerDefinition,
     private readonly options: ControllersOptions,
-    private readonly customKinds: CustomKinds | undefined,
+    private readonly runTimeKinds: readonly RunTimeKinds[],
   ) {
     // Each worker that waits and each input that is not synced yet listens to it.
     setMaxListeners(0, this.#stopping.signal);
@@ -98,14 +112,12 @@ class Controller {
     }
     this.#lister = this.#makeLister();
     this.#writes = new OwnWrites(this.#informers);
-    const { client } = options;
     const { serviceAccount = `${definition.name}-controller` } = definition;
-    const own = typeof client === 'function' ? client(serviceAccount ?? undefined) : client;
-    this.#client = onlyDeclared(own, definition);
+    this.#client = onlyDeclared(clientOf(options, serviceAccount ?? undefined), definition);
     this.#events =
       typeof options.events === 'function' ? options.events(definition.eventSource ?? `${definition.name}-controller`) : options.events;
     for (const [kind, informer] of this.#informers) this.#unsubscribe.push(this.#subscribe(kind, informer, this.definition.inputs));
-    this.#subscribeToCustomKinds();
+    if (definition.customInputs) for (const kinds of runTimeKinds) this.#subscribeToKinds(kinds, definition.customInputs);
     this.#workers = this.#run();
   }
 
@@ -131,12 +143,10 @@ class Controller {
     for (const key of new Set(inputs.flatMap((input) => this.#keys(input, change)))) this.#queue.add(key);
   }
 
-  /** Objects of a kind that goes have gone, too. */
-  #subscribeToCustomKinds(): void {
-    const { customInputs } = this.definition;
-    if (!customInputs || !this.customKinds) return;
+  /** Of a kind that goes there are no objects any more, or none that can be known of. */
+  #subscribeToKinds(kinds: RunTimeKinds, customInputs: ControllerDefinition['customInputs'] & object): void {
     const unsubscribe = new Map<AnyKind, () => void>();
-    const stop = this.customKinds.subscribe({
+    const stop = kinds.subscribe({
       added: (kind) => {
         const informer = this.options.informers.of(kind) as Informer<KubeObject>;
         this.#informers.set(kind, informer);
@@ -163,10 +173,10 @@ class Controller {
   }
 
   #makeLister(): Lister & Pick<ReconcileContext, 'claimable'> {
-    const { customKinds } = this;
+    const customKinds = () => this.runTimeKinds.flatMap(({ known }) => known);
     const of = <T extends KubeObject>(kind: Kind<T>): Informer<T> | undefined => {
       const informer = this.#informers.get(kind);
-      if (!informer && !customKinds?.known.includes(kind))
+      if (!informer && !customKinds().includes(kind))
         throw new Error(`controller ${this.definition.name} reads ${kind.plural}, which is not among its inputs`);
       return informer as unknown as Informer<T> | undefined;
     };
@@ -184,14 +194,14 @@ class Controller {
         return [metadata.uid, nobodyIn(metadata.namespace)].flatMap((key) => informer?.byIndex(BY_CONTROLLER, key) ?? []);
       },
       get customKinds() {
-        return customKinds?.known ?? [];
+        return customKinds();
       },
     };
   }
 
   async #run(): Promise<void> {
     try {
-      if (this.definition.customInputs) await this.customKinds?.whenSynced(this.#stopping.signal);
+      if (this.definition.customInputs) await Promise.all(this.runTimeKinds.map((kinds) => kinds.whenSynced(this.#stopping.signal)));
       // Not those of custom kinds, which may go before they are synced.
       await Promise.all(this.definition.inputs.map((input) => this.#informers.get(sourceOf(input))!.whenSynced(this.#stopping.signal)));
     } catch (reason) {

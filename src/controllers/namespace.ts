@@ -6,13 +6,14 @@ import { isStatus, StatusError } from '../apimachinery/status.js';
 import type { ListOptions, ListResult } from '../client/client.js';
 import { customResourceDefinitions } from '../kinds/apiextensions/customresourcedefinition.js';
 import { servedKind } from '../kinds/apiextensions/served-kind.js';
-import { apiServices } from '../kinds/apiregistration/apiservice.js';
+import { apiServices, isAvailable } from '../kinds/apiregistration/apiservice.js';
 import { namespaces } from '../kinds/core/namespace.js';
 import { pods } from '../kinds/core/pod.js';
 import type { AnyKind, Lister } from '../kinds/define.js';
 import { kinds } from '../kinds/index.js';
 import type { APIService } from '../kinds/types/apiregistration_v1.js';
 import type { Namespace } from '../kinds/types/core_v1.js';
+import { discoverKinds, preferred } from './aggregated-kinds.js';
 import { defineController, type ReconcileContext } from './define.js';
 import { deletionConditions, type Progress } from './namespace-conditions.js';
 
@@ -41,8 +42,7 @@ export const namespace = defineController({
   async reconcile(key, context) {
     const object = context.get(namespaces, parseKey(key));
     if (!object || !isBeingDeleted(object) || !object.spec.finalizers?.includes(FINALIZER)) return;
-    const undiscovered = undiscoveredOf(context);
-    const { remaining, failures } = await emptyAll(context, object.metadata.name);
+    const { remaining, failures, undiscovered } = await emptyAll(context, object.metadata.name);
     if (remaining.size === 0 && failures.length === 0 && undiscovered.length === 0) return finalize(context, object);
     await writeProgress(context, object, { undiscovered, failures: failures.map(({ message }) => message), remaining });
     if (failures[0]) throw failures[0];
@@ -55,6 +55,8 @@ export const namespace = defineController({
 interface Emptied {
   readonly remaining: ReadonlyMap<AnyKind, readonly KubeObject[]>;
   readonly failures: readonly StatusError[];
+  /** Group versions of other servers that do not answer: nobody knows what they have in the namespace. */
+  readonly undiscovered: readonly string[];
 }
 
 /** Pods first: while any of them is there, what it leans on stays. A kind whose objects cannot be deleted stops no other. */
@@ -67,16 +69,38 @@ async function emptyAll(context: ReconcileContext, name: string): Promise<Emptie
     if (failure) failures.push(failure);
   };
   await emptyOne(pods);
-  if (remaining.size === 0 && failures.length === 0)
-    for (const kind of [...content, ...(await customContent(context))]) await emptyOne(kind);
-  return { remaining, failures };
+  if (remaining.size > 0 || failures.length > 0) return { remaining, failures, undiscovered: othersOf(context).away.map(groupVersion) };
+  const { aggregated, undiscovered } = await aggregatedContent(context);
+  for (const kind of [...content, ...(await customContent(context)), ...aggregated]) await emptyOne(kind);
+  return { remaining, failures, undiscovered };
 }
 
-/** Of other servers that do not answer nobody knows what they have in the namespace. */
-function undiscoveredOf({ list }: ReconcileContext): readonly string[] {
-  const isAvailable = ({ status }: APIService) => status?.conditions?.some((each) => each.type === 'Available' && each.status === 'True');
-  const away = list(apiServices).filter((service) => service.spec.service && !isAvailable(service));
-  return away.map(({ spec }) => `${spec.group}/${spec.version}`).sort();
+/** The APIServices of other servers, in the order of their names. */
+function othersOf({ list }: ReconcileContext) {
+  const others = list(apiServices).filter(({ spec }) => spec.service);
+  others.sort((a, b) => (groupVersion(a) < groupVersion(b) ? -1 : 1));
+  return { there: others.filter(isAvailable), away: others.filter((service) => !isAvailable(service)) };
+}
+
+const groupVersion = ({ spec }: APIService) => `${spec.group}/${spec.version}`;
+
+async function aggregatedContent(context: ReconcileContext) {
+  const { there, away } = othersOf(context);
+  const answers = await Promise.all(there.map(async (service) => ({ service, kinds: await kindsOrNone(context, service) })));
+  const silent = [...away, ...answers.filter(({ kinds: found }) => !found).map(({ service }) => service)];
+  const found = answers.flatMap(({ service, kinds: each = [] }) => each.map((kind) => ({ kind, service })));
+  const deletable = ({ kind: { namespaced, verbs = [] } }: (typeof found)[number]) =>
+    namespaced && verbs.includes('list') && verbs.includes('delete');
+  return { aggregated: preferred(found.filter(deletable)), undiscovered: silent.map(groupVersion).sort() };
+}
+
+async function kindsOrNone({ client }: ReconcileContext, service: APIService): Promise<readonly AnyKind[] | undefined> {
+  try {
+    return await discoverKinds(client, service);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    return undefined;
+  }
 }
 
 /** Another server that comes back, or is given up, may be all that they wait for. */

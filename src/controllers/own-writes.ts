@@ -45,6 +45,7 @@ export class OwnWrites {
       get: (kind, name, subresource) => client.get(kind, name, subresource),
       list: (kind, options) => client.list(kind, options),
       watch: (kind, options, signal) => client.watch(kind, options, signal),
+      discover: (group, version) => client.discover(group, version),
       create: async (kind, object) => wrote(kind, await client.create(kind, object)),
       update: async (kind, object, subresource) => wrote(kind, await client.update(kind, object, subresource)),
       patch: async (kind, name, type, patch, subresource) => wrote(kind, await client.patch(kind, name, type, patch, subresource)),

@@ -137,6 +137,8 @@ export interface KindOptions<T extends KubeObject> {
   readonly subresources?: Subresources<T>;
   /** What every request for it is warned of, if it is deprecated. */
   readonly deprecationWarning?: string;
+  /** Served by another API server: what is not found there may be a server's fault, which is asked about before anything is deleted for it. */
+  readonly aggregated?: boolean;
   /** Absent: kept as served. */
   readonly storage?: StorageForm<T>;
 }
@@ -147,7 +149,7 @@ export interface Lister {
   list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly T[];
   /** Objects that name the owner by its uid, where the reader has an index of them. */
   ownedBy?<T extends KubeObject>(kind: Kind<T>, ownerUid: string): readonly T[];
-  /** Kinds that are, or were, defined at run time, where the reader takes them as inputs. */
+  /** Kinds that come, or came, at run time, where the reader takes them as inputs. */
   readonly customKinds?: readonly AnyKind[];
 }
 

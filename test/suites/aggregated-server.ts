@@ -1,7 +1,9 @@
-// A small aggregated API server for tests: it trusts the front proxy alone, tells what it was asked, and serves one resource with watches.
+// A small aggregated API server for tests: it trusts the front proxy alone, tells what it was asked, and serves one resource of its own store
+// with watches.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { applyMergePatch } from '../../src/apimachinery/patch/merge.js';
 import { type HttpsServer, startHttpsServer } from './https-server.js';
 
 export const GROUP = 'widgets.example.com';
@@ -27,17 +29,16 @@ export interface AggregatedServer extends HttpsServer {
   modern: boolean;
 }
 
-const widget = (name: string) => ({ kind: 'Widget', apiVersion: `${GROUP}/${VERSION}`, metadata: { name, namespace: 'default' } });
-
 export async function startAggregatedServer(frontProxyCa: string): Promise<AggregatedServer> {
   const asked: Asked[] = [];
   const state = { healthy: true, modern: false };
+  const widgets = new Widgets();
   const server = await startHttpsServer(
     (request, body, response) => {
       const { CN } = (request.socket as TLSSocket).getPeerCertificate().subject ?? {};
       asked.push({ method: request.method!, url: request.url!, body, headers: request.headers, client: CN as string | undefined });
       if (!state.healthy) return void response.writeHead(500).end('broken');
-      answer(request, body, response, state.modern);
+      answer(request, body, response, state.modern, widgets);
     },
     { altNames: { dns: ['widgets.default.svc'], ips: [] }, tls: { ca: frontProxyCa, requestCert: true, rejectUnauthorized: true } },
   );
@@ -50,11 +51,78 @@ export async function startAggregatedServer(frontProxyCa: string): Promise<Aggre
   return Object.assign(state, server, { asked, askedByUsers });
 }
 
-function answer(request: IncomingMessage, body: string, response: ServerResponse, modern: boolean): void {
+interface Widget {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly resourceVersion: string;
+    readonly [field: string]: unknown;
+  };
+}
+
+/** What is stored, and who watches it. */
+class Widgets {
+  readonly #objects = new Map<string, Widget>();
+  readonly #history: { readonly type: string; readonly object: Widget }[] = [];
+  readonly #watchers = new Set<ServerResponse>();
+  #version = 0;
+
+  constructor() {
+    this.put({ metadata: { name: 'first', namespace: 'default' } });
+  }
+
+  get version(): string {
+    return String(this.#version);
+  }
+
+  get(namespace: string, name: string): Widget | undefined {
+    return this.#objects.get(`${namespace}/${name}`);
+  }
+
+  list(namespace?: string): readonly Widget[] {
+    return [...this.#objects.values()].filter(({ metadata }) => !namespace || metadata.namespace === namespace);
+  }
+
+  put(given: { readonly metadata: { readonly name: string; readonly namespace: string } }): Widget {
+    const id = `${given.metadata.namespace}/${given.metadata.name}`;
+    const known = this.#objects.has(id);
+    const object = {
+      ...given,
+      kind: 'Widget',
+      apiVersion: `${GROUP}/${VERSION}`,
+      metadata: { uid: `uid-${this.#version}`, ...given.metadata, resourceVersion: String(++this.#version) },
+    };
+    this.#objects.set(id, object);
+    this.#tell(known ? 'MODIFIED' : 'ADDED', object);
+    return object;
+  }
+
+  delete(object: Widget): void {
+    const { metadata } = object;
+    this.#objects.delete(`${metadata.namespace}/${metadata.name}`);
+    this.#tell('DELETED', { ...object, metadata: { ...metadata, resourceVersion: String(++this.#version) } });
+  }
+
+  watch(response: ServerResponse, since: string | null): void {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    const missed = this.#history.filter(({ object }) => Number(object.metadata.resourceVersion) > Number(since ?? 0));
+    for (const event of missed) response.write(`${JSON.stringify(event)}\n`);
+    this.#watchers.add(response);
+    response.on('close', () => this.#watchers.delete(response));
+  }
+
+  #tell(type: string, object: Widget): void {
+    const event = { type, object };
+    this.#history.push(event);
+    for (const watcher of this.#watchers) watcher.write(`${JSON.stringify(event)}\n`);
+  }
+}
+
+function answer(request: IncomingMessage, body: string, response: ServerResponse, modern: boolean, widgets: Widgets): void {
   const { pathname, searchParams } = new URL(request.url!, 'https://x');
   const json = (value: object, code = 200, type = 'application/json') =>
     response.writeHead(code, { 'content-type': type }).end(JSON.stringify(value));
-  const verbs = ['create', 'get', 'list', 'watch'];
+  const verbs = ['create', 'delete', 'get', 'list', 'patch', 'watch'];
   if (pathname === '/apis' && modern) {
     const resource = {
       resource: 'widgets',
@@ -90,19 +158,22 @@ function answer(request: IncomingMessage, body: string, response: ServerResponse
     ];
     return void json({ kind: 'APIResourceList', apiVersion: 'v1', groupVersion: `${GROUP}/${VERSION}`, resources });
   }
-  if (request.method === 'POST') return void json(JSON.parse(body) as object, 201);
-  if (searchParams.get('watch') === 'true' || searchParams.get('watch') === '1') {
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.write(`${JSON.stringify({ type: 'ADDED', object: widget('first') })}\n`);
-    return;
+  const [, namespace, name] = /^(?:\/namespaces\/([^/]+))?\/widgets(?:\/([^/]+))?$/.exec(pathname.slice(ROOT.length)) ?? [];
+  if (request.method === 'POST' && namespace) {
+    const given = JSON.parse(body) as Widget;
+    return void json(widgets.put({ ...given, metadata: { ...given.metadata, namespace } }), 201);
   }
-  if (pathname === `${ROOT}/namespaces/default/widgets`)
-    return void json({
-      kind: 'WidgetList',
-      apiVersion: `${GROUP}/${VERSION}`,
-      metadata: { resourceVersion: '1' },
-      items: [widget('first')],
-    });
-  if (pathname === `${ROOT}/namespaces/default/widgets/first`) return void json(widget('first'));
-  json({ kind: 'Status', apiVersion: 'v1', status: 'Failure', message: `no ${pathname} here`, reason: 'NotFound', code: 404 }, 404);
+  if (['true', '1'].includes(searchParams.get('watch') ?? '')) return void widgets.watch(response, searchParams.get('resourceVersion'));
+  if (pathname.endsWith('/widgets')) {
+    const metadata = { resourceVersion: widgets.version };
+    return void json({ kind: 'WidgetList', apiVersion: `${GROUP}/${VERSION}`, metadata, items: widgets.list(namespace) });
+  }
+  const found = namespace && name ? widgets.get(namespace, name) : undefined;
+  if (!found)
+    return void json(
+      { kind: 'Status', apiVersion: 'v1', status: 'Failure', message: `no ${pathname} here`, reason: 'NotFound', code: 404 },
+      404,
+    );
+  if (request.method === 'DELETE') widgets.delete(found);
+  json(request.method === 'PATCH' ? widgets.put(applyMergePatch(found as never, JSON.parse(body)) as unknown as Widget) : found);
 }

@@ -4,7 +4,7 @@ import { rfc3339, type Timer } from '../../apimachinery/clock.js';
 import type { KubeObject } from '../../apimachinery/object.js';
 import { isStatus } from '../../apimachinery/status.js';
 import type { Client } from '../../client/client.js';
-import { apiServices, availableCondition } from '../../kinds/apiregistration/apiservice.js';
+import { apiServices, availableCondition, isAvailable } from '../../kinds/apiregistration/apiservice.js';
 import { services } from '../../kinds/core/service.js';
 import { endpointSlices } from '../../kinds/discovery/endpointslice.js';
 import type { APIService } from '../../kinds/types/apiregistration_v1.js';
@@ -87,7 +87,7 @@ export class Aggregation {
   }
 
   async #pass(service: APIService, { path, query, user }: Exchange): Promise<Result> {
-    if (availableCondition(service)?.status !== 'True') return UNAVAILABLE;
+    if (!isAvailable(service)) return UNAVAILABLE;
     const target = await targetFor(this.context, service, user, query.size > 0 ? `${path}?${query}` : path);
     return { type: 'proxy', target };
   }

@@ -89,6 +89,8 @@ export class ReverseProxy {
     const timer = this.clock.after(DOCUMENT_TIMEOUT_MS, () => response.destroy(new Error('context deadline exceeded')));
     try {
       return { code: response.statusCode!, bytes: await readAnswer(response, MAX_DOCUMENT_BYTES) };
+    } catch (error) {
+      throw target.unreachable((error as Error).message);
     } finally {
       timer.cancel();
     }

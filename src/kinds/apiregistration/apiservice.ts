@@ -46,6 +46,8 @@ const LOCAL_CONDITION = { type: 'Available', status: 'True', reason: 'Local', me
 export const availableCondition = ({ status }: APIService): APIServiceCondition | undefined =>
   status?.conditions?.find(({ type }) => type === 'Available');
 
+export const isAvailable = (service: APIService): boolean => availableCondition(service)?.status === 'True';
+
 function serviceCell({ spec: { service } }: APIService): string {
   return service ? `${service.namespace}/${service.name}` : 'Local';
 }

@@ -97,6 +97,18 @@ export class MemoryApi implements Client {
     return { items: this.objects(kind), resourceVersion: String(this.version) };
   }
 
+  async discover(group: string, version: string) {
+    this.#request(`discover ${group}/${version}`);
+    const found = [...this.#objects.keys()].filter((kind) => kind.group === group && kind.version === version);
+    return found.map(({ plural, kind, namespaced, singular, verbs = [] }) => ({
+      name: plural,
+      singularName: singular,
+      kind,
+      namespaced,
+      verbs: [...verbs],
+    }));
+  }
+
   async *watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>> {
     this.#request(`watch ${kind.plural} ${options.resourceVersion}`);
     this.watches++;
