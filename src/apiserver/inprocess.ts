@@ -13,7 +13,7 @@ import type { ProxyTarget, ReverseProxy } from './http/reverse-proxy.js';
 import type { UserInfo } from './options.js';
 import { plainResult } from './plain-result.js';
 import type { EventView } from './storage/cache-event.js';
-import type { WatchSink } from './storage/watch-cache.js';
+import type { WatchSink } from './storage/watchers.js';
 
 /** Events that wait for a slow reader; past it the watch ends, and the reader lists again. */
 const MAX_QUEUED_EVENTS = 10_000;

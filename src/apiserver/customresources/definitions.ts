@@ -13,7 +13,7 @@ import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '
 import type { ResourceExtension } from '../extensions/extension.js';
 import type { NewResource, Resource, Resources } from '../resources.js';
 import type { EventView } from '../storage/cache-event.js';
-import type { WatchSink } from '../storage/watch-cache.js';
+import type { WatchSink } from '../storage/watchers.js';
 import { Cleanup } from './cleanup.js';
 import { converterOf, customConversion } from './conversion.js';
 import { customKind, hasVersionRules, schemaOf } from './kind.js';

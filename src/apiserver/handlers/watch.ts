@@ -1,7 +1,7 @@
 // GET of a collection with watch=true: what to watch; the transport then opens it with a sink of its own.
 import type { Clock } from '../../apimachinery/clock.js';
 import type { Handler, WatchResult } from '../exchange.js';
-import type { WatchSink } from '../storage/watch-cache.js';
+import type { WatchSink } from '../storage/watchers.js';
 import { watchParameters } from '../watch-parameters.js';
 
 /** As upstream's --min-request-timeout: watches last between this and twice this, so that they do not all end at once. */

@@ -2,7 +2,7 @@
 import type { Clock } from '../../apimachinery/clock.js';
 import { expired, type StatusError } from '../../apimachinery/status.js';
 import type { EventView } from '../storage/cache-event.js';
-import type { WatchSink } from '../storage/watch-cache.js';
+import type { WatchSink } from '../storage/watchers.js';
 import type { EventEncoder } from './encode-events.js';
 
 /** What is used of an HTTP/1.1 or HTTP/2 response. */

@@ -1,48 +1,19 @@
 // WatchCache: one resource as one etcd watch keeps it: the current objects, the recent events, and everyone who watches.
-import type { Clock, Timer } from '../../apimachinery/clock.js';
+import type { Clock } from '../../apimachinery/clock.js';
 import type { Logger } from '../../apimachinery/logger.js';
-import { internalError, StatusError, serviceUnavailable } from '../../apimachinery/status.js';
+import { StatusError, serviceUnavailable } from '../../apimachinery/status.js';
 import { type Backend, prefixEnd, type Watch, type WatchBatch } from '../../etcd/backend.js';
 import { CacheEvent, EventView, type Matcher } from './cache-event.js';
 import { EventRing } from './event-ring.js';
 import { SortedKeys } from './sorted-keys.js';
 import type { Storage } from './storage.js';
 import type { StoredObject } from './stored.js';
+import { tell, Watchers, type WatchSink, type WatchStart } from './watchers.js';
 
 /** How long a read waits for the cache to catch up with a revision: upstream's. */
 const CATCH_UP_TIMEOUT_MS = 3000;
-/** How often watchers that want bookmarks get one. */
-const BOOKMARK_INTERVAL_MS = 60_000;
 /** Batches that wait while an earlier one is converted; past it the conversion is too slow to follow, and clients list again. */
 const MAX_WAITING_BATCHES = 1000;
-/** Watchers of one resource; each costs memory and a share of every event. */
-const MAX_WATCHERS = 20_000;
-
-/** What a watch gets told, in order. No method may throw or wait. */
-export interface WatchSink {
-  /** First of all, once: the state that the watch starts from (empty if it continues from a revision). */
-  start(initial: readonly EventView[]): void;
-  event(view: EventView): void;
-  /** Everything up to `revision` has been told; `initialEventsEnd` when that is the state it started from. */
-  bookmark(revision: number, initialEventsEnd: boolean): void;
-  /** The watch is over; the error if it ended for one. Nothing follows. */
-  end(error?: StatusError): void;
-}
-
-export interface WatchStart {
-  /** A prefix of keys. */
-  readonly prefix: string;
-  readonly matches: Matcher | undefined;
-  /** Go on after this revision; absent: start with the current state. */
-  readonly after?: number;
-  readonly bookmarks: boolean;
-  /** Tell with a bookmark when the state it starts from has been sent. */
-  readonly initialEventsEnd: boolean;
-}
-
-interface Watcher extends WatchStart {
-  readonly sink: WatchSink;
-}
 
 interface Waiter {
   readonly revision: number;
@@ -60,10 +31,8 @@ export class WatchCache {
   #closed: StatusError | undefined;
   /** Set while a batch is being converted: those that come meanwhile, which must not overtake it. */
   #waitingBatches: WatchBatch[] | undefined;
-  readonly #watchers = new Set<Watcher>();
+  readonly #watchers: Watchers;
   readonly #waiters = new Set<Waiter>();
-  #bookmarkTimer: Timer | undefined;
-  #bookmarksDue = false;
   /** Set by every batch. */
   #told = false;
   /** It did not answer at once when it was asked how far it is, and is not asked for every read. */
@@ -74,7 +43,9 @@ export class WatchCache {
     private readonly backend: Backend,
     private readonly clock: Clock,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.#watchers = new Watchers(storage.kind.plural, clock, log, () => this.#watch?.requestProgress());
+  }
 
   /** Everything up to this revision is in the cache. */
   get revision(): number {
@@ -167,8 +138,9 @@ export class WatchCache {
 
   /** Starts a watch, and tells `sink` until it is cancelled. Call it only when ready. 410 through `sink.end`. */
   watch(start: WatchStart, sink: WatchSink): { cancel(): void } {
-    if (this.#watchers.size >= MAX_WATCHERS) {
-      sink.end(new StatusError(429, 'TooManyRequests', `too many watches of ${this.storage.kind.plural}`, { retryAfterSeconds: 5 }));
+    const refusal = this.#watchers.refusal();
+    if (refusal) {
+      sink.end(refusal);
       return { cancel() {} };
     }
     if (start.after !== undefined && start.after < this.#ring.floor) {
@@ -185,10 +157,7 @@ export class WatchCache {
         event.told();
       }
     }
-    const watcher: Watcher = { ...start, sink };
-    this.#watchers.add(watcher);
-    this.#scheduleBookmarks();
-    return { cancel: () => void this.#watchers.delete(watcher) };
+    return { cancel: this.#watchers.add({ ...start, sink }) };
   }
 
   /** Ends every watch and the cache for good; `reason` is what later readers are told. */
@@ -232,10 +201,7 @@ export class WatchCache {
     this.#watch = undefined;
     this.#starting = undefined;
     this.#waitingBatches = undefined;
-    this.#bookmarkTimer?.cancel();
-    this.#bookmarkTimer = undefined;
-    for (const watcher of [...this.#watchers]) watcher.sink.end();
-    this.#watchers.clear();
+    this.#watchers.end();
   }
 
   /** In order, also where a conversion takes its time. */
@@ -282,7 +248,7 @@ export class WatchCache {
       if (!current) this.#keys.delete(kv.key);
       const event = new CacheEvent(kv.key, kv.modRevision, this.clock.monotonic(), current, previous);
       this.#ring.push(event);
-      for (const watcher of this.#watchers) this.#tell(watcher, event);
+      this.#watchers.tell(event);
       event.told();
     }
     this.#revision = Math.max(this.#revision, batch.revision);
@@ -291,48 +257,11 @@ export class WatchCache {
       this.#waiters.delete(waiter);
       waiter.resolve();
     }
-    if (this.#bookmarksDue) this.#sendBookmarks();
-  }
-
-  /** An object that one watcher's form cannot show ends that watch, not the server. */
-  #tell(watcher: Watcher, event: CacheEvent): void {
-    try {
-      tell(watcher, watcher.sink, event);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.log.error({ key: event.key, error: message }, 'an event cannot be shown to a watcher');
-      this.#watchers.delete(watcher);
-      watcher.sink.end(internalError(message));
-    }
-  }
-
-  /** Asks the store how far it is first: a bookmark is worth most where the resource itself is quiet. */
-  #scheduleBookmarks(): void {
-    if (this.#bookmarkTimer) return;
-    this.#bookmarkTimer = this.clock.after(BOOKMARK_INTERVAL_MS, () => {
-      this.#bookmarkTimer = undefined;
-      if (this.#watchers.size === 0) return;
-      this.#bookmarksDue = true;
-      this.#watch?.requestProgress();
-      this.#scheduleBookmarks();
-    });
-  }
-
-  #sendBookmarks(): void {
-    this.#bookmarksDue = false;
-    for (const watcher of this.#watchers) if (watcher.bookmarks) watcher.sink.bookmark(this.#revision, false);
+    this.#watchers.reached(this.#revision);
   }
 }
 
 const putsOf = ({ events }: WatchBatch) => events.filter(({ type }) => type === 'put').map(({ kv }) => kv);
-
-function tell(start: WatchStart, sink: WatchSink, event: CacheEvent): void {
-  // A client may be ahead of the cache: what it has seen already is not told again.
-  if (start.after !== undefined && event.revision <= start.after) return;
-  if (!event.key.startsWith(start.prefix)) return;
-  const view = event.viewFor(start.matches);
-  if (view) sink.event(view);
-}
 
 function tooLargeResourceVersion(wanted: number, current: number): StatusError {
   return new StatusError(504, 'Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
