@@ -53,8 +53,9 @@ async function start(...enabled: string[]) {
     },
     useServiceAccountCredentials: true,
     election: {
-      leaseDuration_ms: 3_000,
-      renewDeadline_ms: 2_000,
+      // Long enough for a machine that has other things to do; who is stopped gives the lease back, so that nobody waits for its end.
+      leaseDuration_ms: 40_000,
+      renewDeadline_ms: 30_000,
       retryPeriod_ms: 500,
       resourceName: 'kube-controller-manager',
       resourceNamespace: 'kube-system',
