@@ -18,7 +18,7 @@ import { StorageCache } from './storage.js';
 
 export class ClusterView {
   readonly cache = new SchedulerCache();
-  readonly nominator = new Nominator();
+  readonly nominator = new Nominator((node) => this.cache.touch(node));
   readonly storage: StorageCache;
   readonly #pods: Informer<Pod>;
   readonly #nodes: Informer<Node>;
@@ -70,7 +70,7 @@ export class ClusterView {
     this.#serviceList ??= this.#services.list();
     return {
       ...this.cache.nodes(),
-      nominated: this.nominator.byNode,
+      nominated: this.nominator,
       services: this.#serviceList,
       namespaceLabels: this.#labelsOf,
       storage: this.storage,

@@ -4,11 +4,13 @@ import type { Pod } from '../kinds/types/core_v1.js';
 import type { Decision, Filters, NodeInfo, Profile, Refusal, SchedulerPlugin, ScoreColumn, Snapshot } from './define.js';
 import { attempt, PluginError, preFilter, refusalOf, type Verdict } from './filters.js';
 import { failureMessage } from './messages.js';
-import { memoFor, type NodeMemo, nominatedBeside, splitFilters } from './remembered.js';
+import { memoFor, NOWHERE, type NodeMemo, ownNode, splitFilters } from './remembered.js';
 
 /** Upstream's bounds of the search: in small clusters all nodes are looked at, in large ones a share that shrinks with the size. */
 const MIN_FEASIBLE_NODES = 100;
 const MIN_PERCENTAGE = 5;
+/** Where no more nodes than these may fit, they are asked before all are gone round. */
+const OPEN_FEW = 64;
 
 const NONE = { node: undefined, refused: [], refusedBy: [], refusals: [], feasible: [], scores: [], totals: [], best: 0 } as const;
 
@@ -36,7 +38,7 @@ function decide(
     return { ...NONE, ...prepared, nextStart: start, message: failureMessage(snapshot.nodes.length, prepared) };
   }
   const { filters, restrictedBy } = prepared;
-  const memo = memoFor(pod, profile, snapshot.nodes.length);
+  const memo = memoFor(pod, profile).update(snapshot);
   const found =
     onNominated(filters, start) ?? (restrictedBy ? among(filters, restrictedBy.nodes, start) : search(filters, profile, start, memo));
   const so = { ...found, ...(restrictedBy ? { restrictedBy } : {}) };
@@ -52,13 +54,15 @@ function decide(
 
 class Found {
   readonly feasible: NodeInfo[] = [];
-  /** Of `feasible`, in `Snapshot.nodes`. */
+  /** Of `feasible`, in `Snapshot.nodes`; NOWHERE: nothing that is remembered holds for the node, nor is to be remembered of it. */
   readonly at: number[] = [];
-  readonly refused: NodeInfo[] = [];
-  readonly refusedBy: SchedulerPlugin[] = [];
-  readonly refusals: Refusal[] = [];
 
-  constructor(public nextStart: number) {}
+  constructor(
+    public nextStart: number,
+    readonly refused: NodeInfo[] = [],
+    readonly refusedBy: SchedulerPlugin[] = [],
+    readonly refusals: Refusal[] = [],
+  ) {}
 
   add(node: NodeInfo, no: Verdict | undefined, at: number): void {
     if (!no) {
@@ -71,9 +75,6 @@ class Found {
     }
   }
 }
-
-/** Found outside the search, or with pods that are not there: nothing is remembered of it. */
-const NOWHERE = -1;
 
 /** Room was made for the pod on one node: that is all to look at where it still fits there. */
 function onNominated(filters: Filters, start: number): Found | undefined {
@@ -94,23 +95,48 @@ function among(filters: Filters, names: ReadonlySet<string>, start: number): Fou
   return found;
 }
 
+type AskNode = (at: number) => Verdict | undefined;
+
 /** Goes round all nodes from `start` until as many fit as are wanted. */
 function search(filters: Filters, profile: Profile, start: number, memo: NodeMemo): Found {
   const { nodes } = filters.snapshot;
-  const wanted = profile.score.length === 0 ? 1 : feasibleNodesToFind(nodes.length, profile.percentageOfNodesToScore);
   const { known, rest } = splitFilters(filters, profile);
+  const own = ownNode(filters);
   const askKnown = (node: NodeInfo) => refused(known, node);
+  const ask: AskNode = (at) => {
+    const node = nodes[at]!;
+    if (at === own) return refused(filters, node);
+    return memo.verdict(at, node, askKnown) ?? (rest.plugins.length > 0 ? refused(rest, node) : undefined);
+  };
   let at = start % nodes.length;
+  const nobody = memo.open <= OPEN_FEW ? allRefused(nodes, at, own, memo, ask) : undefined;
+  if (nobody) return nobody;
+  const wanted = profile.score.length === 0 ? 1 : feasibleNodesToFind(nodes.length, profile.percentageOfNodesToScore);
   const found = new Found(at);
   for (let tried = 0; tried < nodes.length && found.feasible.length < wanted; tried++) {
-    const node = nodes[at]!;
-    const nominated = nominatedBeside(filters, node);
-    if (nominated === false) found.add(node, refused(filters, node), NOWHERE);
-    else found.add(node, memo.verdict(at, node, nominated, askKnown) ?? (rest.plugins.length > 0 ? refused(rest, node) : undefined), at);
+    found.add(nodes[at]!, ask(at), at === own ? NOWHERE : at);
     at = at + 1 === nodes.length ? 0 : at + 1;
   }
   found.nextStart = at;
   return found;
+}
+
+/** Asks only nodes of which no refusal is remembered; undefined: one of them fits. */
+function allRefused(nodes: readonly NodeInfo[], start: number, own: number, memo: NodeMemo, ask: AskNode): Found | undefined {
+  const asked: { readonly at: number; readonly no: Verdict }[] = [];
+  const isRefused = (at: number) => {
+    const no = ask(at);
+    if (no) asked.push({ at, no });
+    return no !== undefined;
+  };
+  if (own !== NOWHERE && !isRefused(own)) return undefined;
+  for (let at = memo.nextOpen(0); at !== NOWHERE; at = memo.nextOpen(at + 1)) if (at !== own && !isRefused(at)) return undefined;
+  const { refusedBy, refusals } = memo.refusals();
+  for (const { at, no } of asked) {
+    refusedBy[at] = no.plugin;
+    refusals[at] = no.refusal;
+  }
+  return new Found(start, nodes.slice(), refusedBy, refusals);
 }
 
 function refused(filters: Filters, node: NodeInfo): Verdict | undefined {

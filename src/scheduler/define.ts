@@ -6,6 +6,7 @@ import type { EventRecorder } from '../client/events.js';
 import type { Lister } from '../kinds/define.js';
 import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
 import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
+import type { ChangeLog } from './change-log.js';
 import type { Reader } from './config-fields.js';
 
 /** A node with what is on it (and is assumed to be). One object for each state of the node, so what is computed of it can be remembered for it. */
@@ -35,14 +36,24 @@ export interface Snapshot {
   /** Only the nodes that hold such pods, so that clusters without any pay nothing. */
   readonly withAffinity: readonly NodeInfo[];
   readonly withRequiredAntiAffinity: readonly NodeInfo[];
-  /** Node -> pods for which preemption made room there and that are not bound yet. */
-  readonly nominated: ReadonlyMap<string, readonly Pod[]>;
+  readonly nominated: Nominations;
+  /** Of nodes, and of who is nominated there, from snapshot to snapshot; absent: any node may have changed. */
+  readonly changes?: ChangeLog;
   /** For spreading the pods of one Service. */
   readonly services: readonly Service[];
   /** For affinity terms that choose namespaces by their labels. */
   namespaceLabels(namespace: string): { readonly [name: string]: string };
   /** Claims, volumes, storage classes and what each node's CSI drivers can do. */
   readonly storage: Pick<Lister, 'get' | 'list'>;
+}
+
+/** Pods for which preemption made room on a node and that are not bound yet. */
+export interface Nominations {
+  /** The same array for as long as they are the same; undefined: nobody. */
+  on(node: string): readonly Pod[] | undefined;
+  nodeOf(pod: Pod): string | undefined;
+  /** Whether any of them must not be near certain others. */
+  readonly repel: boolean;
 }
 
 /** What can happen in the cluster that may let a pod fit which did not before. */

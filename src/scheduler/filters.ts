@@ -53,9 +53,9 @@ export interface Verdict {
 
 /** undefined: the node fits. */
 export function refusalOf(filters: Filters, node: NodeInfo): Verdict | undefined {
-  const { nominated } = filters.snapshot;
-  if (nominated.size === 0) return ask(filters, node);
-  const others = nominatedBefore(filters.pod, nominated.get(node.name) ?? []);
+  const nominated = filters.snapshot.nominated.on(node.name);
+  if (!nominated) return ask(filters, node);
+  const others = nominatedBefore(filters.pod, nominated);
   // Room that others are to get counts as taken; and they may yet not come, so what would need them does not do either.
   return (others.length > 0 ? ask(...withPods(filters, node, others)) : undefined) ?? ask(filters, node);
 }

@@ -22,7 +22,9 @@ export function hintsOf(
   { refusedBy, refusedAll, restrictedBy }: Decision,
   post: PostFilterResult | undefined,
 ): readonly ClusterEventHint[] {
-  const refusing = new Set<SchedulerPlugin>(refusedBy);
+  const refusing = new Set<SchedulerPlugin>();
+  // Thousands of nodes are mostly refused by the same few.
+  for (let i = 0; i < refusedBy.length; i++) if (refusedBy[i] !== refusedBy[i - 1]) refusing.add(refusedBy[i]!);
   if (refusedAll) refusing.add(refusedAll.plugin);
   for (const plugin of restrictedBy?.plugins ?? []) refusing.add(plugin);
   if (refusing.size === 0) return NODES;

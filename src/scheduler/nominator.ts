@@ -2,14 +2,28 @@
 import { isBeingDeleted } from '../apimachinery/object.js';
 import { isPodTerminal } from '../kinds/core/podutil.js';
 import type { Pod } from '../kinds/types/core_v1.js';
+import type { Nominations } from './define.js';
+import { hasRequiredAntiAffinity } from './resources.js';
 
-export class Nominator {
+/** Good until the next change. */
+export class Nominator implements Nominations {
   readonly #nodeOf = new Map<string, string>();
   readonly #byNode = new Map<string, Pod[]>();
+  #repelling = 0;
 
-  /** Good until the next change. */
-  get byNode(): ReadonlyMap<string, readonly Pod[]> {
-    return this.#byNode;
+  /** `changed` is told of each node for which it is others than before. */
+  constructor(private readonly changed: (node: string) => void = () => {}) {}
+
+  on(node: string): readonly Pod[] | undefined {
+    return this.#byNode.size === 0 ? undefined : this.#byNode.get(node);
+  }
+
+  nodeOf({ metadata }: Pod): string | undefined {
+    return this.#nodeOf.get(metadata.uid);
+  }
+
+  get repel(): boolean {
+    return this.#repelling > 0;
   }
 
   /** From now on, before the API tells of it. The empty name takes it back. */
@@ -18,6 +32,8 @@ export class Nominator {
     if (!node) return;
     this.#nodeOf.set(pod.metadata.uid, node);
     this.#byNode.set(node, [...(this.#byNode.get(node) ?? []), pod]);
+    if (hasRequiredAntiAffinity(pod)) this.#repelling++;
+    this.changed(node);
   }
 
   /** As the API has it. One that it does not know to be nominated yet stays so. */
@@ -35,8 +51,11 @@ export class Nominator {
     const node = this.#nodeOf.get(uid);
     if (node === undefined) return;
     this.#nodeOf.delete(uid);
-    const left = this.#byNode.get(node)!.filter(({ metadata }) => metadata.uid !== uid);
+    const there = this.#byNode.get(node)!;
+    const left = there.filter(({ metadata }) => metadata.uid !== uid);
     if (left.length > 0) this.#byNode.set(node, left);
     else this.#byNode.delete(node);
+    this.#repelling -= there.filter(hasRequiredAntiAffinity).length - left.filter(hasRequiredAntiAffinity).length;
+    this.changed(node);
   }
 }

@@ -139,7 +139,7 @@ const portsOf = (pods: readonly Pod[]): ReadonlySet<string> => new Set(pods.flat
 const hasAffinity = ({ spec: { affinity } }: Pod): boolean =>
   affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined;
 
-const hasRequiredAntiAffinity = ({ spec }: Pod): boolean =>
+export const hasRequiredAntiAffinity = ({ spec }: Pod): boolean =>
   (spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0;
 
 /** A snapshot's parts that follow from its nodes. */

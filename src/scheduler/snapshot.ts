@@ -1,11 +1,12 @@
 // The scheduler's cache: nodes with the pods that are on them or assumed to be. Each change alters what is known of one node; a snapshot costs nothing.
 import { objectKey } from '../apimachinery/object.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
+import { ChangeLog } from './change-log.js';
 import type { NodeInfo, Snapshot } from './define.js';
 import { nodesInTurn, zoneOf } from './node-order.js';
 import { nodeInfo, nodeInfoOn, nodeInfoReplacing, nodeInfoWith, nodeInfoWithout } from './resources.js';
 
-type Nodes = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'>;
+type Nodes = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity' | 'changes'>;
 
 /** Where a pod counts: as the cache has it, which may be an object older than the API's newest. */
 interface Place {
@@ -23,6 +24,7 @@ export class SchedulerCache {
   #inTurn: NodeInfo[] = [];
   /** Node -> index in `#inTurn`; undefined: nodes have come or gone since it was made. */
   #turns: Map<string, number> | undefined;
+  readonly #changes = new ChangeLog();
   readonly #withAffinity = new NodeList();
   readonly #withRequiredAntiAffinity = new NodeList();
 
@@ -74,6 +76,12 @@ export class SchedulerCache {
     else this.#orphans.delete(place.node);
   }
 
+  /** Something of it has changed that is not kept here. */
+  touch(name: string): void {
+    const turn = this.#turns?.get(name);
+    if (turn !== undefined) this.#changes.add(turn);
+  }
+
   isAssumed(key: string): boolean {
     return this.#places.get(key)?.assumed ?? false;
   }
@@ -83,12 +91,14 @@ export class SchedulerCache {
     if (!this.#turns) {
       this.#inTurn = nodesInTurn([...this.#infos.values()]);
       this.#turns = new Map(this.#inTurn.map(({ name }, i) => [name, i]));
+      this.#changes.reset();
     }
     return {
       nodes: this.#inTurn,
       byName: this.#infos,
       withAffinity: this.#withAffinity.nodes,
       withRequiredAntiAffinity: this.#withRequiredAntiAffinity.nodes,
+      changes: this.#changes,
     };
   }
 
@@ -112,7 +122,10 @@ export class SchedulerCache {
   #set(info: NodeInfo): void {
     this.#infos.set(info.name, info);
     const turn = this.#turns?.get(info.name);
-    if (turn !== undefined) this.#inTurn[turn] = info;
+    if (turn !== undefined) {
+      this.#inTurn[turn] = info;
+      this.#changes.add(turn);
+    }
     this.#withAffinity.put(info, info.podsWithAffinity.length > 0);
     this.#withRequiredAntiAffinity.put(info, info.podsWithRequiredAntiAffinity.length > 0);
   }

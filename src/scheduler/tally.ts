@@ -1,4 +1,5 @@
 // Sums over all nodes by topology domain, kept from cycle to cycle: only nodes whose state changed are counted anew. Pure.
+import { ChangeReader } from './change-log.js';
 import type { NodeInfo, Snapshot } from './define.js';
 
 /** Adds to one domain (`eu-1`) of one key (a topology, or a constraint with its own idea of what counts). */
@@ -19,6 +20,7 @@ const NO_DOMAINS: Domains = new Map();
 
 export class Tally {
   readonly #seen: NodeInfo[] = [];
+  readonly #changes = new ChangeReader();
   readonly #sums = new Map<string, Map<string, Sum>>();
 
   constructor(
@@ -40,17 +42,21 @@ export class Tally {
   update(snapshot: Snapshot): this {
     const { nodes } = snapshot;
     const seen = this.#seen;
-    for (let i = 0; i < nodes.length; i++) {
-      const before = seen[i];
-      const now = nodes[i]!;
-      if (before === now) continue;
-      seen[i] = now;
-      if (before && this.isSame(before, now)) continue;
-      if (before) this.count(before, this.#take, snapshot);
-      this.count(now, this.#give, snapshot);
-    }
+    const changed = this.#changes.read(snapshot.changes);
+    if (changed) for (const i of changed) this.#look(i, snapshot);
+    else for (let i = 0; i < nodes.length; i++) this.#look(i, snapshot);
     while (seen.length > nodes.length) this.count(seen.pop()!, this.#take, snapshot);
     return this;
+  }
+
+  #look(i: number, snapshot: Snapshot): void {
+    const before = this.#seen[i];
+    const now = snapshot.nodes[i]!;
+    if (before === now) return;
+    this.#seen[i] = now;
+    if (before && this.isSame(before, now)) return;
+    if (before) this.count(before, this.#take, snapshot);
+    this.count(now, this.#give, snapshot);
   }
 
   #give = (key: string, domain: string, amount: number): void => {

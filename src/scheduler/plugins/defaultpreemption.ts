@@ -3,18 +3,10 @@ import { invalid } from '../../apimachinery/field.js';
 import { isBeingDeleted } from '../../apimachinery/object.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
 import { checked, int, object, type Reader } from '../config-fields.js';
-import {
-  type Candidate,
-  type Decision,
-  definePlugin,
-  type NodeInfo,
-  type PluginContext,
-  type PostFilterResult,
-  type Refusal,
-} from '../define.js';
+import { type Candidate, type Decision, definePlugin, type PluginContext, type PostFilterResult, type Refusal } from '../define.js';
 import { failureMessage } from '../messages.js';
 import { makeRoom, wasPreempted } from './preemption-make-room.js';
-import { NOTHING_LOWER, Outcomes, type Rehearsal } from './preemption-outcomes.js';
+import { Outcomes } from './preemption-outcomes.js';
 import { pickOneNode } from './preemption-pick.js';
 import { priorityOf } from './preemption-victims.js';
 
@@ -53,7 +45,7 @@ export const defaultPreemption = definePlugin<undefined, undefined, Args>({
       postFilter(pod, decision, context) {
         const no = whyNotEligible(pod, decision, context);
         if (no !== undefined) return { message: `preemption: ${no}`, preemption: { candidates: [], message: no } };
-        const { candidates, message } = findCandidates(pod, decision, context, outcomes, candidatesWanted);
+        const { candidates, message } = findCandidates(decision, context, outcomes, candidatesWanted);
         if (candidates.length === 0) {
           // What it was promised before is not to be had any more.
           return { nominatedNode: '', message: `preemption: ${message}`, preemption: { candidates, message } };
@@ -95,41 +87,39 @@ interface Found {
 }
 
 /** As upstream, from a node by lot on, and no more than are enough to choose from. */
-function findCandidates(
-  pod: Pod,
-  decision: Decision,
-  context: PluginContext,
-  outcomes: Outcomes,
-  wanted: (nodes: number) => number,
-): Found {
-  const { total, filters } = decision;
-  const nodes = filters ? resolvable(decision) : [];
-  const why: Refusal[] = new Array(total - nodes.length).fill(NOT_HELPFUL);
+function findCandidates(decision: Decision, context: PluginContext, outcomes: Outcomes, wanted: (nodes: number) => number): Found {
+  const { filters, refused, refusals, total } = decision;
+  const resolvable = filters ? countResolvable(refusals) : 0;
+  const none = (why: readonly Refusal[]): Found => ({ candidates: [], message: failureMessage(total, { refusals: why }) });
+  if (resolvable === 0) return none(new Array(total).fill(NOT_HELPFUL));
+  const rehearsal = outcomes.rehearsal(filters!, context.budgets());
+  const indexOf = indicesOf(decision, context.snapshot);
   const candidates: Candidate[] = [];
-  const enough = wanted(nodes.length);
-  const offset = Math.floor(context.random.next() * nodes.length);
-  const priority = priorityOf(pod);
-  let rehearsal: Rehearsal | undefined;
+  const why: Refusal[] = new Array(total - refused.length).fill(NOT_HELPFUL);
+  const enough = wanted(resolvable);
   let unviolating = false;
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[(offset + i) % nodes.length]!;
-    // Most often there is nothing to take: this is all that is looked at then.
-    if (node.lowestPriority >= priority) {
-      why.push(NOTHING_LOWER);
-      continue;
-    }
-    rehearsal ??= outcomes.rehearsal(filters!, context.budgets());
-    const outcome = rehearsal(node);
+  for (let i = Math.floor(context.random.next() * refused.length), left = refused.length; left > 0; left--) {
+    const outcome = refusals[i]!.unresolvable ? NOT_HELPFUL : rehearsal(indexOf(i));
     if ('victims' in outcome) {
       candidates.push(outcome);
       unviolating ||= outcome.victims.violations === 0;
       if (unviolating && candidates.length >= enough) break;
     } else why.push(outcome);
+    i = i + 1 === refused.length ? 0 : i + 1;
   }
-  return { candidates, message: candidates.length > 0 ? '' : failureMessage(total, { refusals: why }) };
+  return candidates.length > 0 ? { candidates, message: '' } : none(why);
 }
 
 /** Nodes that the going of pods could make fit. */
-function resolvable({ refused, refusals }: Decision): readonly NodeInfo[] {
-  return refusals.some(({ unresolvable }) => unresolvable) ? refused.filter((_, i) => !refusals[i]!.unresolvable) : refused;
+function countResolvable(refusals: readonly Refusal[]): number {
+  let count = 0;
+  for (let i = 0; i < refusals.length; i++) if (!refusals[i]!.unresolvable) count++;
+  return count;
+}
+
+/** Where in `Snapshot.nodes` those are that were refused: all, one after the other from the first that was asked on, or the few that came into question. */
+function indicesOf({ refused }: Decision, { nodes }: PluginContext['snapshot']): (i: number) => number {
+  if (refused.length < nodes.length) return (i) => nodes.indexOf(refused[i]!);
+  const first = nodes.indexOf(refused[0]!);
+  return (i) => (first + i) % nodes.length;
 }

@@ -48,7 +48,8 @@ export const interPodAffinity = definePlugin<State, ScoreState, InterPodAffinity
       events: interPodAffinityHints,
       preFilter(pod, snapshot) {
         const { affinity, antiAffinity } = termsOf(pod);
-        const alone = affinity.length + antiAffinity.length === 0 && !repelsNominated(snapshot);
+        // Pods that are nominated somewhere may bring what no node has yet.
+        const alone = affinity.length + antiAffinity.length === 0 && !snapshot.nominated.repel;
         if (alone && snapshot.withRequiredAntiAffinity.length === 0) return { skip: true };
         const repelling = repellingPods(pod, tallies, snapshot);
         if (alone && repelling.keys.length === 0) return { skip: true };
@@ -81,12 +82,6 @@ export const interPodAffinity = definePlugin<State, ScoreState, InterPodAffinity
     };
   },
 });
-
-/** Pods that are nominated somewhere may bring what no node has yet. */
-function repelsNominated({ nominated }: Snapshot): boolean {
-  for (const pods of nominated.values()) for (const pod of pods) if (termsOf(pod).antiAffinity.length > 0) return true;
-  return false;
-}
 
 type Labels = { readonly [key: string]: string };
 type CountPod = (pod: Pod, other: Pod, labels: Labels, add: Add, snapshot: Snapshot) => void;

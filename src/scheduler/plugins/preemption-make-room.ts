@@ -19,7 +19,7 @@ export function wasPreempted(pod: Pod): boolean {
 
 /** Rejects with the first error once all were tried; a victim that is gone already is none. */
 export async function makeRoom(pod: Pod, { node, victims }: Candidate, scheduler: string, context: PluginContext): Promise<void> {
-  const losers = (context.snapshot.nominated.get(node) ?? []).filter((other) => priorityOf(other) < priorityOf(pod));
+  const losers = (context.snapshot.nominated.on(node) ?? []).filter((other) => priorityOf(other) < priorityOf(pod));
   const done = await Promise.allSettled([
     ...victims.pods.map((victim) => evict(victim, pod, node, scheduler, context)),
     ...losers.map((loser) => clearNomination(loser, context)),

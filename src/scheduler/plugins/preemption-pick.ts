@@ -19,17 +19,25 @@ export interface Picked {
   readonly by: string;
 }
 
+/** By criterion; a candidate that is remembered is often one of many again. */
+const harms = new WeakMap<Victims, readonly number[]>();
+
+function harmOf(victims: Victims): readonly number[] {
+  let known = harms.get(victims);
+  if (!known) harms.set(victims, (known = CRITERIA.map(({ of }) => of(victims))));
+  return known;
+}
+
 /** There is at least one candidate, and each has a victim. */
 export function pickOneNode(candidates: readonly Candidate[]): Picked {
-  let best = candidates;
-  for (const { text, of } of CRITERIA) {
+  let best = candidates.map((candidate) => ({ candidate, harm: harmOf(candidate.victims) }));
+  for (const [i, { text }] of CRITERIA.entries()) {
     if (best.length === 1) break;
-    const values = best.map(({ victims }) => of(victims));
-    const least = Math.min(...values);
-    best = best.filter((_, i) => values[i] === least);
-    if (best.length === 1) return { candidate: best[0]!, by: text };
+    const least = best.reduce((lowest, { harm }) => Math.min(lowest, harm[i]!), Number.POSITIVE_INFINITY);
+    if (best.some(({ harm }) => harm[i] !== least)) best = best.filter(({ harm }) => harm[i] === least);
+    if (best.length === 1) return { candidate: best[0]!.candidate, by: text };
   }
-  return { candidate: best[0]!, by: candidates.length === 1 ? 'the only one' : 'the first of those that are alike in all' };
+  return { candidate: best[0]!.candidate, by: candidates.length === 1 ? 'the only one' : 'the first of those that are alike in all' };
 }
 
 /** Of the most important victims, when the one that runs the longest began. */

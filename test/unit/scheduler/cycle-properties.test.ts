@@ -6,6 +6,7 @@ import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
 import { schedule } from '../../../src/scheduler/cycle.js';
 import type { Decision, Profile, Snapshot } from '../../../src/scheduler/define.js';
 import { preFilter, refusalOf, withoutPod, withPod } from '../../../src/scheduler/filters.js';
+import { Nominator } from '../../../src/scheduler/nominator.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfoWith, nodeInfoWithout } from '../../../src/scheduler/resources.js';
 import { SchedulerCache } from '../../../src/scheduler/snapshot.js';
@@ -128,7 +129,7 @@ class Rules {
   }
 }
 
-const snapshotOf = (cache: SchedulerCache, nominated: Snapshot['nominated'] = new Map()): Snapshot => ({
+const snapshotOf = (cache: SchedulerCache, nominated: Snapshot['nominated'] = new Nominator()): Snapshot => ({
   ...cache.nodes(),
   nominated,
   services: [],
@@ -246,7 +247,9 @@ test('what if a pod came or went is answered as if it had', () => {
         };
         // Somebody is nominated elsewhere, so that nobody leaves out what may yet come. What filters hold is good for one cycle: each has a profile.
         const filtersOf = (pods: readonly Pod[]) => {
-          const prepared = preFilter(what, snapshotOf(cacheWith(pods), new Map([['elsewhere', [loner]]])), defaultProfile());
+          const nominated = new Nominator();
+          nominated.nominate(loner, 'elsewhere');
+          const prepared = preFilter(what, snapshotOf(cacheWith(pods), nominated), defaultProfile());
           if ('refusedAll' in prepared) throw new Error(prepared.refusedAll.refused);
           return prepared.filters;
         };

@@ -5,6 +5,7 @@ import type { Random } from '../../../src/apimachinery/clock.js';
 import type { Node, Pod, Service } from '../../../src/kinds/types/core_v1.js';
 import { feasibleNodesToFind, schedule } from '../../../src/scheduler/cycle.js';
 import type { Decision, Snapshot } from '../../../src/scheduler/define.js';
+import { Nominator } from '../../../src/scheduler/nominator.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
 import { showsFields } from '../../suites/pod-spec.js';
@@ -21,7 +22,7 @@ function snapshotOf(nodes: readonly Node[], pods: readonly Pod[] = [], services:
     ),
   );
   const namespaceLabels = (name: string) => ({ 'kubernetes.io/metadata.name': name });
-  return { ...nodesOf(infos), nominated: new Map(), services, namespaceLabels, storage: listerOf([]) };
+  return { ...nodesOf(infos), nominated: new Nominator(), services, namespaceLabels, storage: listerOf([]) };
 }
 
 const place = (what: Pod, nodes: readonly Node[], pods: readonly Pod[] = [], services: readonly Service[] = []) =>

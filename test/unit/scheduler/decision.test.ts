@@ -7,6 +7,7 @@ import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
 import { schedule } from '../../../src/scheduler/cycle.js';
 import { keptDecision, recordOf, thinned } from '../../../src/scheduler/decision.js';
 import { DecisionStore } from '../../../src/scheduler/decision-store.js';
+import { Nominator } from '../../../src/scheduler/nominator.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
 import { fixedRandom } from '../client/fakes.js';
@@ -20,7 +21,7 @@ const sized = (name: string, cpu: string, spec: object = {}): Node =>
 
 function attempt(what: Pod, nodes: readonly Node[], count = 1) {
   const infos = nodesOf(nodes.map((each) => nodeInfo(each, [])));
-  const snapshot = { ...infos, nominated: new Map(), services: [], namespaceLabels: () => ({}), storage: listerOf([]) };
+  const snapshot = { ...infos, nominated: new Nominator(), services: [], namespaceLabels: () => ({}), storage: listerOf([]) };
   const decision = schedule(what, snapshot, profile, fixedRandom);
   return { decision, attempt: count, at_ms: NOW, duration_ms: 0.5 };
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
 import { schedule } from '../../../src/scheduler/cycle.js';
 import type { Decision, PluginContext, Profile } from '../../../src/scheduler/define.js';
+import { Nominator } from '../../../src/scheduler/nominator.js';
 import { postFilter } from '../../../src/scheduler/post-filter.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { SchedulerCache } from '../../../src/scheduler/snapshot.js';
@@ -38,12 +39,16 @@ const told = ({ node: chosen, feasible, refused, refusedBy, refusals, message }:
 type Step =
   | { readonly do: 'pod'; readonly kind: number; readonly nominated: boolean }
   | { readonly do: 'node'; readonly at: number; readonly changed: number }
-  | { readonly do: 'gone'; readonly at: number };
+  | { readonly do: 'gone'; readonly at: number }
+  | { readonly do: 'left'; readonly at: number }
+  | { readonly do: 'again' };
 const steps = fc.array(
   fc.oneof<fc.Arbitrary<Step>[]>(
     { weight: 5, arbitrary: fc.record({ do: fc.constant('pod'), kind: fc.nat(KINDS.length - 1), nominated: fc.boolean() }) } as never,
     fc.record({ do: fc.constant('node'), at: fc.nat(5), changed: fc.nat(5) }) as never,
     fc.record({ do: fc.constant('gone'), at: fc.nat(5) }) as never,
+    fc.record({ do: fc.constant('left'), at: fc.nat(40) }) as never,
+    fc.constant({ do: 'again' }) as never,
   ),
   { maxLength: 40 },
 );
@@ -54,12 +59,15 @@ test('cycle after cycle, with nodes that change, pods that come, and room that o
       const cache = new SchedulerCache();
       const often = defaultProfile();
       for (let i = 0; i < 4; i++) cache.setNode(nodeOf(i, 0));
-      let nominated: ReadonlyMap<string, readonly Pod[]> = new Map();
+      const nominated = new Nominator((name) => cache.touch(name));
+      let promised: Pod | undefined;
       for (const [i, step] of all.entries()) {
         if (step.do === 'node') cache.setNode(nodeOf(step.at, step.changed));
         if (step.do === 'gone') cache.removeNode(`n${step.at}`);
-        if (step.do !== 'pod') continue;
-        const what = pod(`p${i}`, { spec: KINDS[step.kind]!, status: { phase: 'Pending' } });
+        if (step.do === 'left') cache.removePod(`default/p${step.at}`);
+        const fresh = step.do === 'pod' && pod(`p${i}`, { spec: KINDS[step.kind]!, status: { phase: 'Pending' } });
+        const what = fresh || (step.do === 'again' && promised);
+        if (!what) continue;
         const snapshot = { ...cache.nodes(), nominated, services: [], namespaceLabels: () => ({}), storage: listerOf([]) };
         const context = { snapshot, random: fixedRandom, budgets: () => [] } as unknown as PluginContext;
         const decide = (profile: Profile) => {
@@ -69,8 +77,14 @@ test('cycle after cycle, with nodes that change, pods that come, and room that o
         };
         const [first, again] = [decide(defaultProfile()), decide(often)];
         expect({ ...again, decision: undefined }).toEqual({ ...first, decision: undefined });
-        if (again.decision.node) cache.assume(what, again.decision.node.name);
-        else if (again.nominatedNode && step.nominated) nominated = new Map([[again.nominatedNode, [what]]]);
+        if (again.decision.node) {
+          cache.assume(what, again.decision.node.name);
+          nominated.nominate(what, '');
+        } else if (again.nominatedNode && step.do === 'pod' && step.nominated) {
+          if (promised) nominated.nominate(promised, '');
+          nominated.nominate(what, again.nominatedNode);
+          promised = what;
+        }
       }
     }),
     { numRuns: 60 },

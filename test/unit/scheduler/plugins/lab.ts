@@ -5,6 +5,7 @@ import type { Lister } from '../../../../src/kinds/define.js';
 import type { Node, Pod } from '../../../../src/kinds/types/core_v1.js';
 import type { Reading } from '../../../../src/scheduler/config-fields.js';
 import type { SchedulerPlugin, Snapshot } from '../../../../src/scheduler/define.js';
+import { Nominator } from '../../../../src/scheduler/nominator.js';
 import { plugins } from '../../../../src/scheduler/plugins/index.js';
 import { nodeInfo, nodesOf } from '../../../../src/scheduler/resources.js';
 import { node, pod } from '../../controllers/objects.js';
@@ -36,7 +37,7 @@ function snapshotOf(nodes: readonly Node[], { pods = [], storage = [], namespace
   );
   return {
     ...nodesOf(infos),
-    nominated: new Map(),
+    nominated: new Nominator(),
     services: [],
     namespaceLabels: (name) => namespaces[name] ?? {},
     storage: stored(storage),
