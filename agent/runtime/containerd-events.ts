@@ -1,6 +1,7 @@
 // The ends of processes as containerd tells of them, on which the engine stands: its event stream, over gRPC on its socket.
 import { type ClientHttp2Stream, connect } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
+import { BYTES, VARINT, WireReader } from '../../src/apimachinery/codec/wire.js';
 
 /** The engine's containers among containerd's. */
 const NAMESPACE = 'moby';
@@ -61,7 +62,7 @@ async function* messages(stream: ClientHttp2Stream): AsyncIterable<Buffer> {
 }
 
 /** An Envelope: 3 is the topic and 4 an Any, whose 2 is a TaskExit or a TaskOOM. undefined: a command's end. */
-export function eventFrom(envelope: Buffer): ContainerdEvent | undefined {
+function eventFrom(envelope: Buffer): ContainerdEvent | undefined {
   const { 3: topic, 4: any } = fieldsOf(envelope);
   const { 1: container, 2: process, 4: exitCode, 5: exitedAt } = fieldsOf(bytesOf(fieldsOf(bytesOf(any))[2]));
   const containerId = bytesOf(container).toString();
@@ -76,31 +77,21 @@ export function eventFrom(envelope: Buffer): ContainerdEvent | undefined {
   };
 }
 
-type Field = number | Buffer | undefined;
-const bytesOf = (field: Field) => (Buffer.isBuffer(field) ? field : Buffer.alloc(0));
+type Field = number | Uint8Array | undefined;
+const bytesOf = (field: Field) =>
+  field instanceof Uint8Array ? Buffer.from(field.buffer, field.byteOffset, field.length) : Buffer.alloc(0);
 const numberOf = (field: Field) => (typeof field === 'number' ? field : 0);
 
-/** The fields of a protobuf message that has varints and bytes only, by their numbers. */
-function fieldsOf(message: Buffer): { readonly [number: number]: Field } {
+/** The fields of a protobuf message by their numbers, as far as they are varints or bytes. */
+function fieldsOf(message: Uint8Array): { readonly [number: number]: Field } {
   const fields: { [number: number]: Field } = {};
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = message[at++];
-      if (byte === undefined) throw new Error('an event of containerd ends too soon');
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-    }
-  };
-  while (at < message.length) {
-    const tag = varint();
-    if ((tag & 7) === 0) fields[tag >>> 3] = varint();
-    else if ((tag & 7) === 2) {
-      const length = varint();
-      fields[tag >>> 3] = message.subarray(at, at + length);
-      at += length;
-    } else throw new Error(`a field of wire type ${tag & 7} in an event of containerd`);
+  const reader = new WireReader(message);
+  while (!reader.done) {
+    const tag = reader.tag();
+    const type = tag & 7;
+    if (type === VARINT) fields[tag >>> 3] = reader.uint();
+    else if (type === BYTES) fields[tag >>> 3] = reader.chunk();
+    else reader.skip(type);
   }
   return fields;
 }
