@@ -15,7 +15,7 @@ import { DEFAULT_SCHEDULER_NAME } from '../kinds/wellknown.js';
 import { bind, reserveAndPrepare, unreserve } from './binding.js';
 import { ClusterView } from './cluster-view.js';
 import { schedule } from './cycle.js';
-import { keptDecision, recordOf } from './decision.js';
+import { recordOfAttempt } from './decision-record.js';
 import { DecisionStore } from './decision-store.js';
 import type { Decision, NodeInfo, PluginContext, PostFilterResult, Profile, Snapshot } from './define.js';
 import { hintsOf } from './hints.js';
@@ -137,7 +137,7 @@ class Scheduler implements RunningScheduler {
     return trialDecisions(pod, [...this.#profiles.keys()], () => {
       const at_ms = this.options.clock.now();
       const { decision, post, duration_ms } = this.#decide(pod, this.#profileOf(pod)!);
-      return recordOf(keptDecision({ decision, postFilter: post, attempt: 0, at_ms, duration_ms }));
+      return recordOfAttempt({ decision, postFilter: post, attempt: 0, at_ms, duration_ms });
     });
   }
 

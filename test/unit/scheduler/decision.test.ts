@@ -5,7 +5,8 @@ import { printPodDecisions } from '../../../src/cli/why/pod-print.js';
 import type { DecisionRecord } from '../../../src/client/pod-decisions.js';
 import type { Node, Pod } from '../../../src/kinds/types/core_v1.js';
 import { schedule } from '../../../src/scheduler/cycle.js';
-import { keptDecision, recordOf, thinned } from '../../../src/scheduler/decision.js';
+import { recordOfAttempt } from '../../../src/scheduler/decision-record.js';
+import { DecisionRing } from '../../../src/scheduler/decision-ring.js';
 import { DecisionStore } from '../../../src/scheduler/decision-store.js';
 import { Nominator } from '../../../src/scheduler/nominator.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
@@ -26,7 +27,7 @@ function attempt(what: Pod, nodes: readonly Node[], count = 1) {
   return { decision, attempt: count, at_ms: NOW, duration_ms: 0.5 };
 }
 
-const recorded = (what: Pod, nodes: readonly Node[]): DecisionRecord => recordOf(keptDecision(attempt(what, nodes)));
+const recorded = (what: Pod, nodes: readonly Node[]): DecisionRecord => recordOfAttempt(attempt(what, nodes));
 
 describe('a record', () => {
   test('of a pod that was placed has every plugin of every node that fit, and who was refused why', () => {
@@ -54,7 +55,7 @@ describe('a record', () => {
 
   test('of a draw says among which and with how many points', () => {
     const record = recorded(requesting('p', '1'), [sized('a', '4'), sized('b', '4'), sized('c', '1')]);
-    expect(record.tieBreak).toMatchObject({ among: ['a', 'b'], total: record.scores[0]!.total });
+    expect(record.tieBreak).toMatchObject({ among: ['b', 'a'], total: record.scores[0]!.total });
     expect(record.scores[0]!.node).toBe(record.node);
   });
 
@@ -72,8 +73,11 @@ describe('a record', () => {
 
   test('that is thinned keeps the counts, the chosen node and the best few', () => {
     const nodes = Array.from({ length: 30 }, (_, i) => sized(`n${i}`, String(2 + (i % 7)), i < 4 ? { unschedulable: true } : {}));
-    const kept = keptDecision(attempt(requesting('p', '1'), nodes));
-    const [whole, thin] = [recordOf(kept), recordOf(thinned(kept))];
+    const one = attempt(requesting('p', '1'), nodes);
+    const whole = recordOfAttempt(one);
+    const store = new DecisionStore(new DecisionRing(0, 0));
+    store.add(one);
+    const [thin] = store.of('uid-p') as [DecisionRecord];
     expect(thin).toEqual({ ...whole, refused: undefined, scores: thin.scores, thinned: true });
     expect(whole.scores.length).toBe(26);
     expect(thin.scores).toEqual(whole.scores.slice(0, 5));
@@ -98,25 +102,30 @@ describe('the store', () => {
   });
 
   test('thins the oldest where whole records take too much room, and forgets the oldest summaries', () => {
-    const store = new DecisionStore(15_000, 3);
+    const whole = recorded(requesting('p', '1'), nodes);
+    // Two nodes for each of three.
+    const store = new DecisionStore(new DecisionRing(1000, 6), 7);
     for (let i = 0; i < 12; i++) store.add(attempt(requesting(`p${i}`, '1'), nodes));
     const states = Array.from({ length: 12 }, (_, i) => store.of(`uid-p${i}`)[0]?.thinned);
-    const whole = states.filter((thinned) => thinned === false).length;
-    expect(whole).toBeGreaterThan(0);
-    expect(states).toEqual([...Array(9 - whole).fill(undefined), true, true, true, ...Array(whole).fill(false)]);
+    expect(states).toEqual([...Array(5).fill(undefined), ...Array(4).fill(true), ...Array(3).fill(false)]);
+    expect(store.of('uid-p11')[0]).toEqual({ ...whole, pod: { ...whole.pod, name: 'p11', uid: 'uid-p11' } });
   });
 
   test('whatever comes and goes, nothing is held that nobody can ask for', () => {
+    const wholes = Array.from({ length: 6 }, (_, n) => recorded(requesting(`p${n}`, '1'), nodes));
     const steps = fc.array(fc.record({ pod: fc.nat(5), gone: fc.boolean() }), { maxLength: 60 });
     fc.assert(
       fc.property(steps, (all) => {
-        const store = new DecisionStore(13_000, 4);
+        const store = new DecisionStore(new DecisionRing(100, 20), 7);
         for (const { pod: n, gone } of all) {
           if (gone) store.forget(`uid-p${n}`);
           else store.add(attempt(requesting(`p${n}`, '1'), nodes));
           const kept = Array.from({ length: 6 }, (_, i) => store.of(`uid-p${i}`)).flat();
-          expect(kept.filter(({ thinned }) => thinned).length).toBeLessThanOrEqual(4);
+          expect(kept.length).toBeLessThanOrEqual(7);
           expect(store.size).toBe(kept.length);
+        }
+        for (const [n, whole] of wholes.entries()) {
+          for (const record of store.of(`uid-p${n}`)) if (!record.thinned) expect(record).toEqual(whole);
         }
         for (let i = 0; i < 6; i++) store.forget(`uid-p${i}`);
         expect(store.size).toBe(0);
