@@ -28,6 +28,21 @@ export function pluginCall(command: CniCommand, pod: PodNetworkConfig): PluginCa
   return { command, attachment: { containerId: pod.sandboxId, netns: pod.netns, ifName: INTERFACE, args: args.join(';') } };
 }
 
+/**
+ * Those that have something to do for it. The reference plugins for ports and bandwidth hand the result on as it is where the pod asks for
+ * neither, which takes a process each all the same; and that for bandwidth (1.1.1 for one) panics where it has nothing to check.
+ */
+export function busyPlugins({ pod, list }: Pick<Attachment, 'pod' | 'list'>): readonly JsonObject[] {
+  return list.plugins.filter((plugin) => {
+    if (plugin['type'] === 'portmap') return pod.portMappings.length > 0;
+    if (plugin['type'] === 'bandwidth') return pod.bandwidth !== undefined || hasOwnRates(plugin);
+    return true;
+  });
+}
+
+/** For all pods alike. */
+const hasOwnRates = (plugin: JsonObject) => plugin['ingressRate'] !== undefined || plugin['egressRate'] !== undefined;
+
 /** A plugin's own configuration, the list's name and version, the result so far, and what it asked for by its capabilities. */
 export function pluginConfig(attachment: Attachment, plugin: JsonObject, prevResult: JsonObject | undefined): JsonObject {
   const runtimeConfig = runtimeConfigOf(attachment, plugin);

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../src/apimachinery/json.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { PodNetwork, PodNetworkConfig } from '../runtime/network.js';
 import { RuntimeError } from '../runtime/runtime.js';
-import { type Attachment, addressesOf, INTERFACE, listConfig, pluginCall, pluginConfig } from './attachment.js';
+import { type Attachment, addressesOf, busyPlugins, INTERFACE, listConfig, pluginCall, pluginConfig } from './attachment.js';
 import { isAtLeast, type NetworkConfigList, readConflist } from './conflist.js';
 import { ensureDefaultConflist } from './default-network.js';
 import { type CniCommand, runPlugin } from './plugin.js';
@@ -144,7 +144,7 @@ export class CniNetwork implements PodNetwork {
     await this.save(pod.sandboxId, attachment);
     let result: JsonObject | undefined;
     try {
-      for (const plugin of list.plugins) result = await this.run('ADD', attachment, plugin, result);
+      for (const plugin of busyPlugins(attachment)) result = await this.run('ADD', attachment, plugin, result);
     } catch (error) {
       throw new RuntimeError(500, `failed to setup network for sandbox "${pod.sandboxId}": ${(error as Error).message}`);
     }
@@ -170,7 +170,7 @@ export class CniNetwork implements PodNetwork {
     const attachment = this.attachments.get(sandboxId);
     if (!attachment) return;
     try {
-      await this.delete(attachment, netns);
+      await this.delete(attachment, netns, busyPlugins(attachment));
     } catch (error) {
       throw new RuntimeError(500, `failed to destroy network for sandbox "${sandboxId}": ${(error as Error).message}`);
     }
@@ -178,13 +178,13 @@ export class CniNetwork implements PodNetwork {
     this.attachments.delete(sandboxId);
   }
 
-  private async delete(attachment: Attachment, netns: string | undefined): Promise<void> {
+  private async delete(attachment: Attachment, netns: string | undefined, plugins: readonly JsonObject[]): Promise<void> {
     // A namespace that is gone took its links with it; addresses and port mappings still have to be given back.
     const pod = { ...attachment.pod, netns: netns ?? '' };
     const { list, result } = attachment;
     // Versions before 0.4.0 know no result of before here.
     const prevResult = isAtLeast(list.cniVersion, '0.4.0') ? result : undefined;
-    for (const plugin of [...list.plugins].reverse()) await this.run('DEL', { ...attachment, pod }, plugin, prevResult);
+    for (const plugin of [...plugins].reverse()) await this.run('DEL', { ...attachment, pod }, plugin, prevResult);
   }
 
   async collectGarbage(living: () => Promise<ReadonlySet<string>>): Promise<void> {
@@ -210,7 +210,7 @@ export class CniNetwork implements PodNetwork {
     for (const attachment of this.interrupted) {
       const { sandboxId } = attachment.pod;
       if (alive.has(sandboxId) || this.attachments.has(sandboxId)) continue;
-      await this.delete(attachment, undefined);
+      await this.delete(attachment, undefined, busyPlugins(attachment));
       await rm(this.path(sandboxId), { force: true });
     }
     this.interrupted = [];
@@ -222,7 +222,7 @@ export class CniNetwork implements PodNetwork {
     if (!list) return;
     this.options.log.warn({ sandboxId, network: list.name }, 'giving back an address that nobody has');
     const pod = { sandboxId, netns: '', name: '', namespace: '', uid: '', portMappings: [] };
-    await this.delete({ pod, list }, undefined);
+    await this.delete({ pod, list }, undefined, list.plugins);
   }
 
   /** Lets the plugins collect what they have kept of attachments that are no more. */
@@ -242,20 +242,18 @@ export class CniNetwork implements PodNetwork {
   /** Once for what agents before this one have wired. A pod whose network is said to be broken runs on: its probes judge it. */
   private async check(alive: ReadonlySet<string>): Promise<void> {
     for (const [sandboxId, attachment] of this.attachments) {
-      const { list, result, pod } = attachment;
+      const { list, result } = attachment;
       if (!result || !alive.has(sandboxId) || list.disableCheck || !isAtLeast(list.cniVersion, '0.4.0')) continue;
       try {
-        for (const plugin of list.plugins) if (canCheck(plugin, pod)) await this.run('CHECK', attachment, plugin, result);
+        for (const plugin of busyPlugins(attachment)) await this.run('CHECK', attachment, plugin, result);
       } catch (error) {
-        const fields = { pod: `${pod.namespace}/${pod.name}`, sandboxId, error: (error as Error).message };
+        const { namespace, name } = attachment.pod;
+        const fields = { pod: `${namespace}/${name}`, sandboxId, error: (error as Error).message };
         this.options.log.warn(fields, "the pod's network is not as it was set up");
       }
     }
   }
 }
-
-/** The bandwidth plugin (1.1.1 for one) panics where it has nothing to check. */
-const canCheck = (plugin: JsonObject, pod: PodNetworkConfig) => plugin['type'] !== 'bandwidth' || pod.bandwidth !== undefined;
 
 function parseAttachment(text: string): Attachment | undefined {
   try {

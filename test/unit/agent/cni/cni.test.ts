@@ -56,7 +56,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'porthole-cni-'));
   [bin, conf] = [join(directory, 'bin'), join(directory, 'net.d')];
   for (const path of [join(bin, 'answers'), conf]) await mkdir(path, { recursive: true });
-  for (const name of ['one', 'two']) {
+  for (const name of ['one', 'two', 'portmap', 'bandwidth']) {
     await writeFile(join(bin, name), PLUGIN);
     await chmod(join(bin, name), 0o755);
   }
@@ -65,6 +65,29 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 describe('a pod is wired', () => {
+  it.each<[string, Partial<PodNetworkConfig>, JsonObject, readonly string[]]>([
+    ['neither', {}, {}, ['one']],
+    ['ports', { portMappings: [{ hostPort: 80, containerPort: 8080, protocol: 'tcp' }] }, {}, ['one', 'portmap']],
+    ['bandwidth', { bandwidth: { egressRate: 1000 } }, {}, ['one', 'bandwidth']],
+    ['what all pods get', {}, { ingressRate: 1000, ingressBurst: 1000 }, ['one', 'bandwidth']],
+  ])('without the plugins for ports and bandwidth where it asks for %s, unless nothing is known of it', async (_, asked, rates, names) => {
+    const capable = [
+      { type: 'portmap', capabilities: { portMappings: true } },
+      { type: 'bandwidth', capabilities: { bandwidth: true }, ...rates },
+    ];
+    const dataDir = join(directory, 'state/networks');
+    await list('net', '1.0.0', [{ type: 'one', ipam: { type: 'host-local', dataDir } }, ...capable]);
+    await network.reload(undefined);
+    await network.setUp(pod('s1', asked));
+    expect(await calls()).toEqual(names.map((name) => `${name} ADD s1 eth0 /proc/7/ns/net`));
+    await network.tearDown('s1', '/proc/7/ns/net');
+    expect(await calls()).toEqual([...names].reverse().map((name) => `${name} DEL s1 eth0 /proc/7/ns/net`));
+    await mkdir(join(dataDir, 'net'), { recursive: true });
+    await writeFile(join(dataDir, 'net/10.1.0.9'), 's2\r\neth0');
+    await network.collectGarbage(async () => new Set());
+    expect(await calls()).toEqual(['bandwidth', 'portmap', 'one'].map((name) => `${name} DEL s2 eth0`));
+  });
+
   it('by one plugin after the other, each with the result of the one before, and unwired the other way round', async () => {
     await list('net', '1.0.0', [{ type: 'one', key: { kept: 1 } }, { type: 'two' }]);
     await network.reload(undefined);
