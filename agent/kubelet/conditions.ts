@@ -77,10 +77,13 @@ function allReady(type: string, { pod, phase, inits, containers }: ConditionsCon
 /** All containers, and every condition that the pod's readiness gates name. */
 function ready(containersReady: Verdict, { pod }: ConditionsContext): Verdict {
   if (containersReady.status === 'False') return { ...containersReady, type: 'Ready' };
-  const closed = (pod.spec.readinessGates ?? [])
-    .map(({ conditionType }) => conditionType)
-    .filter((type) => podCondition(pod, type)?.status !== 'True');
+  const closed = (pod.spec.readinessGates ?? []).flatMap(({ conditionType }) => whyClosed(conditionType, podCondition(pod, conditionType)));
   if (closed.length === 0) return { type: 'Ready', status: 'True' };
-  const message = closed.map((type) => `corresponding condition of pod readiness gate "${type}" does not exist or is not true.`).join(', ');
-  return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message };
+  return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message: closed.join(', ') };
+}
+
+function whyClosed(gate: string, condition: PodCondition | undefined): readonly string[] {
+  if (!condition) return [`corresponding condition of pod readiness gate "${gate}" does not exist.`];
+  if (condition.status === 'True') return [];
+  return [`the status of pod readiness gate "${gate}" is not "True", but ${condition.status}`];
 }

@@ -2,11 +2,14 @@
 import { rfc3339 } from '../../src/apimachinery/clock.js';
 import { isBeingDeleted } from '../../src/apimachinery/object.js';
 import { formatQuantity, milliValue, parseQuantity } from '../../src/apimachinery/quantity.js';
-import { isSidecar } from '../../src/kinds/core/podutil.js';
+import { allContainers, isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, ContainerState, ContainerStatus, Pod, ResourceRequirements } from '../../src/kinds/types/core_v1.js';
 import type { RuntimeContainer } from '../runtime/runtime.js';
 import { cpuQuota_us } from './resources.js';
 import { EXIT_CODE_KILLED, willRestart } from './restart-policy.js';
+
+/** Upstream's bound of what a pod's containers together have said last: each has the same part of it. */
+const MESSAGES_MAX_BYTES = 12 << 10;
 
 /** Why a container does not run though it should: set where its start failed, or waits. */
 export interface Waiting {
@@ -152,12 +155,17 @@ function stateOf(context: ContainerStatusContext, container: RuntimeContainer): 
     terminated: {
       exitCode: container.exitCode,
       reason: terminatedReason(container),
-      ...(message ? { message } : {}),
+      ...(message ? { message: beginningOf(message, MESSAGES_MAX_BYTES / allContainers(context.pod.spec).length) } : {}),
       startedAt: rfc3339(container.startedAt_ms),
       finishedAt: rfc3339(container.finishedAt_ms),
       containerID: containerId(container),
     },
   };
+}
+
+function beginningOf(message: string, max_bytes: number): string {
+  const bytes = Buffer.from(message);
+  return bytes.length <= max_bytes ? message : bytes.toString('utf8', 0, Math.floor(max_bytes));
 }
 
 /** Docker also says `OOMKilled` where only a child was, and the container itself ended well. */

@@ -2,27 +2,18 @@
 import { isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime.js';
-import { Grace } from './grace.js';
+import type { Grace } from './grace.js';
 import { killContainer } from './kill.js';
 import { podIp } from './pod-facts.js';
 import type { PodServices } from './services.js';
 
 export class PodEnding {
-  private readonly grace: Grace;
-
   constructor(
     private readonly pod: Pod,
     private readonly observed: RuntimePod,
-    grace_s: number,
+    private readonly grace: Grace,
     private readonly services: PodServices,
-  ) {
-    this.grace = new Grace(services.clock, grace_s);
-  }
-
-  /** A shorter grace period has come since it began. */
-  hasten(grace_s: number): void {
-    this.grace.shorten(grace_s);
-  }
+  ) {}
 
   /** What has exited stays, for its logs. */
   async run(): Promise<void> {

@@ -51,3 +51,24 @@ export class Grace {
     });
   }
 }
+
+/** All that run out now for one pod's containers. */
+export class Graces {
+  private readonly running = new Set<Grace>();
+
+  constructor(private readonly clock: Clock) {}
+
+  async during<T>(grace_s: number, work: (grace: Grace) => Promise<T>): Promise<T> {
+    const grace = new Grace(this.clock, grace_s);
+    this.running.add(grace);
+    try {
+      return await work(grace);
+    } finally {
+      this.running.delete(grace);
+    }
+  }
+
+  shorten(grace_s: number): void {
+    for (const grace of this.running) grace.shorten(grace_s);
+  }
+}

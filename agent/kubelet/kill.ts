@@ -3,7 +3,7 @@ import { allContainers } from '../../src/kinds/core/podutil.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimeContainer } from '../runtime/runtime.js';
 import { containerPath } from './container-path.js';
-import { Grace } from './grace.js';
+import type { Grace, Graces } from './grace.js';
 import { runHook } from './hooks.js';
 import { EXIT_CODE_KILLED, willRestart } from './restart-policy.js';
 import { gracePeriod_s } from './sandbox-config.js';
@@ -21,7 +21,7 @@ export function deletionGrace_s(pod: Pod): number {
 }
 
 export interface Kill {
-  readonly container: RuntimeContainer;
+  readonly container: Pick<RuntimeContainer, 'id' | 'name'>;
   readonly grace: Grace;
   /** Of the event. */
   readonly message: string;
@@ -61,12 +61,20 @@ export async function killContainer(pod: Pod, { container, grace, message, podIp
 }
 
 /** For a container that is to be started again, if its policy is such. */
-export async function restartKill(pod: Pod, { container, why }: KillAction, podIp: string, services: PodServices): Promise<void> {
+export async function restartKill(
+  pod: Pod,
+  { container, why }: KillAction,
+  graces: Graces,
+  podIp: string,
+  services: PodServices,
+): Promise<void> {
   const { name } = container;
   const spec = allContainers(pod.spec).find((each) => each.name === name);
   const probe = why === 'liveness' ? spec?.livenessProbe : why === 'startup' ? spec?.startupProbe : undefined;
-  const grace = new Grace(services.clock, probe?.terminationGracePeriodSeconds ?? gracePeriod_s(pod));
-  await killContainer(pod, { container, grace, message: killMessage(pod, name, why), podIp }, services);
+  const message = killMessage(pod, name, why);
+  await graces.during(probe?.terminationGracePeriodSeconds ?? gracePeriod_s(pod), (grace) =>
+    killContainer(pod, { container, grace, message, podIp }, services),
+  );
 }
 
 function killMessage(pod: Pod, name: string, why: KillAction['why']): string {

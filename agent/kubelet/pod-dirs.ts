@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unmountBelow } from '../volumes/mount.js';
 
-/** Upstream's bound of a termination message. */
+/** Upstream's bound of a termination message: its end counts. */
 const MESSAGE_MAX_BYTES = 4096;
 
 export class PodDirs {
@@ -53,7 +53,9 @@ export class PodDirs {
     });
     if (!file) return '';
     try {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(MESSAGE_MAX_BYTES), 0, MESSAGE_MAX_BYTES, 0);
+      const { size } = await file.stat();
+      const from = Math.max(0, size - MESSAGE_MAX_BYTES);
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(MESSAGE_MAX_BYTES), 0, MESSAGE_MAX_BYTES, from);
       return buffer.subarray(0, bytesRead).toString('utf8');
     } finally {
       await file.close();

@@ -8,6 +8,7 @@ import { isManaged, setUpVolumes } from '../volumes/index.js';
 import { deletePod } from './delete-pod.js';
 import { PodEnding } from './end-pod.js';
 import type { Failure } from './failure.js';
+import { Graces } from './grace.js';
 import { deletionGrace_s, restartKill } from './kill.js';
 import type { PodWork } from './metrics.js';
 import { concernsUs, deadlineLeft_ms, isDefect, isIdle, podIp } from './pod-facts.js';
@@ -47,7 +48,8 @@ export class PodWorker {
   /** Aborted when the pod is to end, so that a pull does not hold it up. */
   private starting = new AbortController();
   /** While its containers are being ended. */
-  private ending: PodEnding | undefined;
+  private ending = false;
+  private readonly graces: Graces;
   /** Why the node does not take it, or ends it. */
   private failure: Failure | undefined;
   private failures = 0;
@@ -67,6 +69,7 @@ export class PodWorker {
   ) {
     this.pod = pod;
     this.failure = verdict.failure;
+    this.graces = new Graces(services.clock);
     this.resize = new PodResize(services);
     this.reporter = new PodReporter(services, this.resize);
     this.wake();
@@ -117,13 +120,13 @@ export class PodWorker {
   fail(failure: Failure): void {
     this.failure ??= failure;
     this.starting.abort(new Error(failure.message));
-    this.ending?.hasten(failure.grace_s ?? deletionGrace_s(this.pod));
+    this.graces.shorten(failure.grace_s ?? deletionGrace_s(this.pod));
     this.wake();
   }
 
   private hasten(pod: Pod): void {
     this.starting.abort(new Error('the pod is being deleted'));
-    this.ending?.hasten(deletionGrace_s(pod));
+    this.graces.shorten(deletionGrace_s(pod));
   }
 
   /** Something may have changed: the runtime's containers, a probe's verdict, a reason to wait that has passed. */
@@ -267,7 +270,7 @@ export class PodWorker {
       return resizeAgain_ms;
     }
     if (actions.killPod) await this.killAll(pod, observed);
-    await Promise.all(actions.kill.map((kill) => restartKill(pod, kill, podIp(observed, this.services), this.services)));
+    await Promise.all(actions.kill.map((kill) => restartKill(pod, kill, this.graces, podIp(observed, this.services), this.services)));
     const cgroupParent = await this.cgroup(pod);
     await Promise.all(actions.remove.map((id) => runtime.removeContainer(id)));
     let retry_ms: number | undefined;
@@ -280,6 +283,7 @@ export class PodWorker {
       this.services,
       cgroupParent,
       this.starting.signal,
+      this.graces,
       ({ container }, error) => failed(container.name, error),
       ({ container }) => {
         this.reporter.waiting.delete(container.name);
@@ -333,11 +337,11 @@ export class PodWorker {
   private async killAll(pod: Pod, observed: RuntimePod): Promise<void> {
     // Of the newest object: a shorter grace may have come since this round began.
     const grace_s = Math.min(deletionGrace_s(this.pod), this.failure?.grace_s ?? Number.POSITIVE_INFINITY);
-    this.ending = new PodEnding(pod, observed, grace_s, this.services);
+    this.ending = true;
     try {
-      await this.ending.run();
+      await this.graces.during(grace_s, (grace) => new PodEnding(pod, observed, grace, this.services).run());
     } finally {
-      this.ending = undefined;
+      this.ending = false;
     }
   }
 

@@ -1,7 +1,9 @@
 // Starting one container that was created, with its postStart hook.
 import type { Pod } from '../../src/kinds/types/core_v1.js';
 import { containerPath } from './container-path.js';
+import type { Graces } from './grace.js';
 import { runHook } from './hooks.js';
+import { killContainer } from './kill.js';
 import { gracePeriod_s } from './sandbox-config.js';
 import type { PodServices } from './services.js';
 import type { StartAction } from './sync-pod.js';
@@ -17,6 +19,7 @@ export interface ContainerStart {
   readonly podIp: string;
   /** Aborted when the pod is to end. */
   readonly signal: AbortSignal;
+  readonly graces: Graces;
   /** It runs; its hook may still fail. */
   readonly started: () => void;
 }
@@ -37,7 +40,8 @@ export async function startContainer(start: ContainerStart, services: PodService
   await postStart(start, path, services);
 }
 
-async function postStart(start: ContainerStart, path: string, { runtime, events, clock, log }: PodServices): Promise<void> {
+async function postStart(start: ContainerStart, path: string, services: PodServices): Promise<void> {
+  const { runtime, events, clock, log } = services;
   const { pod, containerId, podIp, signal } = start;
   const { container } = start.action;
   const hook = container.lifecycle?.postStart;
@@ -50,8 +54,8 @@ async function postStart(start: ContainerStart, path: string, { runtime, events,
     log.info({ pod: pod.metadata.name, container: container.name, error: message }, 'killing a container whose postStart hook failed');
     // What a hook has said may be a secret: it stands in the pod's status, and in no event.
     events.event(pod, 'Warning', 'FailedPostStartHook', 'PostStartHook failed', path);
-    events.event(pod, 'Normal', 'Killing', 'FailedPostStartHook', path);
-    await runtime.stopContainer(containerId, gracePeriod_s(pod));
+    const target = { container: { id: containerId, name: container.name }, message: 'FailedPostStartHook', podIp };
+    await start.graces.during(gracePeriod_s(pod), (grace) => killContainer(pod, { ...target, grace }, services));
     throw new WaitingError('PostStartHookError', message);
   }
 }

@@ -9,6 +9,7 @@ import { VolumeError } from '../volumes/volume.js';
 import { containerConfig } from './container-config.js';
 import { containerPath } from './container-path.js';
 import { ContainerConfigError, envNeedsPodIp } from './env.js';
+import type { Graces } from './grace.js';
 import { hostNetworkHosts, kernelHostname, podHosts } from './hosts.js';
 import { pullSecrets } from './pull-secrets.js';
 import { dnsOverflow, formatResolvConf, parseResolvConf, podDns } from './resolv-conf.js';
@@ -38,6 +39,7 @@ export class PodStart {
     private readonly cgroupParent: string,
     private readonly signal: AbortSignal,
     private readonly failed: StartFailure,
+    private readonly graces: Graces,
     private readonly started: (action: StartAction) => void,
   ) {}
 
@@ -186,10 +188,12 @@ export class PodStart {
   }
 
   private async start(action: StartAction, containerId: string, podIp: string): Promise<void> {
-    const { pod, signal } = this;
+    const { pod, signal, graces } = this;
     if (signal.aborted) return;
     const started = () => this.started(action);
-    await startContainer({ pod, action, containerId, podIp, signal, started }, this.services).catch((error) => this.report(action, error));
+    await startContainer({ pod, action, containerId, podIp, signal, graces, started }, this.services).catch((error) =>
+      this.report(action, error),
+    );
   }
 
   private report(action: StartAction, error: unknown): void {

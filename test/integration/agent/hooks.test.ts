@@ -123,11 +123,26 @@ describe('hooks', () => {
       expect(status(again, 'main').lastState.terminated).toMatchObject({ exitCode: 137, reason: 'Error' });
       return status(pod, 'main').state.waiting!.message!.replace(pod.metadata.uid, 'UID');
     };
-    await hook('unhooked', { exec: { command: sh('echo secret; exit 3') } });
+    const { volumes, volumeMounts } = keepsDiary();
+    await lab.create('unhooked', {
+      volumes,
+      containers: [
+        {
+          name: 'main',
+          command: sh('sleep 1000'),
+          volumeMounts,
+          lifecycle: {
+            postStart: { exec: { command: sh('echo secret; exit 3') } },
+            preStop: { exec: { command: sh(tells('unhooked', 'before-stop')) } },
+          },
+        },
+      ],
+    });
     expect(await failed('unhooked')).toBe(
       'Exec lifecycle hook ([/bin/sh -c echo secret; exit 3]) for Container "main" in Pod "unhooked_default(UID)" failed - error: ' +
         'command \'/bin/sh -c echo secret; exit 3\' exited with 3: secret\n, message: "secret\\n"',
     );
+    expect(told('unhooked')[0]).toBe('before-stop');
     await hook('socket', { tcpSocket: { port: 80 } });
     const words = await failed('socket');
     expect(words).toBe('Lifecycle hook for Container "main" in Pod "socket_default(UID)" failed - error: invalid handler');
@@ -183,6 +198,28 @@ describe('the end of a container', () => {
     showsFields(context, 'spec.{containers,initContainers}[].{terminationMessagePath,terminationMessagePolicy}');
   });
 
+  it('leaves the end of its last words, and no more of them than there is room for in a status', async () => {
+    const long = `i=0; while [ $i -lt 5000 ]; do echo -n $((i % 10)); i=$((i + 1)); done > /dev/termination-log`;
+    const containers = ['a', 'b', 'c', 'd'].map((name) => ({ name, command: sh(`${long}; echo -n END >> /dev/termination-log`) }));
+    const lastWords = async (name: string, of: typeof containers) => {
+      await lab.create(name, { restartPolicy: 'Never', containers: of });
+      const pod = await lab.pod(name, 'it is over', ({ status: { phase } }) => phase === 'Succeeded');
+      return pod.status.containerStatuses!.map(({ state }) => state.terminated?.message ?? '');
+    };
+    const [alone] = await lastWords('wordy', containers.slice(0, 1));
+    expect(alone).toMatch(/789END$/);
+    expect(alone).toHaveLength(4096);
+    for (const message of await lastWords('wordy-all', containers)) expect(message).toBe(alone!.slice(0, 3072));
+  });
+
+  it('comes sooner where the pod is deleted while a container is being ended for its restart', async () => {
+    const command = sh('trap "" TERM; while true; do sleep 0.1; done');
+    const livenessProbe = { exec: { command: ['false'] }, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1 };
+    await lab.create('dying', { terminationGracePeriodSeconds: 600, containers: [{ name: 'main', command, livenessProbe }] });
+    await lab.event('dying', /^Killing: Container main failed liveness probe, will be restarted$/);
+    await lab.delete('dying', 1);
+  });
+
   it('is seen while the others are still ending, and so is one that is no longer ready', async () => {
     const { volumes, volumeMounts } = keepsDiary();
     await lab.create('parting', {
@@ -217,10 +254,17 @@ it("a pod's readiness gates are part of its readiness", async (context) => {
   expect(shut.status.conditions?.find((each) => each.type === 'Ready')).toMatchObject({
     status: 'False',
     reason: 'ReadinessGatesNotReady',
-    message: `corresponding condition of pod readiness gate "${type}" does not exist or is not true.`,
+    message: `corresponding condition of pod readiness gate "${type}" does not exist.`,
   });
-  const patch = { status: { conditions: [{ type, status: 'True' }] } };
-  await lab.api.client.patch(pods, { namespace: 'default', name: 'gated' }, 'application/strategic-merge-patch+json', patch, 'status');
+  const say = (status: string) => {
+    const patch = { status: { conditions: [{ type, status }] } };
+    return lab.api.client.patch(pods, { namespace: 'default', name: 'gated' }, 'application/strategic-merge-patch+json', patch, 'status');
+  };
+  await say('False');
+  await lab.pod('gated', 'it says which state the gate is in', ({ status: { conditions = [] } }) =>
+    conditions.some(({ message }) => message === `the status of pod readiness gate "${type}" is not "True", but False`),
+  );
+  await say('True');
   const open = await lab.ready('gated');
   expect(condition(open, type)).toBe('True');
   showsFields(context, 'spec.readinessGates[].conditionType');
