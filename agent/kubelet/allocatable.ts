@@ -1,5 +1,6 @@
 // What a node has, and what of it is for pods: capacity less the reserved parts and the eviction thresholds. Pure.
 import { formatQuantity, parseQuantity } from '../../src/apimachinery/quantity.js';
+import { readQuantity } from '../../src/kinds/checks.js';
 import { resourceAmount } from '../../src/kinds/core/podutil.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import type { CgroupLimits } from './cgroups/limits.js';
@@ -74,5 +75,8 @@ function formatAmount(resource: string, amount: number): string {
 /** What somebody has told the API that the node has besides: kept, and all of it for pods. */
 export function extendedResources(capacity: { readonly [resource: string]: string | number } | undefined) {
   const isOwn = (resource: string) => OWN.includes(resource) || resource.startsWith(HUGEPAGES);
-  return Object.fromEntries(Object.entries(capacity ?? {}).filter(([resource]) => !isOwn(resource)));
+  const isReadable = (resource: string, quantity: string | number) => readQuantity(resource, quantity).errors.length === 0;
+  return Object.fromEntries(
+    Object.entries(capacity ?? {}).filter(([resource, quantity]) => !isOwn(resource) && isReadable(resource, quantity)),
+  );
 }

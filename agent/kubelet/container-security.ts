@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Container, Pod, SELinuxOptions, SeccompProfile } from '../../src/kinds/types/core_v1.js';
 import type { ContainerSecurity, Image } from '../runtime/runtime.js';
 import { ContainerConfigError } from './env.js';
+import { imageUser } from './image-user.js';
 import { WaitingError } from './waiting.js';
 
 export interface SecurityDefaults {
@@ -13,7 +14,7 @@ export interface SecurityDefaults {
   readonly rootDirectory: string;
 }
 
-/** Rejects with a ContainerConfigError where the image would run as root though it must not. */
+/** Rejects with a ContainerConfigError where the image would run as root though it must not, or its groups cannot be kept out. */
 export async function containerSecurity(
   pod: Pod,
   container: Container,
@@ -26,12 +27,13 @@ export async function containerSecurity(
   const group = own.runAsGroup ?? ofPod.runAsGroup;
   if (own.runAsNonRoot ?? ofPod.runAsNonRoot) checkNonRoot(user, image, pod, container);
   const fsGroup = ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup];
+  const { memberships, ...identity } = await identityOf(user, group, ofPod.supplementalGroupsPolicy === 'Strict', image);
   const { add = [], drop = [] } = own.capabilities ?? {};
   const profile = own.seccompProfile ?? ofPod.seccompProfile ?? (seccompDefault ? { type: 'RuntimeDefault' } : undefined);
   const appArmor = own.appArmorProfile ?? ofPod.appArmorProfile;
   return {
-    ...userOf(user, group, image),
-    supplementalGroups: [...new Set([...(ofPod.supplementalGroups ?? []), ...fsGroup])],
+    ...identity,
+    supplementalGroups: [...new Set([...(ofPod.supplementalGroups ?? []), ...fsGroup, ...memberships])],
     privileged: own.privileged === true,
     capAdd: add,
     capDrop: drop,
@@ -44,10 +46,25 @@ export async function containerSecurity(
   };
 }
 
-function userOf(user: number | undefined, group: number | undefined, image: Image): { user?: string } {
-  if (user === undefined && group === undefined) return {};
-  const name = user === undefined ? image.user.split(':')[0] || '0' : String(user);
-  return { user: group === undefined ? name : `${name}:${group}` };
+interface Identity {
+  readonly user?: string;
+  /** What the engine does not add by itself: it looks for them only where no group is named. */
+  readonly memberships: readonly number[];
+}
+
+/** Strict: whoever the image says is a member of what, does not count. */
+async function identityOf(user: number | undefined, group: number | undefined, isStrict: boolean, image: Image): Promise<Identity> {
+  const [imageUserName, imageGroup] = image.user.split(':');
+  const name = user === undefined ? imageUserName || '0' : String(user);
+  const named = group ?? (user === undefined ? imageGroup : undefined);
+  if (isStrict) {
+    if (named === undefined && !image.layers?.length) {
+      throw new ContainerConfigError('SupplementalGroupsPolicy=Strict without runAsGroup is not supported in this node');
+    }
+    return { user: `${name}:${named ?? (await imageUser(image.layers ?? [], name)).gid}`, memberships: [] };
+  }
+  if (named === undefined) return { ...(user === undefined ? {} : { user: name }), memberships: [] };
+  return { user: `${name}:${named}`, memberships: (await imageUser(image.layers ?? [], name)).groups };
 }
 
 function checkNonRoot(user: number | undefined, image: Image, { metadata }: Pod, container: Container): void {

@@ -43,6 +43,8 @@ export interface ImageGcOptions {
   readonly pulled: Pick<PulledImages, 'prune'>;
   /** Of the file system that images are on; undefined while it is not known. */
   readonly disk: () => Promise<Observation | undefined>;
+  /** IDs of those that pods have mounted. */
+  readonly mounted: () => Promise<ReadonlySet<string>>;
   readonly node: () => Node | undefined;
   readonly events: EventRecorder;
   readonly clock: Clock;
@@ -114,12 +116,13 @@ export class ImageGc {
     return freed;
   }
 
-  /** Those that no container has and that are not the runtime's own. */
+  /** Those that no container has, no pod has mounted and that are not the runtime's own. */
   private async unused(): Promise<readonly ImageRecord[]> {
-    const { runtime, clock, pulled } = this.options;
+    const { runtime, clock, pulled, mounted } = this.options;
     const now_ms = clock.monotonic();
     const since_ms = clock.now();
-    const [images, inUse] = await Promise.all([runtime.listImages(), runtime.imagesInUse()]);
+    const [images, ofContainers, ofVolumes] = await Promise.all([runtime.listImages(), runtime.imagesInUse(), mounted()]);
+    const inUse = new Set([...ofContainers, ...ofVolumes]);
     const known = new Set(images.map(({ id }) => id));
     await pulled.prune(known, since_ms);
     for (const id of this.records.keys()) if (!known.has(id)) this.records.delete(id);

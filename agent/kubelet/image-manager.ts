@@ -32,6 +32,9 @@ export interface ImageManagerOptions {
 
 type Tell = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
 
+/** A container, or a volume of the pod, which has no name here. */
+export type ImageWish = Pick<Container, 'image' | 'imagePullPolicy'> & { readonly name?: string };
+
 export class ImageManager {
   private readonly backoff: Backoff;
   private readonly turns: PullTurns;
@@ -45,10 +48,10 @@ export class ImageManager {
   }
 
   /** Rejects with a WaitingError of upstream's reasons. */
-  async ensure(pod: Pod, container: Container, secrets: PullSecrets, signal: AbortSignal): Promise<Image> {
+  async ensure(pod: Pod, wish: ImageWish, secrets: PullSecrets, signal: AbortSignal): Promise<Image> {
     const { pulled } = this.options;
-    const tell = this.teller(pod, container);
-    const reference = container.image ?? '';
+    const tell = this.teller(pod, wish);
+    const reference = wish.image ?? '';
     if (!REFERENCE.test(reference)) {
       const problem = `couldn't parse image name "${reference}": invalid reference format`;
       throw failed(
@@ -62,7 +65,7 @@ export class ImageManager {
       tell('Warning', 'FailedToRetrieveImagePullSecret', message);
     }
     const credentials = credentialsFor(reference, secrets.credentials);
-    const policy = container.imagePullPolicy ?? 'IfNotPresent';
+    const policy = wish.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.inspect(reference);
     if (present && (await pulled.mayUse(present.id, reference, credentials))) {
       tell('Normal', 'Pulled', `Container image "${reference}" already present on machine and can be accessed by the pod`);
@@ -183,9 +186,9 @@ export class ImageManager {
     throw new Error(different.length === 1 ? different[0] : `[${different.join(', ')}]`);
   }
 
-  /** Events of this container. */
-  private teller(pod: Pod, { name }: Container): Tell {
-    const path = containerPath(pod.spec, name);
+  /** Events of this container, or of the pod. */
+  private teller(pod: Pod, { name }: ImageWish): Tell {
+    const path = name === undefined ? undefined : containerPath(pod.spec, name);
     return (type, reason, message) => this.options.events.event(pod, type, reason, message, path);
   }
 }

@@ -58,7 +58,7 @@ function volumeMount(
     throw new ContainerConfigError(`failed to resolve recursive read-only mode: ${why}`);
   }
   const containerPath = mountPath.startsWith('/') ? mountPath : `/${mountPath}`;
-  return { hostPath, containerPath, readOnly: readOnly === true || volume.readOnly, propagation };
+  return { hostPath, containerPath, readOnly: volume.readOnly !== 'itself' && (readOnly === true || volume.readOnly), propagation };
 }
 
 /** Empty: the whole volume. Expressions are of the container's variables, all of which must be there. */

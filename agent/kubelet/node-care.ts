@@ -3,12 +3,13 @@ import type { ContainerImage } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { systemExec } from '../proxy/exec.js';
 import type { ContainerRuntime } from '../runtime/runtime.js';
+import { imagesMounted } from '../volumes/image.js';
 import type { CgroupManager } from './cgroups/manager.js';
 import { EvictionManager, type EvictionOptions } from './eviction/manager.js';
 import { nodeSignals, type ReadSignals } from './eviction/signals.js';
 import { PressureState, parseThresholds } from './eviction/thresholds.js';
 import { ImageGc } from './image-gc.js';
-import type { PodDirs } from './pod-dirs.js';
+import { PodDirs } from './pod-dirs.js';
 import { PodUsages } from './pod-usage.js';
 import type { PodWorkers } from './pod-workers.js';
 import type { PulledImages } from './pulled-images.js';
@@ -54,7 +55,12 @@ export class NodeCare {
       interval_ms: options.evictionMonitoringPeriod_ms ?? EVICTION_MONITORING_PERIOD_MS,
       softGrace_s: settings.evictionMaxPodGracePeriod,
     });
-    this.images = new ImageGc({ ...options, disk: async () => (await signals()).get('imagefs.available') });
+    const dirs = new PodDirs(rootDirectory);
+    this.images = new ImageGc({
+      ...options,
+      disk: async () => (await signals()).get('imagefs.available'),
+      mounted: async () => imagesMounted((await dirs.list()).map((uid) => dirs.pod(uid))),
+    });
     this.shutdown = new ShutdownManager({ ...options, logind: options.logind ?? systemdLogind(systemExec) });
   }
 

@@ -24,6 +24,9 @@ export interface NodeStatusContext {
   readonly now_ms: number;
 }
 
+export const networkNotReady = (why: string) =>
+  `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:${why}`;
+
 export function nodeLabels(name: string, architecture: string): { readonly [key: string]: string } {
   return {
     'beta.kubernetes.io/arch': architecture,
@@ -45,8 +48,7 @@ export function nodeStatus(context: NodeStatusContext): NodeStatus {
     daemonEndpoints: { kubeletEndpoint: { Port: port ?? PORT_KUBELET } },
     nodeInfo: info,
     images: context.images,
-    // The engine always adds the groups of the image.
-    features: { supplementalGroupsPolicy: false },
+    features: { supplementalGroupsPolicy: true },
   };
 }
 

@@ -11,6 +11,8 @@ import { containerPath } from './container-path.js';
 import { ContainerConfigError, envNeedsPodIp } from './env.js';
 import type { Graces } from './grace.js';
 import { hostNetworkHosts, kernelHostname, podHosts } from './hosts.js';
+import { ImageVolumes } from './image-volumes.js';
+import { networkNotReady } from './node-status.js';
 import { pullSecrets } from './pull-secrets.js';
 import { dnsOverflow, formatResolvConf, parseResolvConf, podDns } from './resolv-conf.js';
 import { sandboxConfig } from './sandbox-config.js';
@@ -38,8 +40,8 @@ export class PodStart {
     private readonly services: PodServices,
     private readonly cgroupParent: string,
     private readonly signal: AbortSignal,
-    private readonly failed: StartFailure,
     private readonly graces: Graces,
+    private readonly failed: StartFailure,
     private readonly started: (action: StartAction) => void,
   ) {}
 
@@ -55,9 +57,10 @@ export class PodStart {
     const sandbox = this.sandbox(actions, observed, dns, runtimeHandler);
     const files = this.writeFiles(dns);
     const volumes = this.volumes();
+    const images = new ImageVolumes(this.pod, this.services, this.signal);
     const ready = Promise.all([sandbox.ready, files, this.whenServicesKnown()]).then(([wired]) => this.writeHosts(wired));
     const created = starts.map((action) =>
-      settled(this.create(action, sandbox, ready, files, volumes, targetOf(action.container, observed))),
+      settled(this.create(action, sandbox, ready, files, volumes, images, targetOf(action.container, observed))),
     );
     // All are awaited, so that nothing of this round is still under way when the next one begins.
     const outcomes = await Promise.all([settled(sandbox.ready), settled(volumes), settled(ready)]);
@@ -68,6 +71,7 @@ export class PodStart {
       if (error !== undefined) this.report(action, error);
       else await this.start(action, containerId!, (await sandbox.ready).ips[0] ?? this.services.node.ips[0] ?? '');
     }
+    await images.settled();
     if (problem !== undefined) throw this.eventOf(problem);
   }
 
@@ -171,12 +175,14 @@ export class PodStart {
     ready: Promise<PodSandbox>,
     files: Promise<void>,
     volumes: Promise<ReadonlyMap<string, ReadyVolume>>,
+    ofImages: ImageVolumes,
     targetId: string | undefined,
   ): Promise<string> {
     const { runtime, images, sources, node, dirs, oomFloor, settings } = this.services;
     const ensured = pullSecrets(this.pod, sources).then((secrets) => images.ensure(this.pod, container, secrets, this.signal));
     const needed = [files, this.whenServicesKnown()];
-    const [image, sandboxId, mounted] = await Promise.all([ensured, sandbox.id, volumes, ...needed]);
+    const [image, sandboxId, own, shown] = await Promise.all([ensured, sandbox.id, volumes, ofImages.of(container), ...needed]);
+    const mounted = new Map([...own, ...shown]);
     const podIps = envNeedsPodIp(container) ? (this.pod.spec.hostNetwork ? node.ips : (await ready).ips) : [];
     const context = { pod: this.pod, podIps, image, volumes: mounted, node, sources, dirs, oomFloor, settings, targetId };
     const config = await containerConfig(container, attempt, context);
@@ -209,9 +215,11 @@ export class PodStart {
   private eventOf(problem: unknown): unknown {
     if (this.signal.aborted) return problem;
     const { message } = problem as Error;
-    const [reason, text] =
-      problem instanceof VolumeError ? ['FailedMount', message] : ['FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`];
-    this.services.events.event(this.pod, 'Warning', reason!, text!);
+    const network = this.pod.spec.hostNetwork ? undefined : this.services.runtime.networkNotReady();
+    const tell = (reason: string, text: string) => this.services.events.event(this.pod, 'Warning', reason, text);
+    if (problem instanceof VolumeError) tell('FailedMount', message);
+    else if (network !== undefined) tell('NetworkNotReady', `network is not ready: ${networkNotReady(network)}`);
+    else tell('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
     return problem;
   }
 }

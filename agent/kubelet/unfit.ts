@@ -1,4 +1,6 @@
 // What no pod gets on this node, whoever else is there: it fails a pod that asks for it, so that who made it can make it elsewhere. Pure.
+import { QuantityError } from '../../src/apimachinery/quantity.js';
+import { podLimits, podRequests } from '../../src/kinds/core/podutil.js';
 import type { AppArmorProfile, Pod } from '../../src/kinds/types/core_v1.js';
 import type { Failure } from './failure.js';
 import { forbiddenSysctl } from './sysctls.js';
@@ -12,13 +14,13 @@ export interface NodeFeatures {
 type Check = (pod: Pod, features: NodeFeatures) => Pick<Failure, 'reason' | 'message'> | undefined;
 
 const CHECKS: readonly Check[] = [
+  (pod) => {
+    const message = unreadableAmount(pod);
+    return message === undefined ? undefined : { reason: 'UnexpectedAdmissionError', message };
+  },
   ({ spec }) =>
     spec.os && spec.os.name !== 'linux'
       ? { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" }
-      : undefined,
-  ({ spec }) =>
-    spec.securityContext?.supplementalGroupsPolicy === 'Strict'
-      ? { reason: 'SupplementalGroupsPolicyNotSupported', message: 'SupplementalGroupsPolicy=Strict is not supported in this node' }
       : undefined,
   (pod, { allowedUnsafeSysctls }) => {
     const message = forbiddenSysctl(pod, allowedUnsafeSysctls);
@@ -31,6 +33,18 @@ const CHECKS: readonly Check[] = [
     return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };
   },
 ];
+
+/** The API server takes no such pod; one that is there all the same must not keep others from being counted. */
+function unreadableAmount(pod: Pod): string | undefined {
+  try {
+    podRequests(pod);
+    podLimits(pod);
+    return undefined;
+  } catch (error) {
+    if (error instanceof QuantityError) return error.message;
+    throw error;
+  }
+}
 
 /** The first reason not to take it. */
 export function unfit(pod: Pod, features: NodeFeatures): Failure | undefined {

@@ -21,7 +21,14 @@ function imageFrom(info: ImageInspectInfo): Image {
     tags: info.RepoTags ?? [],
     user: info.Config?.User ?? '',
     size_bytes: info.Size,
+    layers: layersOf(info),
   };
+}
+
+/** Only overlay2 says where they are. */
+function layersOf({ GraphDriver: driver }: ImageInspectInfo): readonly string[] {
+  const { UpperDir: top, LowerDir: below } = (driver?.Name === 'overlay2' ? driver.Data : {}) as { UpperDir?: string; LowerDir?: string };
+  return [top, below].flatMap((directories) => directories?.split(':') ?? []);
 }
 
 export async function listDockerImages(docker: Docker): Promise<readonly Image[]> {

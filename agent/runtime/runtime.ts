@@ -215,6 +215,8 @@ export interface Image {
   /** `user`, `uid`, or either with `:group`; empty: root. */
   readonly user: string;
   readonly size_bytes: number;
+  /** Its directories on the node, the topmost first; empty, or absent in a listing, where the runtime has none to show. */
+  readonly layers?: readonly string[];
   /** The runtime's own, which is never to go. */
   readonly pinned?: boolean;
 }

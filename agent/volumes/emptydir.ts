@@ -1,8 +1,10 @@
 // emptyDir: a directory, or a tmpfs, that lives as long as its pod.
 import { chmod, chown, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { parseQuantity } from '../../src/apimachinery/quantity.js';
+import { podLimits } from '../../src/kinds/core/podutil.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
-import { isMounted, mountTmpfs } from './mount.js';
+import { isBounded } from '../kubelet/cgroups/limits.js';
+import { mountTmpfs } from './mount.js';
 import { defineVolume, VolumeError } from './volume.js';
 
 export default defineVolume({
@@ -13,8 +15,6 @@ export default defineVolume({
     const { medium = '', sizeLimit } = volume.emptyDir ?? {};
     const group = pod.spec.securityContext?.fsGroup;
     if (medium === 'Memory') {
-      await mkdir(directory, { recursive: true });
-      if (await isMounted(directory)) return directory;
       const sizes = [sizeLimit, memoryLimit(pod), node.memory_bytes].filter((size) => size !== undefined);
       const size = Math.min(...sizes.map(parseQuantity).filter((bytes) => bytes > 0));
       await mountTmpfs(directory, [`size=${Math.ceil(size)}`, ...(group === undefined ? ['mode=0777'] : ['mode=2777', `gid=${group}`])]);
@@ -47,9 +47,7 @@ async function makeDirectory(directory: string, group: number | undefined): Prom
   await rename(fresh, directory);
 }
 
-/** What all containers together may use, where each has a limit: files in memory count as theirs. */
+/** What the pod may use, where it is bounded: files in memory count as its own. */
 function memoryLimit({ spec }: Pod): number | undefined {
-  const limits = spec.containers.map(({ resources }) => resources?.limits?.['memory']);
-  if (limits.some((limit) => limit === undefined)) return undefined;
-  return limits.reduce<number>((sum, limit) => sum + parseQuantity(limit!), 0);
+  return isBounded(spec, 'memory') ? podLimits({ spec }).get('memory') : undefined;
 }

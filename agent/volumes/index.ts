@@ -25,23 +25,25 @@ export const pluginOf = (volume: Volume) => volumeTypes.find(({ field }) => (vol
 /** A volume that is ready to be mounted. */
 export interface ReadyVolume {
   readonly path: string;
-  readonly readOnly: boolean;
+  /** `itself`: whoever mounts it need not ask for it, and would lose its other options by that. */
+  readonly readOnly: boolean | 'itself';
 }
 
 interface PodContext extends Omit<VolumeContext, 'directory' | 'mountOptions' | 'readOnly'> {
   readonly metrics: { mounting<T>(plugin: string, work: Promise<T>): Promise<T> };
 }
 
-/** Of the spec's volumes, by name. Rejects with a VolumeError that names the first that cannot be set up, when none is under way any more. */
+/** Of the spec's volumes but those of images, by name. Rejects with a VolumeError that names the first that cannot be set up, when none is under way any more. */
 export async function setUpVolumes(
   podDirectory: string,
   volumes: readonly Volume[],
   context: PodContext,
 ): Promise<ReadonlyMap<string, ReadyVolume>> {
-  const outcomes = await Promise.allSettled(volumes.map((volume) => setUp(podDirectory, volume, context)));
+  const own = volumes.filter(({ image }) => !image);
+  const outcomes = await Promise.allSettled(own.map((volume) => setUp(podDirectory, volume, context)));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
-  return new Map(outcomes.map((outcome, index) => [volumes[index]!.name, (outcome as PromiseFulfilledResult<ReadyVolume>).value]));
+  return new Map(outcomes.map((outcome, index) => [own[index]!.name, (outcome as PromiseFulfilledResult<ReadyVolume>).value]));
 }
 
 /** Whatever its pod asks for, a volume is set up only once the pod's directory is there: nothing of it is left when that is removed. */

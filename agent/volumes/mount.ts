@@ -1,5 +1,5 @@
 // Mounting and unmounting on the node, and what is mounted there.
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { runInShell } from '../shells.js';
 import { VolumeError } from './volume.js';
 
@@ -21,7 +21,10 @@ export async function isMounted(directory: string): Promise<boolean> {
   return (await mountPoints()).includes(directory);
 }
 
+/** A directory in memory, made unless it is there already. */
 export async function mountTmpfs(directory: string, options: readonly string[]): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  if (await isMounted(directory)) return;
   await mount(['-t', 'tmpfs', ...withOptions(options), 'tmpfs', directory]);
 }
 
@@ -35,11 +38,16 @@ export async function mountNfs(source: string, directory: string, options: reado
   await mount(['-t', 'nfs', ...withOptions(options), source, directory]);
 }
 
+/** The first layer lies over the others. They are named from `root`, since all options together must fit into a page. */
+export async function mountOverlay(root: string, layers: readonly string[], directory: string, options: readonly string[]): Promise<void> {
+  await mount(['-t', 'overlay', ...withOptions([...options, `lowerdir=${layers.join(':')}`]), 'overlay', directory], root);
+}
+
 const withOptions = (options: readonly string[]) => (options.length > 0 ? ['-o', options.join(',')] : []);
 
 /** Says what failed as upstream does, command and all. */
-async function mount(args: readonly string[]): Promise<void> {
-  const { code, stderr } = await run('mount', args);
+async function mount(args: readonly string[], from = '/'): Promise<void> {
+  const { code, stderr } = await (from === '/' ? run('mount', args) : run('sh', ['-c', 'cd "$0" && exec mount "$@"', from, ...args]));
   if (code === 0) return;
   const status = typeof code === 'number' ? `exit status ${code}` : code;
   throw new VolumeError(`mount failed: ${status}\nMounting command: mount\nMounting arguments: ${args.join(' ')}\nOutput: ${stderr}`);

@@ -4,7 +4,7 @@ import type { Pod, PodSpec, VolumeProjection } from '../../src/kinds/types/core_
 import { configMapPayload } from './configmap.js';
 import { downwardPayload } from './downwardapi.js';
 import { type Payload, type PayloadFile, safePath, writePayload } from './payload.js';
-import { secretPayload } from './secret.js';
+import { keepInMemory, secretPayload } from './secret.js';
 import { defineVolume, type VolumeContext, VolumeError } from './volume.js';
 
 const DEFAULT_MODE = 0o644;
@@ -21,6 +21,7 @@ export default defineVolume({
     const payloads = await Promise.all(sources.map((source) => payloadOf(source, defaultMode, context)));
     // Where two sources have a file of the same path, the later one's counts.
     const all = new Map(payloads.flatMap((payload) => [...payload]));
+    if (sources.some(({ secret }) => secret)) await keepInMemory(context);
     await writePayload(context.directory, all, context.pod.spec.securityContext?.fsGroup);
     return context.directory;
   },

@@ -15,7 +15,6 @@ const DRIVERS: { readonly [type: string]: string } = {
 /** Why a volume of such a type is not set up. */
 export function unsupportedVolume(volume: VolumeSpec): string {
   const type = Object.keys(volume).find((key) => key !== 'name' && volume[key as keyof VolumeSpec] !== undefined) ?? '';
-  if (type === 'image') return 'volume type "image" is not supported by this node';
   if (type === 'gitRepo')
     return 'git-repo volume plugin has been disabled; if necessary, use an init container that clones it into an emptyDir';
   const driver = type === 'csi' ? volume.csi?.driver : DRIVERS[type];

@@ -29,17 +29,16 @@ export interface CgroupFile {
 const UNLIMITED = -1;
 const HUGEPAGES = 'hugepages-';
 
-/** Upstream's ResourceConfigForPod: a limit counts only where each container, or the pod itself, has one. */
+/** Upstream's ResourceConfigForPod: a limit counts only where the pod is bounded. */
 export function podCgroupLimits(spec: PodSpec, settings: KubeletSettings, hugepageSizes: readonly string[]): CgroupLimits {
   const qos = qosClassOf(spec);
   const requests = podRequests({ spec });
   const limits = podLimits({ spec });
-  const bounded = (resource: string) => spec.resources?.limits?.[resource] !== undefined || lasting(spec).every(has(resource));
   const quota =
-    qos !== 'BestEffort' && settings.cpuCFSQuota && bounded('cpu')
+    qos !== 'BestEffort' && settings.cpuCFSQuota && isBounded(spec, 'cpu')
       ? cpuQuota_us(limits.get('cpu') ?? 0, settings.cpuCFSQuotaPeriod * 1000)
       : UNLIMITED;
-  const memory = qos !== 'BestEffort' && bounded('memory') ? limits.get('memory') : undefined;
+  const memory = qos !== 'BestEffort' && isBounded(spec, 'memory') ? limits.get('memory') : undefined;
   return {
     cpuShares: qos === 'BestEffort' ? CPU_SHARES_MIN : cpuShares(requests.get('cpu') ?? 0),
     cpuPeriod_us: settings.cpuCFSQuotaPeriod * 1000,
@@ -49,6 +48,11 @@ export function podCgroupLimits(spec: PodSpec, settings: KubeletSettings, hugepa
     // A pod that asked for none gets none: the pages are the node's scarcest.
     hugepages_bytes: Object.fromEntries(hugepageSizes.map((size) => [kernelSize(size), limits.get(`${HUGEPAGES}${size}`) ?? 0])),
   };
+}
+
+/** Each container that stays, or the pod itself, has a limit. */
+export function isBounded(spec: PodSpec, resource: string): boolean {
+  return spec.resources?.limits?.[resource] !== undefined || lasting(spec).every(has(resource));
 }
 
 const has = (resource: string) => (container: Container) => container.resources?.limits?.[resource] !== undefined;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runtimeClasses } from '../../../src/kinds/node/runtimeclass.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { refusesFields, showsFields } from '../../suites/pod-spec.js';
+import { BUSYBOX_IMAGE } from './engine-lab.js';
 import { KubeletLab } from './kubelet-lab.js';
 import { sleeping, type Wish } from './sleeping-pod.js';
 
@@ -70,6 +71,32 @@ describe('users, groups and rights', () => {
     expect(own).toMatch(/^CapEff:\s*0000000000001000$/m);
     expect(own).toMatch(/^NoNewPrivs:\s*1$/m);
     expect(await lab.sh('users', 'cat /proc/1/status', 'pods')).toMatch(/^NoNewPrivs:\s*0$/m);
+  });
+
+  it('include the groups that the image says its user is in, unless the pod is strict', async (context) => {
+    showsFields(context, 'spec.securityContext.supplementalGroupsPolicy');
+    lab.engine.docker('create', '--name', 'holder', BUSYBOX_IMAGE, 'none');
+    const file = (name: string, text: string) => {
+      writeFileSync(join(lab.engine.directory, name), text);
+      lab.engine.docker('cp', join(lab.engine.directory, name), `holder:/etc/${name}`);
+    };
+    file('passwd', 'root:x:0:0::/:/bin/sh\nmember:x:1000:1001::/:/bin/sh\n');
+    file('group', 'root:x:0:\nown:x:1001:\nfamily:x:50000:other,member\nothers:x:50001:other\n');
+    lab.engine.docker('commit', 'holder', 'lab/members:1');
+    lab.engine.docker('rm', 'holder');
+    const groups = async (name: string, securityContext: object) => {
+      const containers = [{ name: 'main', image: 'lab/members:1', command: ['sleep', '1000'] }];
+      await lab.create(name, { securityContext: { runAsUser: 1000, supplementalGroups: [4000], ...securityContext }, containers });
+      await lab.ready(name);
+      const [own] = (await statusLine(name, 'Gid'))!.split('\t');
+      const all = (await statusLine(name, 'Groups'))!.trim().split(' ');
+      return [own, ...all.filter((group) => group !== own)].join(' ');
+    };
+    const strict = { supplementalGroupsPolicy: 'Strict' };
+    expect(await groups('merged', {})).toBe('1001 4000 50000');
+    expect(await groups('merged-too', { runAsGroup: 3000 })).toBe('3000 4000 50000');
+    expect(await groups('strict', strict)).toBe('1001 4000');
+    expect(await groups('strict-too', { runAsGroup: 3000, ...strict })).toBe('3000 4000');
   });
 
   it('keep a container that would be root from starting', async (context) => {
@@ -204,13 +231,6 @@ describe('a pod that this node cannot take', () => {
       'PodOSNotSupported',
       "Failed to admit pod as the OS field doesn't match node OS",
       ['spec.os.name'],
-    ],
-    [
-      'strict',
-      { securityContext: { supplementalGroupsPolicy: 'Strict' } },
-      'SupplementalGroupsPolicyNotSupported',
-      'SupplementalGroupsPolicy=Strict is not supported in this node',
-      ['spec.securityContext.supplementalGroupsPolicy'],
     ],
   ])('is failed: %s', async ([name, wish, reason, message, fields], context) => {
     await create(name, wish);

@@ -242,6 +242,24 @@ describe('a pod on the Docker Engine', () => {
     stopping.abort();
   });
 
+  it('looks anew at one container alone, where it ran when the pod was looked at', async () => {
+    const { config, box, id } = await runPod('sleep 1000');
+    expect(await runtime.podStatusWith(config.uid, id)).toBeUndefined();
+    const other = await runtime.createContainer(box.id, container('sleep 1000', { name: 'other' }), config);
+    await runtime.startContainer(other);
+    const before = await runtime.podStatus(config.uid);
+    lab.docker('kill', id, other);
+    const seen = await runtime.podStatusWith(config.uid, id);
+    const states = seen!.containers.map((each) => [each.name, each.state, each.exitCode]);
+    expect(states.sort()).toEqual([
+      ['main', 'exited', 137],
+      ['other', 'running', 0],
+    ]);
+    expect(seen!.sandboxes).toEqual(before.sandboxes);
+    expect(await runtime.podStatusWith(config.uid, id)).toBeUndefined();
+    expect((await runtime.podStatus(config.uid)).containers.map(({ state }) => state)).toEqual(['exited', 'exited']);
+  });
+
   it('gives back the address and every trace of the network when the sandbox ends', async () => {
     const { config, box } = await runPod('sleep 1000', {}, { portMappings: [{ hostPort: 18080, containerPort: 80, protocol: 'tcp' }] });
     expect(lab.run('iptables-save', ['-t', 'nat'])).toContain('18080');

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { imagesMounted } from '../../../agent/volumes/image.js';
 import type { Draft } from '../../../src/apimachinery/json.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { persistentVolumes } from '../../../src/kinds/core/persistentvolume.js';
@@ -13,7 +14,7 @@ import { secrets } from '../../../src/kinds/core/secret.js';
 import { serviceAccounts } from '../../../src/kinds/core/serviceaccount.js';
 import type { Container, PersistentVolume, Pod, PodSpec, Volume, VolumeMount } from '../../../src/kinds/types/core_v1.js';
 import { refusesFields, showsFields } from '../../suites/pod-spec.js';
-import { until } from './engine-lab.js';
+import { BUSYBOX_IMAGE, until } from './engine-lab.js';
 import { KubeletLab } from './kubelet-lab.js';
 
 let lab: KubeletLab;
@@ -195,6 +196,7 @@ describe('files from the API', () => {
     expect(await listed('/self')).toEqual(['-r--r--r-- labels', '-r--r--r-- memory', '-r-------- name']);
     expect(await lab.sh('files', 'cat /self/labels /self/name /self/memory /user/u /login/password')).toBe('app="files"files64mesecret');
     expect(await lab.sh('files', 'touch /conf/x 2>&1 || true')).toContain('Read-only file system');
+    expect(await lab.sh('files', 'cat /proc/mounts')).toMatch(/^tmpfs \/login tmpfs ro,/m);
     // One file after the other is written; a reader must see both as they were, or as they are.
     const watcher = lab.sh(
       'files',
@@ -386,6 +388,56 @@ describe('nfs', () => {
     );
     await lab.delete('far');
     expect(lab.hasDirectory(pod)).toBe(false);
+  });
+});
+
+describe('image', () => {
+  it('shows what an image holds, of one layer or several, which nobody can write or run', async (context) => {
+    lab.engine.docker('create', '--name', 'holder', BUSYBOX_IMAGE, 'none');
+    writeFileSync(join(host, 'data'), 'from an image');
+    lab.engine.docker('cp', join(host, 'data'), 'holder:/etc/data');
+    lab.engine.docker('commit', 'holder', 'lab/data:1');
+    lab.engine.docker('rm', 'holder');
+    const pod = await running('illustrated', {
+      volumes: [
+        { name: 'two', image: { reference: 'lab/data:1', pullPolicy: 'Never' } },
+        { name: 'one', image: { reference: BUSYBOX_IMAGE } },
+      ],
+      mounts: [
+        { name: 'two', mountPath: '/two' },
+        { name: 'two', mountPath: '/part', subPath: 'etc' },
+        { name: 'one', mountPath: '/one', readOnly: true },
+      ],
+    });
+    const refused = (script: string) => lab.sh('illustrated', `${script} 2>&1 || true`);
+    expect(await lab.sh('illustrated', 'cat /two/etc/data /two/etc/passwd /part/data')).toBe(
+      'from an imageroot:x:0:0::/:/bin/sh\nfrom an image',
+    );
+    for (const path of ['/two/new', '/part/new', '/one/new']) expect(await refused(`touch ${path}`)).toContain('Read-only file system');
+    for (const path of ['/two', '/one']) expect(await refused(`${path}/bin/busybox true`)).toContain('Permission denied');
+    const id = lab.engine.docker('image', 'inspect', '--format', '{{.Id}}', 'lab/data:1');
+    expect(await imagesMounted([join(lab.rootDirectory, 'pods', pod.metadata.uid)])).toContain(id);
+    await lab.delete('illustrated');
+    expect(mountsOf(pod.metadata.uid)).toEqual([]);
+    showsFields(context, 'spec.volumes[].image.reference');
+  });
+
+  it('that is not to be had keeps the container that mounts it from starting, and no other', async (context) => {
+    await lab.create('unillustrated', {
+      volumes: [{ name: 'v', image: { reference: 'lab/nothing:1', pullPolicy: 'Never' } }],
+      containers: [
+        { name: 'main', command: ['sleep', '1000'], volumeMounts: [{ name: 'v', mountPath: '/v' }] },
+        { name: 'other', command: ['sleep', '1000'] },
+      ],
+    });
+    const pod = await lab.pod('unillustrated', 'the other runs', ({ status: { containerStatuses = [] } }) =>
+      containerStatuses.some(({ ready }) => ready),
+    );
+    expect(pod.status.containerStatuses?.[0]?.state.waiting).toEqual({
+      reason: 'ErrImageNeverPull',
+      message: 'Container image "lab/nothing:1" is not present with pull policy of Never',
+    });
+    showsFields(context, 'spec.volumes[].image.pullPolicy');
   });
 });
 

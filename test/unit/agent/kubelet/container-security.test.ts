@@ -1,5 +1,5 @@
 // What of a container's and its pod's security context the engine is asked for: the container's own word counts before its pod's.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -29,6 +29,41 @@ it('users and groups', async () => {
   expect(await of({ runAsUser: 5 }, { runAsUser: 1, runAsGroup: 2 })).toMatchObject({ user: '5:2' });
   expect(await of({ runAsGroup: 7 }, {}, 'www:www')).toMatchObject({ user: 'www:7' });
   expect(await of({}, { supplementalGroups: [3, 4], fsGroup: 4 })).toMatchObject({ supplementalGroups: [3, 4] });
+});
+
+it('groups that the image says its user is in, which no link in it leads out of', async () => {
+  const layer = (name: string, files: { readonly [path: string]: string }) => {
+    const directory = join(rootDirectory, name);
+    mkdirSync(join(directory, 'etc'), { recursive: true });
+    for (const [path, text] of Object.entries(files)) writeFileSync(join(directory, 'etc', path), text);
+    return directory;
+  };
+  const passwd = 'root:x:0:0:::\napp:x:1000:1001:::\n';
+  const [top, base] = [
+    layer('top', { group: 'old:x:7:\nteam:x:8:root,app\nx:x:bad:app\n' }),
+    layer('base', { passwd, group: 'gone:x:9:app\n' }),
+  ];
+  const user = (layers: readonly string[], own: SecurityContext, policy = 'Merge', imagesUser = '') =>
+    containerSecurity(
+      pod({ securityContext: { supplementalGroups: [5], supplementalGroupsPolicy: policy } }),
+      container('main', { securityContext: own }),
+      { user: imagesUser, layers } as Image,
+      { seccompDefault: false, rootDirectory },
+    ).then(({ user: name, supplementalGroups }) => [name, ...supplementalGroups]);
+  const both = [top, base];
+  // The engine looks for them itself.
+  expect(await user(both, { runAsUser: 1000 })).toEqual(['1000', 5]);
+  expect(await user(both, { runAsUser: 1000, runAsGroup: 2 })).toEqual(['1000:2', 5, 8]);
+  expect(await user(both, {}, 'Merge', 'app:staff')).toEqual(['app:staff', 5, 8]);
+  expect(await user(both, { runAsUser: 3, runAsGroup: 2 })).toEqual(['3:2', 5]);
+  expect(await user(both, { runAsUser: 1000 }, 'Strict')).toEqual(['1000:1001', 5]);
+  expect(await user(both, { runAsUser: 1000, runAsGroup: 2 }, 'Strict')).toEqual(['1000:2', 5]);
+  expect(await user(both, {}, 'Strict')).toEqual(['0:0', 5]);
+  expect(await user([], { runAsUser: 1000, runAsGroup: 2 }, 'Strict')).toEqual(['1000:2', 5]);
+  await expect(user([], { runAsUser: 1000 }, 'Strict')).rejects.toThrow('is not supported in this node');
+  const trap = layer('trap', { passwd });
+  symlinkSync(join(base, 'etc/group'), join(trap, 'etc/group'));
+  expect(await user([trap], { runAsUser: 1000, runAsGroup: 2 })).toEqual(['1000:2', 5]);
 });
 
 const WHERE = '(pod: "web_shop(uid-1)", container: main)';

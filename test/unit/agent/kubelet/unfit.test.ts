@@ -11,6 +11,11 @@ const apparmor = (type: string) => ({ appArmorProfile: { type } });
 
 it.each<[string, Partial<PodSpec>, string | undefined]>([
   ['plain', {}, undefined],
+  [
+    'with an amount that cannot be read',
+    { containers: [container('main', { resources: { limits: { memory: '1X' } } })] },
+    "UnexpectedAdmissionError: unable to parse quantity's suffix",
+  ],
   ['for Linux', { os: { name: 'linux' } }, undefined],
   ['for Windows', { os: { name: 'windows' } }, "PodOSNotSupported: Failed to admit pod as the OS field doesn't match node OS"],
   ['with safe sysctls', sysctl('net.ipv4.ip_unprivileged_port_start'), undefined],
@@ -32,11 +37,6 @@ it.each<[string, Partial<PodSpec>, string | undefined]>([
     'with a container that AppArmor is to confine',
     { containers: [container('main', { securityContext: apparmor('RuntimeDefault') })] },
     'AppArmor: Cannot enforce AppArmor: AppArmor is not enabled on the host',
-  ],
-  [
-    'with strict groups',
-    { securityContext: { supplementalGroupsPolicy: 'Strict' } },
-    'SupplementalGroupsPolicyNotSupported: SupplementalGroupsPolicy=Strict is not supported in this node',
   ],
 ])('a pod %s', (_, spec, why) => {
   const found = unfit(pod(spec), facts);

@@ -3,15 +3,21 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { isMounted, unmountBelow } from '../../../../agent/volumes/mount.js';
 import projected from '../../../../agent/volumes/projected.js';
 import type { VolumeContext } from '../../../../agent/volumes/volume.js';
 import type { Pod, Volume } from '../../../../src/kinds/types/core_v1.js';
 
+let root: string;
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'porthole-test-projected-'));
+  root = mkdtempSync(join(tmpdir(), 'porthole-test-projected-'));
+  directory = join(root, 'volume');
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(async () => {
+  await unmountBelow(root);
+  rmSync(root, { recursive: true, force: true });
+});
 
 const pod = { metadata: { name: 'p', namespace: 'dev', uid: 'u1', labels: {} }, spec: { containers: [] } } as unknown as Pod;
 const asked: unknown[] = [];
@@ -19,7 +25,7 @@ const contextOf = (token = 'token-1') =>
   ({
     pod,
     directory,
-    node: { name: 'n', ips: [], memory_bytes: 1, allocatable: new Map() },
+    node: { name: 'n', ips: [], memory_bytes: 1 << 20, allocatable: new Map() },
     sources: {
       configMap: async (_: string, name: string) => (name === 'settings' ? { data: { a: 'from map', b: 'left out' } } : undefined),
       secret: async () => ({ data: { key: Buffer.from('from secret').toString('base64') } }),
@@ -47,6 +53,8 @@ it('is files of ConfigMaps, Secrets, the pod and a token, each in its place and 
   expect([mode('token'), mode('key')]).toEqual([0o640, 0o400]);
   await projected.setUp(wanted, contextOf('token-2'));
   expect(read('token')).toBe('token-2');
+  // Secrets are never written to a disk.
+  expect(await isMounted(directory)).toBe(true);
 });
 
 it('takes the later of two files of one path', async () => {

@@ -18,7 +18,6 @@ const REFUSED: { readonly [type: string]: object } = {
   gcePersistentDisk: { pdName: 'x' },
   gitRepo: { repository: 'x' },
   glusterfs: { endpoints: 'x', path: 'y' },
-  image: { reference: 'x' },
   iscsi: { targetPortal: 'x', iqn: 'iqn.2001-04.com.example:x', lun: 0 },
   photonPersistentDisk: { pdID: 'x' },
   portworxVolume: { volumeID: 'x' },
