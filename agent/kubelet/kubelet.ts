@@ -91,6 +91,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     exec: systemExec,
     clock,
     metrics: options.metrics,
+    enforced: () => events.event(node.known, 'Normal', 'NodeAllocatableEnforced', 'Updated Node Allocatable limit across pods'),
   });
   const pulled = new PulledImages(join(options.rootDirectory, 'image_manager'), settings);
   const care = new NodeCare({

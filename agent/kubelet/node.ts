@@ -13,7 +13,8 @@ import type { ContainerRuntime, RuntimeVersion } from '../runtime/runtime.js';
 import { type Amounts, extendedResources, nodeAllocatable, nodeCapacity } from './allocatable.js';
 import { architecture, type MachineFacts, systemInfo } from './machine.js';
 import type { NodeCare } from './node-care.js';
-import { needsReport, nodeLabels, nodeStatus } from './node-status.js';
+import { type NodeTold, nodeEvents, toldOf, untold } from './node-events.js';
+import { needsReport, networkNotReady, nodeLabels, nodeStatus } from './node-status.js';
 
 const ANNOTATION_TTL = 'node.alpha.kubernetes.io/ttl';
 /** Retries of the registration itself, which nothing else goes on without. */
@@ -47,6 +48,7 @@ export class NodeReporter {
   /** Something happened since the last look, perhaps while that was under way. */
   private poked = false;
   private wasReady: boolean | undefined;
+  private told: NodeTold | undefined;
   private podCidr: string | undefined;
 
   constructor(private readonly options: NodeOptions) {}
@@ -179,6 +181,7 @@ export class NodeReporter {
     await this.options.reloadNetwork(this.podCidr);
     const old = this.node?.status;
     const status = await this.wantedStatus(old);
+    this.tellChanges(old, status);
     this.tellReadiness(status);
     if (!needsReport(old, status, clock.now(), settings.nodeStatusReportFrequency)) return;
     // Addresses merge by type, so that an old one would stay.
@@ -195,7 +198,7 @@ export class NodeReporter {
       return undefined;
     });
     const network = runtime.networkNotReady();
-    if (network) problems.push(`container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:${network}`);
+    if (network) problems.push(networkNotReady(network));
     // While the engine is down its version is what it was.
     const info = await systemInfo(version);
     const known = old?.nodeInfo?.containerRuntimeVersion;
@@ -213,6 +216,14 @@ export class NodeReporter {
       old,
       now_ms: clock.now(),
     });
+  }
+
+  private tellChanges(old: NodeStatus | undefined, status: NodeStatus): void {
+    const { events, name } = this.options;
+    if (!this.node) return;
+    const now = toldOf(this.node, status);
+    for (const { type, reason, message } of nodeEvents(name, this.told ?? untold(old), now)) events.event(this.node, type, reason, message);
+    this.told = now;
   }
 
   private tellReadiness(status: NodeStatus): void {

@@ -254,7 +254,7 @@ export class PodWorker {
   }
 
   private async bringUp(pod: Pod): Promise<number | undefined> {
-    const { runtime, probes } = this.services;
+    const { runtime, probes, events } = this.services;
     let observed = await this.observe(pod);
     const resize = await this.resize.actuate(pod, observed);
     if (resize.update.length > 0) observed = await this.observe(pod);
@@ -268,6 +268,9 @@ export class PodWorker {
     if (isIdle(actions, observed)) {
       await this.refreshVolumes(pod);
       return resizeAgain_ms;
+    }
+    if (actions.createSandbox && observed.sandboxes.length > 0) {
+      events.event(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
     }
     if (actions.killPod) await this.killAll(pod, observed);
     await Promise.all(actions.kill.map((kill) => restartKill(pod, kill, this.graces, podIp(observed, this.services), this.services)));

@@ -23,6 +23,8 @@ export interface CgroupOptions {
   readonly exec: Exec;
   readonly clock: Clock;
   readonly metrics: Pick<KubeletMetrics, 'took'>;
+  /** All pods together are bounded now. */
+  readonly enforced: () => void;
 }
 
 interface Applied {
@@ -127,6 +129,7 @@ export class CgroupManager {
     const setup = { info, hierarchy: new CgroupHierarchy(info.cgroupVersion, clock) };
     const enforced = settings.enforceNodeAllocatable.includes('pods');
     await this.set(kubepods(settings.cgroupRoot), enforced ? forPods : {}, setup);
+    if (enforced) this.options.enforced();
     await this.set(qosCgroup(settings.cgroupRoot, 'Burstable'), { cpuShares: CPU_SHARES_MIN }, setup);
     await this.set(qosCgroup(settings.cgroupRoot, 'BestEffort'), { cpuShares: CPU_SHARES_MIN }, setup);
     return setup;

@@ -40,7 +40,20 @@ describe('the node', () => {
     expect(node.status.capacity).toMatchObject({ pods: '110', cpu: expect.stringMatching(/^\d+$/), memory: expect.stringMatching(/Ki$/) });
     expect(node.status.addresses).toContainEqual({ type: 'InternalIP', address: '127.0.0.1' });
     expect(node.status.daemonEndpoints.kubeletEndpoint?.Port).toBe(lab.server!.port);
-    expect(node.status.features).toEqual({ supplementalGroupsPolicy: false });
+    expect(node.status.features).toEqual({ supplementalGroupsPolicy: true });
+  });
+
+  it('tells of its states, and of being cordoned', async () => {
+    for (const state of ['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID', 'NodeReady']) {
+      expect(await lab.eventsOf(NODE)).toContain(`${state}: Node ${NODE} status is now: ${state}`);
+    }
+    expect(await lab.eventsOf(NODE)).toContain('NodeAllocatableEnforced: Updated Node Allocatable limit across pods');
+    const cordon = (unschedulable: boolean) =>
+      lab.api.client.patch(nodes, { name: NODE }, 'application/merge-patch+json', { spec: { unschedulable } });
+    await cordon(true);
+    await lab.event(NODE, /^NodeNotSchedulable: /);
+    await cordon(false);
+    await lab.event(NODE, /^NodeSchedulable: /);
   });
 
   it('beats its heart', async () => {
@@ -220,7 +233,14 @@ describe('a container that dies', () => {
     await lab.create('boxless', { containers: [{ name: 'main', command: sh('sleep 1000') }] });
     const before = await lab.ready('boxless');
     lab.engine.docker('rm', '-f', ...lab.containersOf(before, '--filter', 'label=io.kubernetes.docker.type=podsandbox'));
-    await lab.pod('boxless', 'it runs in a new sandbox', (p) => status(p, 'main').restartCount === 1 && status(p, 'main').ready);
+    const again = await lab.pod(
+      'boxless',
+      'it runs in a new sandbox',
+      (p) => status(p, 'main').restartCount === 1 && status(p, 'main').ready,
+    );
+    lab.engine.docker('kill', ...lab.containersOf(again, '--filter', 'label=io.kubernetes.docker.type=podsandbox'));
+    await lab.event('boxless', /^SandboxChanged: Pod sandbox changed, it will be killed and re-created\.$/);
+    await lab.pod('boxless', 'it runs in another', (p) => status(p, 'main').restartCount === 2 && status(p, 'main').ready);
   });
 });
 

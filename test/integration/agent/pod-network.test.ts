@@ -1,4 +1,6 @@
 // A pod's names, hosts, name servers and host ports, as its processes and those who reach it see them.
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { showsFields } from '../../suites/pod-spec.js';
@@ -49,6 +51,19 @@ describe('its name', () => {
     );
     await lab.delete('long');
   });
+});
+
+it('that there is no network for waits until there is', async () => {
+  const broken = join(lab.engine.cniConf, '00-broken.conf');
+  writeFileSync(broken, '{');
+  await create('unwired', {});
+  await lab.event(
+    'unwired',
+    /^NetworkNotReady: network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:/,
+  );
+  rmSync(broken);
+  await lab.ready('unwired');
+  await lab.delete('unwired');
 });
 
 it('its hosts file has the aliases that it asks for', async (context) => {
