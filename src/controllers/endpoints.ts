@@ -16,6 +16,7 @@ import {
   servicesOf,
   stateOf,
 } from './endpoint-pods.js';
+import { findLive } from './find-live.js';
 
 /** As upstream's: one object must stay small enough to be written and read whole at each change of a pod. */
 const MAX_ADDRESSES = 1000;
@@ -70,8 +71,9 @@ async function write({ client }: ReconcileContext, service: Service, existing: E
   }
 }
 
+/** The Service is asked for live: a cache that lags behind must not cost what somebody keeps by hand. */
 async function deleteEndpoints({ client }: ReconcileContext, { metadata }: Endpoints): Promise<void> {
-  if (metadata.deletionTimestamp !== undefined) return;
+  if (metadata.deletionTimestamp !== undefined || (await findLive(client, services, metadata))) return;
   try {
     await client.delete(endpointsKind, metadata, { preconditions: { uid: metadata.uid } });
   } catch (error) {

@@ -1,6 +1,7 @@
 // Services' endpoints, and what goes along when something is deleted.
 import { describe, expect, test } from 'vitest';
 import { isBeingDeleted } from '../../../src/apimachinery/object.js';
+import { endpoints as endpointsController } from '../../../src/controllers/endpoints.js';
 import { apiServices } from '../../../src/kinds/apiregistration/apiservice.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { replicaSets } from '../../../src/kinds/apps/replicaset.js';
@@ -11,7 +12,7 @@ import { pods } from '../../../src/kinds/core/pod.js';
 import { services } from '../../../src/kinds/core/service.js';
 import { endpointSlices } from '../../../src/kinds/discovery/endpointslice.js';
 import { one, stored, useControlPlane, web } from './control-plane.js';
-import { controlledBy, service } from './objects.js';
+import { controlledBy, listerOf, service } from './objects.js';
 
 const plane = useControlPlane();
 
@@ -49,6 +50,18 @@ describe('services', () => {
     // Mirrored, not made of pods.
     const managers = plane.api.objects(endpointSlices).map(({ metadata }) => metadata.labels?.['endpointslice.kubernetes.io/managed-by']);
     expect(managers).toEqual(['endpointslicemirroring-controller.k8s.io']);
+  });
+
+  test('endpoints that someone else wrote outlive a cache that does not know their Service yet', async () => {
+    const [name, spec] = [{ name: 'db', namespace: 'default' }, { selector: undefined }];
+    await plane.api.create(services, service('db', { spec }));
+    const mine = await plane.api.create(endpoints, { metadata: name, subsets: [{ addresses: [{ ip: '192.0.2.1' }] }] });
+    const late = listerOf([[endpoints, [mine]]]);
+    await endpointsController.reconcile('default/db', { ...late, client: plane.api } as never);
+    expect(plane.api.objects(endpoints)).toHaveLength(1);
+    await plane.api.delete(services, name);
+    await endpointsController.reconcile('default/db', { ...late, client: plane.api } as never);
+    expect(plane.api.objects(endpoints)).toEqual([]);
   });
 });
 
