@@ -89,7 +89,9 @@ export interface ApiServerOptions {
 }
 
 export interface ApiServer {
-  /** Makes what a cluster must have (namespaces, Services) and listens; resolves once requests are served. */
+  /** Serves what definitions in the store bring, to users in the same process; nothing listens. */
+  serveDefined(): Promise<void>;
+  /** Does that, makes what a cluster must have (namespaces, Services) and listens; resolves once requests are served. */
   listen(): Promise<{ readonly address: string; readonly port: number }>;
   /** Requests of `user` without sockets or encoding, through the same authorization, admission and storage. Usable before `listen`. */
   transport(user: UserInfo): Transport;

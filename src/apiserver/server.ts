@@ -70,6 +70,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   let identity: IdentityLease | undefined;
   return {
     transport,
+    serveDefined: () => context.definitions.start(),
     async listen() {
       const client = new ApiClient(transport(SELF));
       const { serviceCidr, advertiseAddress } = options;

@@ -1,6 +1,7 @@
 // Time in a simulation: one clock that is moved by hand, and what each simulated process sees of it.
 import type { Clock, Random, Timer } from '../../src/apimachinery/clock.js';
 import { randoms } from '../suites/randoms.js';
+import { realWorkDone } from './real-work.js';
 
 export const START_ms = Date.UTC(2026, 0, 1);
 /** Turns of the event loop after which whatever only waits for promises has run: some reads of the store take one between. */
@@ -50,7 +51,11 @@ export class SimulatedClock implements Clock {
 }
 
 async function settle(): Promise<void> {
-  for (let i = 0; i < TURNS; i++) await new Promise((resolve) => setImmediate(resolve));
+  let before: number | undefined;
+  do {
+    before = realWorkDone();
+    for (let i = 0; i < TURNS; i++) await new Promise((resolve) => setImmediate(resolve));
+  } while (before === undefined || before !== realWorkDone());
 }
 
 /** A process that can be killed, stopped for a while (as by SIGSTOP), or have its wall clock set. */

@@ -4,20 +4,27 @@ import { isStatus } from '../../src/apimachinery/status.js';
 import type { OwnerReference } from '../../src/apimachinery/types/meta_v1.js';
 import type { ApiRequest, Client, Transport } from '../../src/client/client.js';
 import type { Informers } from '../../src/client/informer.js';
+import { isFinished } from '../../src/controllers/job-outcome.js';
 import { daemonSets } from '../../src/kinds/apps/daemonset.js';
 import { replicaSets } from '../../src/kinds/apps/replicaset.js';
 import { statefulSets } from '../../src/kinds/apps/statefulset.js';
 import { jobs } from '../../src/kinds/batch/job.js';
+import { certificateSigningRequests } from '../../src/kinds/certificates/certificatesigningrequest.js';
 import { namespaces } from '../../src/kinds/core/namespace.js';
+import { nodes } from '../../src/kinds/core/node.js';
 import { persistentVolumeClaims } from '../../src/kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../src/kinds/core/pod.js';
 import { isPodActive } from '../../src/kinds/core/podutil.js';
 import { replicationControllers } from '../../src/kinds/core/replicationcontroller.js';
+import { secrets } from '../../src/kinds/core/secret.js';
+import { serviceAccounts } from '../../src/kinds/core/serviceaccount.js';
 import type { AnyKind } from '../../src/kinds/define.js';
 import { kinds } from '../../src/kinds/index.js';
+import type { Job } from '../../src/kinds/types/batch_v1.js';
 import type { PersistentVolume, Pod } from '../../src/kinds/types/core_v1.js';
 import type { Faults } from './faults.js';
 import { OBSERVED } from './state.js';
+import { widgets } from './users-objects.js';
 
 /** ServiceAccounts of controllers that delete pods of their own kind of owner only. */
 const OWN: { readonly [serviceAccount: string]: AnyKind } = {
@@ -30,13 +37,23 @@ const OWN: { readonly [serviceAccount: string]: AnyKind } = {
 const NAMESPACER = 'namespace-controller';
 const COLLECTOR = 'generic-garbage-collector';
 const ORPHAN = 'orphan';
+const ALL: readonly AnyKind[] = [...kinds, widgets];
 /** Kinds of which a namespace holds objects that are stored. */
-const NAMESPACED = kinds.filter((kind) => kind.namespaced && kind.group !== 'metrics.k8s.io' && (kind.verbs?.includes('delete') ?? true));
+const NAMESPACED = ALL.filter((kind) => kind.namespaced && kind.group !== 'metrics.k8s.io' && (kind.verbs?.includes('delete') ?? true));
+
+type Owner = KubeObject & { readonly spec: { readonly replicas?: number; readonly parallelism?: number } };
+type Given = KubeObject & {
+  readonly spec?: { readonly podCIDR?: string };
+  readonly status?: { readonly certificate?: string };
+  readonly data?: { readonly [name: string]: string };
+};
 
 export class Invariants {
   readonly broken: string[] = [];
   /** The most replicas that an owner was ever asked for. */
   readonly #most = new Map<string, number>();
+  /** The most nodes that there ever were. */
+  #nodes = 0;
   /** The uids of owners, each with that of a pod that was made for it. */
   readonly #madeFor = new Set<string>();
   /** The uids of what users have said shall outlive its owner, as each was there when they said so. */
@@ -53,9 +70,18 @@ export class Invariants {
     informers.of(pods).onChange(({ old, new: made }) => {
       if (made && !old) this.#made(made);
     });
-    for (const kind of [replicaSets, replicationControllers, statefulSets] as readonly AnyKind[]) {
+    informers.of(nodes).onChange(() => {
+      this.#nodes = Math.max(this.#nodes, informers.of(nodes).list().length);
+    });
+    for (const kind of Object.values(OWN)) {
       informers.of(kind).onChange(({ new: owner }) => {
-        if (owner) this.#asked(owner as KubeObject & { readonly spec: { readonly replicas?: number } });
+        if (owner) this.#asked(owner as Owner);
+      });
+    }
+    for (const kind of OBSERVED) {
+      informers.of(kind).onChange(({ old, new: changed }) => {
+        const why = old && changed && old.metadata.uid === changed.metadata.uid && lost(old, changed);
+        if (why) this.broken.push(`${changed.kind} ${changed.metadata.name} ${why}`);
       });
     }
     for (const kind of OBSERVED) {
@@ -88,6 +114,9 @@ export class Invariants {
     if (own && (owner?.kind !== own.kind || owner.apiVersion !== own.apiVersion))
       fail(`of ${owner ? `${owner.kind} ${owner.name}` : 'nobody'}`);
     if (serviceAccount === COLLECTOR) return this.#collects(object, fail);
+    if (serviceAccount === 'ttl-after-finished-controller' && !isFinished(object as unknown as Job)) fail('which is not over');
+    if (kind === (secrets as AnyKind) && serviceAccount !== NAMESPACER && (await this.#isTokenOfSomebody(object)))
+      fail('though its account is there');
     if (kind === (persistentVolumeClaims as AnyKind) && serviceAccount !== NAMESPACER) fail('though it may hold data');
     if (kind.kind === 'PersistentVolume' && (await this.#isClaimed(object as unknown as PersistentVolume))) fail('which is claimed');
   }
@@ -104,9 +133,14 @@ export class Invariants {
   }
 
   async #owner(ref: OwnerReference, namespace: string | undefined): Promise<KubeObject | undefined> {
-    const kind = kinds.find((each) => each.kind === ref.kind && each.apiVersion === ref.apiVersion);
+    const kind = ALL.find((each) => each.kind === ref.kind && each.apiVersion === ref.apiVersion);
     const found = kind && (await this.#find(kind, { namespace: kind.namespaced ? namespace : undefined, name: ref.name }));
     return found?.metadata.uid === ref.uid ? found : undefined;
+  }
+
+  async #isTokenOfSomebody({ metadata: { namespace, annotations = {} } }: KubeObject): Promise<boolean> {
+    const name = annotations['kubernetes.io/service-account.name'];
+    return name !== undefined && (await this.#find(serviceAccounts, { namespace, name })) !== undefined;
   }
 
   async #isClaimed({ spec: { claimRef } }: PersistentVolume): Promise<boolean> {
@@ -115,8 +149,9 @@ export class Invariants {
     return claim !== undefined && claim.metadata.uid === claimRef.uid;
   }
 
-  #asked({ metadata, spec }: KubeObject & { readonly spec: { readonly replicas?: number } }): void {
-    this.#most.set(metadata.uid, Math.max(this.#most.get(metadata.uid) ?? 0, spec.replicas ?? 1));
+  #asked({ kind, metadata, spec }: Owner): void {
+    const asked = kind === daemonSets.kind ? 0 : (spec.replicas ?? spec.parallelism ?? 1);
+    this.#most.set(metadata.uid, Math.max(this.#most.get(metadata.uid) ?? 0, asked));
   }
 
   #orphans({ metadata: { uid } }: KubeObject): void {
@@ -127,8 +162,9 @@ export class Invariants {
   /** An answer that was lost, or a cache that began in the past, may cost one more each; all else may not. */
   #made(pod: Pod): void {
     const owner = controllerOf(pod);
-    const most = owner && this.#most.get(owner.uid);
-    if (most === undefined) return;
+    const asked = owner && this.#most.get(owner.uid);
+    if (asked === undefined) return;
+    const most = owner!.kind === daemonSets.kind ? this.#nodes : asked;
     this.#madeFor.add(`${owner!.uid} ${pod.metadata.uid}`);
     // Those that it has adopted were there.
     const active = this.informers
@@ -162,6 +198,20 @@ export class Invariants {
   }
 }
 
+/** What was given once stays as it is. */
+function lost(old: KubeObject, now: KubeObject): string | undefined {
+  const given = ({ kind, spec = {}, status = {}, data = {} }: Given) =>
+    kind === nodes.kind
+      ? spec.podCIDR
+      : kind === secrets.kind
+        ? data['token']
+        : kind === certificateSigningRequests.kind
+          ? status.certificate
+          : undefined;
+  const before = given(old as Given);
+  return before !== undefined && given(now as Given) !== before ? 'has another than it was given once' : undefined;
+}
+
 /** It is not the object, or not the state of it, that the request means: it will be refused. */
 function isOther({ metadata }: KubeObject, { body }: ApiRequest): boolean {
   const { preconditions = {} } = (body ?? {}) as { readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string } };
@@ -175,7 +225,7 @@ function targetOf(path: string): { readonly kind: AnyKind; readonly namespace: s
   const rest = parts.slice(group ? 3 : 2);
   const namespace = rest[0] === 'namespaces' && rest.length > 2 ? rest[1] : undefined;
   const [plural, name] = namespace === undefined ? rest : rest.slice(2);
-  const kind = kinds.find((each) => each.group === group && each.version === version && each.plural === plural);
+  const kind = ALL.find((each) => each.group === group && each.version === version && each.plural === plural);
   if (!kind) throw new Error(`no kind is at ${path}`);
   return { kind, namespace, name };
 }

@@ -21,7 +21,7 @@ import { services } from '../../src/kinds/core/service.js';
 import type { AnyKind } from '../../src/kinds/define.js';
 import { podDisruptionBudgets } from '../../src/kinds/policy/poddisruptionbudget.js';
 import { SimulatedClock, seeded } from './clock.js';
-import { openCluster, SETTINGS, startSimulatedScheduler, userOf } from './cluster.js';
+import { openCluster, startSimulatedScheduler, userOf } from './cluster.js';
 import { ANNOTATION_LOAD, withMetrics } from './metrics.js';
 import { SimulatedNode } from './nodes.js';
 import { OBSERVED } from './state.js';
@@ -50,7 +50,7 @@ export async function openLab({ instead = (same) => same, through = (same) => sa
   const clock = new SimulatedClock();
   const random = (part: string) => seeded(1, part);
   const cluster = await openCluster(clock, random);
-  const { server, client } = cluster;
+  const { server, client, settings } = cluster;
   const informers = createInformers({ client, clock, random: random('informers'), log });
   for (const kind of OBSERVED) informers.of(kind);
   const deps = { client, informers, clock, random: random('nodes') };
@@ -62,7 +62,7 @@ export async function openLab({ instead = (same) => same, through = (same) => sa
     client: clientOf(undefined),
     clientOf,
     controllers: controllers.map(instead),
-    settings: { ...SETTINGS, nodeMonitorGracePeriod_ms: DAY_ms },
+    settings: { ...settings, nodeMonitorGracePeriod_ms: DAY_ms },
     clock,
     random: random('manager'),
     log,

@@ -5,7 +5,7 @@ import type { Transport } from '../../src/client/client.js';
 import { ELECTION_LEASE, runControllers } from '../../src/cluster/managed-controllers.js';
 import { controllers } from '../../src/controllers/index.js';
 import { type Seeded, type SimulatedClock, SimulatedProcess } from './clock.js';
-import { SETTINGS } from './cluster.js';
+import type { Cluster } from './cluster.js';
 import { type Faults, faultyTransport } from './faults.js';
 import type { OneLeader } from './one-leader.js';
 
@@ -17,7 +17,10 @@ const CHANCE = { kill: 0.003, pause: 0.005, partition: 0.005, clockStep: 0.01, r
 interface SlotOptions {
   /** How a controller reaches the API server where nothing goes wrong. */
   readonly transportOf: (serviceAccount: string | undefined) => Transport;
+  readonly settings: Cluster['settings'];
   readonly clock: SimulatedClock;
+  /** False: nobody sets the clock of the machine. */
+  readonly stepsClock: boolean;
   readonly faults: Faults;
   readonly leader: OneLeader;
   /** What a controller did that it must never do. */
@@ -36,12 +39,12 @@ export class ManagerSlot {
 
   /** What happens to it in this second. */
   chance(): void {
-    const { random, clock } = this.options;
+    const { random, clock, stepsClock } = this.options;
     if (this.#process.dead && random.chance(CHANCE.restart)) this.ensure();
     if (random.chance(CHANCE.kill)) this.#process.kill();
     if (random.chance(CHANCE.pause)) this.#process.pause(1_000 + random.below(120_000));
     if (random.chance(CHANCE.partition)) this.#partitionedUntil_ms = clock.monotonic() + random.below(120_000);
-    if (random.chance(CHANCE.clockStep)) this.#process.skew_ms = (random.below(3) - 1) * random.below(7_200_000);
+    if (stepsClock && random.chance(CHANCE.clockStep)) this.#process.skew_ms = (random.below(3) - 1) * random.below(7_200_000);
   }
 
   kill(): void {
@@ -58,7 +61,7 @@ export class ManagerSlot {
   }
 
   #start(): SimulatedProcess {
-    const { transportOf, clock, faults, leader, random } = this.options;
+    const { transportOf, settings, clock, faults, leader, random } = this.options;
     const process = new SimulatedProcess(clock);
     const partitioned = () => faults.on && clock.monotonic() < this.#partitionedUntil_ms;
     const clientOf = (name: string | undefined) =>
@@ -67,7 +70,7 @@ export class ManagerSlot {
       client: clientOf(undefined),
       clientOf,
       controllers,
-      settings: SETTINGS,
+      settings,
       election: ELECTION,
       clock: process.clock,
       random,

@@ -79,10 +79,13 @@ export class SimulatedNode {
       .of(nodes)
       .get({ name })
       ?.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+    const addresses = [{ type: 'InternalIP', address: `192.0.2.${this.index + 1}` }];
     const renewTime = rfc3339Micro(clock.now());
     await tolerant(client.patch(leases, { namespace: NAMESPACE_NODE_LEASE, name }, MERGE, { spec: { renewTime } }));
     if (!isReady)
-      await tolerant(client.patch(nodes, { name }, MERGE, { status: { conditions, allocatable: AMOUNTS, capacity: AMOUNTS } }, 'status'));
+      await tolerant(
+        client.patch(nodes, { name }, MERGE, { status: { conditions, addresses, allocatable: AMOUNTS, capacity: AMOUNTS } }, 'status'),
+      );
   }
 
   /** The folder of a volume that is to go is removed, and then it may go. */

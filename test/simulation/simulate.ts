@@ -1,6 +1,8 @@
 // simulate: a cluster in one process on a simulated clock: API server, scheduler, two controller managers and nodes, users at work, and
 // faults by a seed. Whatever went wrong, it must end as it does where nothing did.
 import { silentLogger as log } from '../../src/apimachinery/logger.js';
+import type { UserInfo } from '../../src/apiserver/options.js';
+import { ApiClient } from '../../src/client/api-client.js';
 import { createInformers } from '../../src/client/informers.js';
 import { SimulatedClock, seeded } from './clock.js';
 import { openCluster, startSimulatedScheduler, userOf } from './cluster.js';
@@ -11,6 +13,7 @@ import { withMetrics } from './metrics.js';
 import { SimulatedNode } from './nodes.js';
 import { OneLeader } from './one-leader.js';
 import { difference, OBSERVED, stateOf } from './state.js';
+import { stateBeside } from './state-beside.js';
 import { planOf, Users } from './users.js';
 
 const NODES = 3;
@@ -49,28 +52,28 @@ async function run(seed: number, expected: readonly string[] | undefined): Promi
   const clock = new SimulatedClock();
   const random = (part: string) => seeded(seed, part);
   const cluster = await openCluster(clock, random);
-  const { server, client, backend } = cluster;
+  const { server, client, backend, settings } = cluster;
   const informers = createInformers({ client, clock, random: random('informers'), log });
   for (const kind of OBSERVED) informers.of(kind);
   const faults = new Faults(random('faults'), clock);
   const invariants = new Invariants(client, informers, faults);
-  const nodes = Array.from(
-    { length: NODES },
-    (_, i) => new SimulatedNode(`node-${i}`, i, { client, informers, clock, random: random(`node ${i}`) }),
-  );
+  const nodeOf = (i: number) => new SimulatedNode(`node-${i}`, i, { client, informers, clock, random: random(`node ${i}`) });
+  const nodes = Array.from({ length: NODES }, (_, i) => nodeOf(i));
   for (const node of nodes) await node.join();
   const undeclared: string[] = [];
   const transportOf = (name: string | undefined) =>
     withMetrics(invariants.watching(name, server.transport(userOf(name))), informers, clock);
   const leader = new OneLeader(clock, invariants.broken);
+  const stepsClock = random('clocks').chance(0.5);
   const managers = (expected ? [0, 1] : [0]).map(
-    (i) => new ManagerSlot({ transportOf, clock, faults, leader, undeclared, random: random(`manager ${i}`) }),
+    (i) => new ManagerSlot({ transportOf, settings, clock, stepsClock, faults, leader, undeclared, random: random(`manager ${i}`) }),
   );
   const scheduler = startSimulatedScheduler(cluster, clock, random('scheduler'));
 
+  const clientOf = (user: UserInfo) => new ApiClient(server.transport(user));
   const { busy_ms, actions: planned } = planOf(random('users'));
   const plan = planned.map(({ at_ms, what }) => `${at_ms / 1000} s: ${what}`);
-  const users = new Users([...planned], { client, nodes }, invariants.broken);
+  const users = new Users([...planned], { client, clientOf, nodes, newNode: nodeOf(NODES) }, invariants.broken);
   faults.on = expected !== undefined;
   while (clock.monotonic() < busy_ms) {
     users.act(clock.monotonic());
@@ -81,7 +84,10 @@ async function run(seed: number, expected: readonly string[] | undefined): Promi
   faults.stop();
   for (const node of nodes) await node.wake();
   for (const manager of managers) manager.ensure();
-  const state = await settled({ clock, users, look: () => stateOf(informers) }, expected);
+  const state = await settled(
+    { clock, users, look: () => [...stateOf(informers), ...stateBeside(informers, !stepsClock)].sort() },
+    expected,
+  );
   const outcome = {
     actions: plan,
     simulated_ms: clock.monotonic(),

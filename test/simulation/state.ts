@@ -1,6 +1,8 @@
 // The end state of a simulation as text: what was asked for and what there is, without what differs from run to run (names made up, times).
 import { controllerOf, isBeingDeleted, type KubeObject } from '../../src/apimachinery/object.js';
+import type { OwnerReference } from '../../src/apimachinery/types/meta_v1.js';
 import type { Informers } from '../../src/client/informer.js';
+import { isFinished } from '../../src/controllers/job-outcome.js';
 import { daemonSets } from '../../src/kinds/apps/daemonset.js';
 import { deployments } from '../../src/kinds/apps/deployment.js';
 import { replicaSets } from '../../src/kinds/apps/replicaset.js';
@@ -8,6 +10,7 @@ import { statefulSets } from '../../src/kinds/apps/statefulset.js';
 import { horizontalPodAutoscalers } from '../../src/kinds/autoscaling/horizontalpodautoscaler.js';
 import { cronJobs } from '../../src/kinds/batch/cronjob.js';
 import { jobs } from '../../src/kinds/batch/job.js';
+import { certificateSigningRequests } from '../../src/kinds/certificates/certificatesigningrequest.js';
 import { configMaps } from '../../src/kinds/core/configmap.js';
 import { endpoints } from '../../src/kinds/core/endpoints.js';
 import { namespaces } from '../../src/kinds/core/namespace.js';
@@ -17,10 +20,15 @@ import { persistentVolumeClaims } from '../../src/kinds/core/persistentvolumecla
 import { pods } from '../../src/kinds/core/pod.js';
 import { claimNamesOf } from '../../src/kinds/core/pod-claims.js';
 import { replicationControllers } from '../../src/kinds/core/replicationcontroller.js';
+import { resourceQuotas } from '../../src/kinds/core/resourcequota.js';
+import { secrets } from '../../src/kinds/core/secret.js';
+import { services } from '../../src/kinds/core/service.js';
 import { serviceAccounts } from '../../src/kinds/core/serviceaccount.js';
 import type { AnyKind } from '../../src/kinds/define.js';
 import { endpointSlices } from '../../src/kinds/discovery/endpointslice.js';
 import { podDisruptionBudgets } from '../../src/kinds/policy/poddisruptionbudget.js';
+import { clusterRoles } from '../../src/kinds/rbac/clusterrole.js';
+import { widgets } from './users-objects.js';
 
 export const OBSERVED: readonly AnyKind[] = [
   deployments,
@@ -41,6 +49,12 @@ export const OBSERVED: readonly AnyKind[] = [
   podDisruptionBudgets,
   persistentVolumes,
   persistentVolumeClaims,
+  secrets,
+  services,
+  resourceQuotas,
+  clusterRoles,
+  certificateSigningRequests,
+  widgets,
 ];
 
 export function stateOf(informers: Informers): readonly string[] {
@@ -57,8 +71,10 @@ export function stateOf(informers: Informers): readonly string[] {
       continue;
     }
     // A program may be started twice, as Kubernetes says, where the manager could not know of the first: what counts is that enough succeeded.
-    const succeeded = Math.min(job.status.succeeded ?? 0, job.spec.completions ?? 1);
-    put(job, workload({ ...job, status: { ...job.status, succeeded } }));
+    const succeeded = Math.min(job.status.succeeded ?? 0, job.spec.successPolicy ? 1 : (job.spec.completions ?? 1));
+    // stateBeside tells of those that are to go when they are over.
+    if (!isFinished(job) || job.spec.ttlSecondsAfterFinished === undefined)
+      put(job, workload({ ...job, status: { ...job.status, succeeded } }));
   }
   for (const kind of [deployments, statefulSets, daemonSets, replicationControllers]) {
     for (const object of all<{ status: object } & KubeObject>(kind)) put(object, workload(object));
@@ -88,9 +104,12 @@ export function stateOf(informers: Informers): readonly string[] {
   for (const [key, count] of addresses) lines.push(`slices of ${key}: ${count}`);
   for (const each of informers.of(endpoints).list())
     put(each, { ready: (each.subsets ?? []).flatMap(({ addresses = [] }) => addresses).length });
-  for (const kind of [namespaces, configMaps, serviceAccounts]) for (const object of all(kind)) put(object, {});
+  for (const kind of [namespaces, configMaps, serviceAccounts, widgets]) {
+    for (const object of all(kind))
+      put(object, { owners: (object.metadata.ownerReferences ?? []).map(({ name }: OwnerReference) => name) });
+  }
   for (const node of informers.of(nodes).list())
-    put(node, { taints: node.spec.taints?.map(({ key, effect }) => `${key}:${effect}`).sort() });
+    put(node, { taints: node.spec.taints?.map(({ key, effect }) => `${key}:${effect}`).sort(), cidrs: node.spec.podCIDRs?.length });
   for (const { metadata, spec, status } of informers.of(cronJobs).list())
     lines.push(`CronJob ${metadata.namespace}/${metadata.name} suspended ${spec.suspend}, runs ${status.active?.length ?? 0}`);
   for (const { metadata, status } of informers.of(horizontalPodAutoscalers).list()) {
@@ -110,6 +129,8 @@ export function stateOf(informers: Informers): readonly string[] {
   return lines.sort();
 }
 
+const sizeOf = (part: { readonly capacity?: object } | undefined) => JSON.stringify(part?.capacity);
+
 /** The claims of the pods that there are; which others there are depends on which pods there ever were. */
 function volumesOf(informers: Informers): readonly string[] {
   const lines = informers
@@ -119,7 +140,7 @@ function volumesOf(informers: Informers): readonly string[] {
       claimNamesOf(pod).map((name) => {
         const claim = informers.of(persistentVolumeClaims).get({ namespace: pod.metadata.namespace, name });
         const volume = claim && informers.of(persistentVolumes).get({ name: claim.spec.volumeName ?? '' });
-        return `claim ${pod.metadata.namespace}/${name} ${claim?.status.phase}, its volume ${volume?.status.phase}`;
+        return `claim ${pod.metadata.namespace}/${name} ${claim?.status.phase} ${sizeOf(claim?.status)}, its volume ${volume?.status.phase} ${sizeOf(volume?.spec)}`;
       }),
     );
   const claims = new Set(
@@ -174,7 +195,9 @@ function workload({ status }: KubeObject & { readonly status: object }): object 
     readonly conditions?: readonly { type: string; status: string; reason?: string }[];
   };
   const counts = COUNTS.filter((name) => fields[name] !== undefined && fields[name] !== 0).map((name) => [name, fields[name]]);
-  const conditions = (fields.conditions ?? []).map(({ type, status, reason }) => `${type}=${status} ${reason ?? ''}`).sort();
+  // That it was suspended once a manager may have missed.
+  const lasting = (fields.conditions ?? []).filter(({ type, status }) => type !== 'Suspended' || status === 'True');
+  const conditions = lasting.map(({ type, status, reason }) => `${type}=${status} ${reason ?? ''}`).sort();
   return { ...Object.fromEntries(counts), conditions };
 }
 

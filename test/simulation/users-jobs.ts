@@ -5,24 +5,45 @@ import type { Planner, Target } from './users.js';
 import { template } from './users-workloads.js';
 
 const MERGE = 'application/merge-patch+json';
+const FAIL_AT_ONCE = { rules: [{ action: 'FailJob', onExitCodes: { containerName: 'main', operator: 'In', values: [1] } }] };
 const CONCURRENCY = ['Allow', 'Forbid', 'Replace'];
 
-export function planJob({ random, busy_ms, add, between }: Planner, target: Target): void {
+export function planJob(planner: Planner, target: Target): void {
+  const { random, busy_ms, add, between } = planner;
   const fails = random.chance(0.3);
   const [completions, parallelism] = [1 + random.below(5), 1 + random.below(3)];
+  const suspend = random.chance(0.2);
   const spec = {
     completions,
     parallelism,
-    ...(random.chance(0.5) && { completionMode: 'Indexed' }),
+    suspend,
+    ...(random.chance(0.2) && { ttlSecondsAfterFinished: 10 + random.below(100) }),
     // A node that dies must not make a job fail that would succeed.
     backoffLimit: fails ? 1 : 1000,
+    ...(random.chance(0.5) && { completionMode: 'Indexed', ...indexedSpec(planner, fails) }),
+    ...(fails && random.chance(0.3) && { podFailurePolicy: FAIL_AT_ONCE }),
     template: template(target.name, fails ? 'fails' : 'succeeds', { restartPolicy: 'Never' }),
   };
-  add(
-    between(busy_ms / 4, busy_ms / 2),
-    `make job ${target.namespace}/${target.name} (${fails ? 'fails' : `succeeds ${completions} times`})`,
-    ({ client }) => client.create(jobs, { metadata: target, spec } as never),
+  const made_ms = between(busy_ms / 4, busy_ms / 2);
+  const patch = (what: string, to: boolean) => (at_ms: number) =>
+    add(at_ms, `${what} job ${target.namespace}/${target.name}`, ({ client }) =>
+      client.patch(jobs, target, MERGE, { spec: { suspend: to } }),
+    );
+  if (suspend) patch('resume', false)(between(made_ms, busy_ms));
+  else if (random.chance(0.2)) {
+    const suspended_ms = between(made_ms, made_ms + busy_ms / 16);
+    patch('suspend', true)(suspended_ms);
+    patch('resume', false)(between(suspended_ms, busy_ms));
+  }
+  add(made_ms, `make job ${target.namespace}/${target.name} (${fails ? 'fails' : `succeeds ${completions} times`})`, ({ client }) =>
+    client.create(jobs, { metadata: target, spec } as never),
   );
+}
+
+/** Some indexes may fail without the others, or it is enough that some succeed. */
+function indexedSpec({ random }: Planner, fails: boolean): object {
+  if (fails) return random.chance(0.3) ? { backoffLimitPerIndex: random.below(2), backoffLimit: 1000 } : {};
+  return random.chance(0.3) ? { successPolicy: { rules: [{ succeededCount: 1 }] } } : {};
 }
 
 export function planCronJob({ random, busy_ms, add, between, endOf }: Planner, target: Target): void {

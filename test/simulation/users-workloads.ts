@@ -24,7 +24,7 @@ export const template = (app: string, image: string, more: object = {}) => ({
   spec: { containers: [container(image)], ...more },
 });
 
-const container = (image: string) => ({ name: 'main', image, resources: { requests: { cpu: `${REQUEST_milli}m` } } });
+export const container = (image: string) => ({ name: 'main', image, resources: { requests: { cpu: `${REQUEST_milli}m` } } });
 
 interface Workload {
   readonly kind: AnyKind;
@@ -116,7 +116,7 @@ function planOrphans(
 }
 
 /** Again where there is one of that name still, or pods cannot be made yet: no manager has made the namespace's account. */
-async function createOnce(client: Client, kind: AnyKind, draft: never): Promise<'again' | 'made'> {
+export async function createOnce(client: Client, kind: AnyKind, draft: never): Promise<'again' | 'made'> {
   try {
     await client.create(kind, draft);
     return 'made';

@@ -1,14 +1,17 @@
 // What users do in a simulation: a plan that the seed makes before anything runs, so that it is the same with faults and without.
 import { controllerOf } from '../../src/apimachinery/object.js';
 import { StatusError } from '../../src/apimachinery/status.js';
+import type { UserInfo } from '../../src/apiserver/options.js';
 import type { Client } from '../../src/client/client.js';
 import { configMaps } from '../../src/kinds/core/configmap.js';
 import { namespaces } from '../../src/kinds/core/namespace.js';
 import { pods } from '../../src/kinds/core/pod.js';
 import type { Seeded } from './clock.js';
 import type { SimulatedNode } from './nodes.js';
+import { planBootstrap, planRequest, planRoles, planToken } from './users-access.js';
 import { planCronJob, planJob } from './users-jobs.js';
 import { planNodes } from './users-nodes.js';
+import { planBalanced, planOwners, planPublished, planQuota, planRemote, planVolume } from './users-objects.js';
 import { planWorkload, WORKLOADS } from './users-workloads.js';
 
 /** So long users are at work and things go wrong; in a few simulations an hour and more, which caches can be behind. */
@@ -21,7 +24,11 @@ export const LABEL_OWN = 'simulation/own';
 
 export interface World {
   readonly client: Client;
+  /** Somebody else's than the administrator's. */
+  clientOf(user: UserInfo): Client;
   readonly nodes: readonly SimulatedNode[];
+  /** One that has not joined yet. */
+  readonly newNode: SimulatedNode;
 }
 
 export interface Action {
@@ -51,6 +58,20 @@ export interface Target {
   readonly name: string;
 }
 
+/** What users have beside workloads; by the name of its object. */
+const BESIDE: readonly (readonly [string, (planner: Planner, target: Target) => void])[] = [
+  ['owner', planOwners],
+  ['disk', planVolume],
+  ['quota', planQuota],
+  ['remote', planRemote],
+  ['balanced', planBalanced],
+  ['gathered', planRoles],
+  ['robot', planToken],
+  ['request', planRequest],
+  ['bootstrap', planBootstrap],
+  ['published', planPublished],
+];
+
 export function planOf(random: Seeded): Plan {
   const actions: Action[] = [];
   const busy_ms = random.chance(0.03) ? LONG_ms : BUSY_ms;
@@ -73,6 +94,8 @@ export function planOf(random: Seeded): Plan {
     else if (which === WORKLOADS.length) planJob(planner, target);
     else planCronJob(planner, target);
   }
+  const target = (name: string) => ({ namespace: places[random.below(places.length)]!, name });
+  for (const [name, plan] of BESIDE) if (random.chance(0.2)) plan(planner, target(name));
   for (let i = random.below(4); i > 0; i--) planLoss(planner);
   // A volume stays on its node, and which that is depends on what happened.
   planNodes(planner, !hasClaims);
