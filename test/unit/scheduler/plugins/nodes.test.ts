@@ -1,4 +1,4 @@
-// The plugins that look at one node: NodeAffinity, TaintToleration, NodeName, ImageLocality; and those of the queue: SchedulingGates, PrioritySort.
+// The plugins that look at one node: NodeAffinity, TaintToleration's score, ImageLocality; and those of the queue: SchedulingGates, PrioritySort.
 import { describe, expect, test } from 'vitest';
 import { node, pod } from '../../controllers/objects.js';
 import { labelled, pluginOf, refusals, scores } from './lab.js';
@@ -58,12 +58,6 @@ test('ImageLocality: by the size of the images that are there and how many nodes
   expect(scores('ImageLocality', running('app:1'), all)).toEqual([two_thirds, two_thirds, 0]);
   expect(scores('ImageLocality', running('small'), all)).toEqual([0, 0, 0]);
   expect(scores('ImageLocality', running('unknown:1'), all)).toBeUndefined();
-});
-
-test('NodeName: only the node that the pod names', () => {
-  expect(refusals('NodeName', pod('p', { spec: { nodeName: 'n2' } }), nodes)).toEqual({
-    n1: "node(s) didn't match the requested node name",
-  });
 });
 
 test('SchedulingGates: named until the last is gone', () => {
