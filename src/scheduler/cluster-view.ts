@@ -1,6 +1,7 @@
 // What the scheduler knows of the cluster, kept right by informers: the cache, the queue, who is promised which node. Tells the queue of what may help.
 import type { Clock } from '../apimachinery/clock.js';
-import { isBeingDeleted } from '../apimachinery/object.js';
+import type { Logger } from '../apimachinery/logger.js';
+import { isBeingDeleted, objectKey } from '../apimachinery/object.js';
 import type { Change, Informer, Informers } from '../client/informer.js';
 import { namespaces } from '../kinds/core/namespace.js';
 import { nodes } from '../kinds/core/node.js';
@@ -13,6 +14,7 @@ import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
 import type { Snapshot } from './define.js';
 import { Nominator } from './nominator.js';
 import type { SchedulingQueue } from './queue.js';
+import { unreadable } from './resources.js';
 import { SchedulerCache } from './snapshot.js';
 import { StorageCache } from './storage.js';
 
@@ -29,7 +31,11 @@ export class ClusterView {
   #serviceList: readonly Service[] | undefined;
   #unsubscribe: readonly (() => void)[] = [];
 
-  constructor(informers: Informers, clock: Clock) {
+  constructor(
+    informers: Informers,
+    clock: Clock,
+    private readonly log: Logger,
+  ) {
     this.#pods = informers.of(pods);
     this.#nodes = informers.of(nodes);
     this.#services = informers.of(services);
@@ -92,6 +98,7 @@ export class ClusterView {
       if (freed) queue.happened('AssignedPodDelete', old);
     } else if (pod.spec.nodeName) {
       queue.delete(key);
+      this.#tellUnreadable(old, pod);
       this.cache.setPod(pod);
       if (!wasPlaced) queue.happened('AssignedPodAdd', undefined, pod);
       else if (couldFreeOrAttract(old, pod)) queue.happened('AssignedPodUpdate', old, pod);
@@ -100,11 +107,20 @@ export class ClusterView {
   }
 
   #nodeChanged({ key, old, new: node }: Change<Node>, queue: SchedulingQueue): void {
-    if (node) this.cache.setNode(node);
-    else this.cache.removeNode(key);
+    if (node) {
+      this.#tellUnreadable(old, node);
+      this.cache.setNode(node);
+    } else this.cache.removeNode(key);
     if (!node) queue.happened('NodeDelete', old);
     else if (!old) queue.happened('NodeAdd', undefined, node);
     else if (couldFitMore(old, node)) queue.happened('NodeUpdate', old, node);
+  }
+
+  /** Once: it does not change by being looked at. A pod that has no node yet is told so itself, by the plugin that cannot read it. */
+  #tellUnreadable(old: Pod | Node | undefined, now: Pod | Node): void {
+    const why = unreadable(now);
+    if (why !== undefined && (!old || unreadable(old) !== why))
+      this.log.warn({ [now.kind === 'Node' ? 'node' : 'pod']: objectKey(now) }, `resources that cannot be read count as none: ${why}`);
   }
 }
 

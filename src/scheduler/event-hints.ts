@@ -5,13 +5,12 @@ import { hostPortsOf } from '../kinds/core/host-ports.js';
 import { matchesRequired } from '../kinds/core/node-selector.js';
 import { persistentVolumeClaims } from '../kinds/core/persistentvolumeclaim.js';
 import { claimNamesOf } from '../kinds/core/pod-claims.js';
-import { resourceAmount } from '../kinds/core/podutil.js';
 import { tolerates } from '../kinds/core/tolerations.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
 import { TAINT_UNSCHEDULABLE } from '../kinds/wellknown.js';
 import type { ClusterEventHint } from './define.js';
 import { type Term, termsOf } from './pod-affinity.js';
-import { requestsOf } from './resources.js';
+import { allocatable, requestsOf, takenBy } from './resources.js';
 
 type Hint = NonNullable<ClusterEventHint['hint']>;
 
@@ -72,19 +71,17 @@ export const nodeResourcesFitHints: readonly ClusterEventHint[] = [
   { event: 'AssignedPodUpdate', hint: (pod, old, now) => when(asksLess(pod, old as Pod, now as Pod)) },
 ];
 
-const amountOf = ({ status }: Node, resource: string): number => resourceAmount(resource, status.allocatable?.[resource] ?? '0');
-
 /** If it were empty. */
 function couldHold(pod: Pod, node: Node): boolean {
-  return amountOf(node, 'pods') > 0 && [...requestsOf(pod)].every(([resource, amount]) => amount <= amountOf(node, resource));
+  return allocatable(node, 'pods') > 0 && [...requestsOf(pod)].every(([resource, amount]) => amount <= allocatable(node, resource));
 }
 
 function hasMore(pod: Pod, old: Node, now: Node): boolean {
-  return ['pods', ...requestsOf(pod).keys()].some((resource) => amountOf(now, resource) > amountOf(old, resource));
+  return ['pods', ...requestsOf(pod).keys()].some((resource) => allocatable(now, resource) > allocatable(old, resource));
 }
 
 function asksLess(pod: Pod, old: Pod, now: Pod): boolean {
-  const [before, after] = [requestsOf(old), requestsOf(now)];
+  const [before, after] = [takenBy(old).requests, takenBy(now).requests];
   return [...requestsOf(pod).keys()].some((resource) => (after.get(resource) ?? 0) < (before.get(resource) ?? 0));
 }
 

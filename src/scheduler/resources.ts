@@ -1,4 +1,5 @@
 // Pods and nodes as amounts of resources: what each asks for, has, and blocks. Pure; remembered for each object.
+import { QuantityError } from '../apimachinery/quantity.js';
 import { hostPortsOf } from '../kinds/core/host-ports.js';
 import { allContainers, podRequests, resourceAmount } from '../kinds/core/podutil.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
@@ -31,6 +32,47 @@ function saysAll({ spec }: Pod): boolean {
   );
 }
 
+/** The error where a quantity in it is none. */
+function reading<T>(read: () => T): T | QuantityError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof QuantityError) return error;
+    throw error;
+  }
+}
+
+interface Taken {
+  readonly requests: ReadonlyMap<string, number>;
+  readonly cpu: number;
+  readonly memory: number;
+}
+
+const NOTHING: Taken = { requests: new Map(), cpu: 0, memory: 0 };
+
+/** What the pod takes of the node that it is on, besides a place: of one that cannot be read (`unreadable` says why) nothing. */
+export function takenBy(pod: Pod): Taken {
+  const taken = reading(() => ({ requests: requestsOf(pod), cpu: scoredRequest(pod, 'cpu'), memory: scoredRequest(pod, 'memory') }));
+  return taken instanceof QuantityError ? NOTHING : taken;
+}
+
+/** What cannot be read the node does not have. */
+export function allocatable({ status }: Node, resource: string): number {
+  // Capacity rounds down: a fraction of a byte or piece can be given to nobody.
+  const amount = reading(() => Math.floor(resourceAmount(resource, status.allocatable?.[resource] ?? '0')));
+  return amount instanceof QuantityError ? 0 : amount;
+}
+
+/** Why what a pod requests, or a node has, cannot be read; undefined: it can. */
+export function unreadable(read: Pod | Node): string | undefined {
+  const said = reading(() =>
+    'containers' in read.spec
+      ? requestsOf(read as Pod)
+      : Object.entries((read as Node).status.allocatable ?? {}).map(([resource, quantity]) => resourceAmount(resource, quantity)),
+  );
+  return said instanceof QuantityError ? said.message : undefined;
+}
+
 type Snapshots = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'>;
 
 /** A node and the pods on it, as plugins see them. */
@@ -38,9 +80,10 @@ export function nodeInfo(node: Node, pods: readonly Pod[]): NodeInfo {
   const requested = new Map<string, number>([['pods', pods.length]]);
   const scored = { cpu: 0, memory: 0 };
   for (const pod of pods) {
-    for (const [resource, amount] of requestsOf(pod)) requested.set(resource, (requested.get(resource) ?? 0) + amount);
-    scored.cpu += scoredRequest(pod, 'cpu');
-    scored.memory += scoredRequest(pod, 'memory');
+    const { requests, cpu, memory } = takenBy(pod);
+    for (const [resource, amount] of requests) requested.set(resource, (requested.get(resource) ?? 0) + amount);
+    scored.cpu += cpu;
+    scored.memory += memory;
   }
   const podsWithAffinity = pods.filter(hasAffinity);
   const { name } = node.metadata;
@@ -65,13 +108,14 @@ export const nodeInfoOn = (info: NodeInfo, node: Node): NodeInfo => ({ ...info, 
 export function nodeInfoWith(info: NodeInfo, pod: Pod): NodeInfo {
   const pods = [...info.pods, pod];
   const requested = new Map(info.requested).set('pods', pods.length);
-  for (const [resource, amount] of requestsOf(pod)) requested.set(resource, (requested.get(resource) ?? 0) + amount);
+  const { requests, cpu, memory } = takenBy(pod);
+  for (const [resource, amount] of requests) requested.set(resource, (requested.get(resource) ?? 0) + amount);
   const ports = hostPortsOf(pod);
   return {
     ...info,
     pods,
     requested,
-    scored: { cpu: info.scored.cpu + scoredRequest(pod, 'cpu'), memory: info.scored.memory + scoredRequest(pod, 'memory') },
+    scored: { cpu: info.scored.cpu + cpu, memory: info.scored.memory + memory },
     hostPorts: ports.length === 0 ? info.hostPorts : new Set([...info.hostPorts, ...ports]),
     podsWithAffinity: hasAffinity(pod) ? [...info.podsWithAffinity, pod] : info.podsWithAffinity,
     podsWithRequiredAntiAffinity: hasRequiredAntiAffinity(pod)
@@ -94,7 +138,7 @@ export function nodeInfoReplacing(info: NodeInfo, old: Pod, pod: Pod): NodeInfo 
 }
 
 function sameDemands(a: Pod, b: Pod): boolean {
-  const [before, after] = [requestsOf(a), requestsOf(b)];
+  const [before, after] = [takenBy(a).requests, takenBy(b).requests];
   if (before.size !== after.size || hasAffinity(a) !== hasAffinity(b) || hasRequiredAntiAffinity(a) !== hasRequiredAntiAffinity(b))
     return false;
   for (const [resource, amount] of before) if (after.get(resource) !== amount) return false;
@@ -108,12 +152,13 @@ export function nodeInfoWithout(info: NodeInfo, { metadata: { uid } }: Pod): Nod
   const others = (pods: readonly Pod[]) => pods.filter((other) => other !== pod);
   const pods = others(info.pods);
   const requested = new Map(info.requested).set('pods', pods.length);
-  for (const [resource, amount] of requestsOf(pod)) requested.set(resource, requested.get(resource)! - amount);
+  const { requests, cpu, memory } = takenBy(pod);
+  for (const [resource, amount] of requests) requested.set(resource, requested.get(resource)! - amount);
   return {
     ...info,
     pods,
     requested,
-    scored: { cpu: info.scored.cpu - scoredRequest(pod, 'cpu'), memory: info.scored.memory - scoredRequest(pod, 'memory') },
+    scored: { cpu: info.scored.cpu - cpu, memory: info.scored.memory - memory },
     hostPorts: hostPortsOf(pod).length === 0 ? info.hostPorts : portsOf(pods),
     podsWithAffinity: hasAffinity(pod) ? others(info.podsWithAffinity) : info.podsWithAffinity,
     podsWithRequiredAntiAffinity: hasRequiredAntiAffinity(pod)
@@ -123,13 +168,8 @@ export function nodeInfoWithout(info: NodeInfo, { metadata: { uid } }: Pod): Nod
   };
 }
 
-function allocatableOf({ status }: Node): ReadonlyMap<string, number> {
-  const amounts = new Map<string, number>();
-  // Capacity rounds down: a fraction of a byte or piece can be given to nobody.
-  for (const [resource, quantity] of Object.entries(status.allocatable ?? {}))
-    amounts.set(resource, Math.floor(resourceAmount(resource, quantity)));
-  return amounts;
-}
+const allocatableOf = (node: Node): ReadonlyMap<string, number> =>
+  new Map(Object.keys(node.status.allocatable ?? {}).map((resource) => [resource, allocatable(node, resource)]));
 
 const lowestPriorityOf = (pods: readonly Pod[]): number =>
   pods.reduce((lowest, { spec }) => Math.min(lowest, spec.priority ?? 0), Number.POSITIVE_INFINITY);

@@ -98,7 +98,7 @@ class Scheduler implements RunningScheduler {
       ...(backoffInitial_ms !== undefined && { backoffInitial_ms }),
       ...(backoffMax_ms !== undefined && { backoffMax_ms }),
     });
-    this.#view = new ClusterView(informers, clock);
+    this.#view = new ClusterView(informers, clock, options.log);
     this.#view.follow(
       this.#queue,
       (pod) => this.#profileOf(pod) !== undefined,

@@ -182,6 +182,28 @@ test('a pod that a plugin fails over is told of and backs off; the others go on'
   expect(nodeOf('bad')).toBe('n1');
 });
 
+test('quantities that are none: of a pod to be placed that is told, of what is there already they count as nothing; the others go on', async () => {
+  const asking = (cpu: string) => ({ containers: [{ name: 'c', image: 'busybox', resources: { requests: { cpu } } }] });
+  const having = (cpu: string) => ({ status: { allocatable: { cpu, memory: '8Gi', pods: '110' } } });
+  await api.create(nodes, node('unknown', having('lots')));
+  await api.create(nodes, node('n1', having('2')));
+  await start();
+  await api.create(pods, pod('there', { spec: { ...asking('many'), nodeName: 'n1' } }));
+  await api.create(pods, pod('bad', { spec: asking('many') }));
+  await api.create(pods, pod('good', { spec: asking('1') }));
+  await api.create(pods, pod('large', { spec: asking('3') }));
+  await settle();
+  expect([nodeOf('good'), nodeOf('bad'), nodeOf('large')]).toEqual(['n1', undefined, undefined]);
+  expect(told.filter((line) => /^(bad|large)/.test(line))).toEqual([
+    expect.stringMatching(/^bad Warning FailedScheduling running PreFilter plugin "NodeResourcesFit": quantities must match/),
+    expect.stringMatching(/^large Warning FailedScheduling 0\/2 nodes are available: 2 Insufficient cpu\./),
+  ]);
+  // Changes are looked at by what waits.
+  await api.update(nodes, { ...api.objects(nodes).find(({ metadata }) => metadata.name === 'unknown')!, ...having('4') } as never);
+  await clock.advance(1000);
+  expect(nodeOf('large')).toBe('unknown');
+});
+
 test('what a plugin reserves is given back where a later step fails, and kept where all go well', async () => {
   await api.create(nodes, node('n1', small));
   const steps: string[] = [];
