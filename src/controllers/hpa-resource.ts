@@ -26,7 +26,9 @@ export async function proposeByResource(
     return { ...byAverage(question, milliValue(averageValue), now_ms), metric: `${resource} resource` };
   } catch (error) {
     if (!(error instanceof MetricError)) throw error;
-    throw new MetricError(`failed to get ${resource} ${isAverage ? 'usage' : 'utilization'}: ${error.message}`);
+    const message = `failed to get ${resource} ${isAverage ? 'usage' : 'utilization'}: ${error.message}`;
+    const source = container === undefined ? 'resource' : 'container';
+    throw new MetricError(message, `failed to get ${resource} ${source} metric value: ${message}`);
   }
 }
 

@@ -151,6 +151,16 @@ test('by one container of each pod', async () => {
   expect(replicas()).toBe(3);
 });
 
+test('without metrics of a container it says so in other words', async () => {
+  const containerResource = { name: 'cpu', container: 'web', target: { type: 'AverageValue', averageValue: '1' } };
+  await start(2, { metrics: [{ type: 'ContainerResource', containerResource }] });
+  await plane.clock.advance(15_100);
+  await plane.settled();
+  const why = 'failed to get cpu usage: unable to get metrics for resource cpu: no metrics returned from resource metrics API';
+  const all = `invalid metrics (1 invalid out of 1), first error is: failed to get cpu container metric value: ${why}`;
+  expect(told()).toContain(`HorizontalPodAutoscaler web Warning FailedComputeMetricsReplicas: ${all}`);
+});
+
 test('without metrics it does nothing and says so', async () => {
   await start(2);
   await plane.clock.advance(15_100);
@@ -163,7 +173,7 @@ test('without metrics it does nothing and says so', async () => {
     message: `the HPA was unable to compute the replica count: ${why}`,
   });
   expect(told()).toContain(`HorizontalPodAutoscaler web Warning FailedGetResourceMetric: ${why}`);
-  const all = `invalid metrics (1 invalid out of 1), first error is: ${why}`;
+  const all = `invalid metrics (1 invalid out of 1), first error is: failed to get cpu resource metric value: ${why}`;
   expect(told()).toContain(`HorizontalPodAutoscaler web Warning FailedComputeMetricsReplicas: ${all}`);
 });
 

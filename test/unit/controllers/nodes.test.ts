@@ -91,6 +91,18 @@ describe('nodes', () => {
     expect(stateOf('node-1')).toEqual(['True', []]);
   });
 
+  test('one that never reports is given longer', async () => {
+    await join('node-1');
+    await plane.api.create(nodes, { metadata: { name: 'late' }, spec: {}, status: {} });
+    await plane.quiet();
+    await pass(55, 'node-1');
+    expect(stateOf('late')).toEqual([undefined, ['not-ready:NoSchedule']]);
+    await pass(10, 'node-1');
+    expect(stateOf('late')).toEqual(['Unknown', ['unreachable:NoSchedule', 'unreachable:NoExecute']]);
+    const ready = plane.api.objects(nodes)[1]!.status.conditions?.find(({ type }) => type === 'Ready');
+    expect(ready).toMatchObject({ reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' });
+  });
+
   test('back in time, a pod is spared', async () => {
     await join('node-1');
     await join('node-2');
