@@ -213,7 +213,9 @@ class Rollout {
   async #retireHistory(allowed: boolean): Promise<void> {
     if (!allowed) return;
     for (const { metadata } of surplusHistory(this.deployment, this.old)) {
-      await this.context.client.delete(replicaSets, metadata, { preconditions: { uid: metadata.uid } });
+      const { uid, resourceVersion } = metadata;
+      // Only as it was seen: since then it may have been gone back to.
+      await this.context.client.delete(replicaSets, metadata, { preconditions: { uid, ...(resourceVersion && { resourceVersion }) } });
     }
   }
 

@@ -111,6 +111,8 @@ export async function deleteRevisions(
 ): Promise<void> {
   const unused = candidates.filter((revision) => !isInUse(revision));
   for (const { metadata } of unused.slice(0, Math.max(0, surplus))) {
-    await client.delete(controllerRevisions, metadata, { preconditions: { uid: metadata.uid } });
+    const { uid, resourceVersion } = metadata;
+    // Only as it was seen: one that is gone back to gets a new number.
+    await client.delete(controllerRevisions, metadata, { preconditions: { uid, ...(resourceVersion && { resourceVersion }) } });
   }
 }

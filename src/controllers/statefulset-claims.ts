@@ -9,6 +9,7 @@ import type { StatefulSet } from '../kinds/types/apps_v1.js';
 import type { PersistentVolumeClaim, Pod } from '../kinds/types/core_v1.js';
 import { controllerRef } from './controller-ref.js';
 import type { ReconcileContext } from './define.js';
+import { findLive } from './find-live.js';
 import { claimFrom, claimName, claimTemplates, isWanted, ordinalOf } from './statefulset-identity.js';
 
 /** Keys of the sets that may have made a claim, by its name. */
@@ -57,8 +58,17 @@ export async function retainClaims(context: ReconcileContext, set: StatefulSet, 
     const wanted = retentionRefs(set, pod, claim);
     const isRight = refs.length === wanted.length && wanted.every((ref) => refs.includes(ref));
     if (isRight || isBeingDeleted(claim)) continue;
+    if (wanted.some((ref) => ref.uid === pod.metadata.uid && !refs.includes(ref))) await ensureCurrent(context, set);
     await context.client.update(persistentVolumeClaims, { ...claim, metadata: { ...claim.metadata, ownerReferences: wanted } });
   }
+}
+
+/** Asked live before data is given up with a pod: a cache that lags behind may show a set that was smaller. */
+async function ensureCurrent({ client }: ReconcileContext, set: StatefulSet): Promise<void> {
+  const { uid, generation } = set.metadata;
+  const live = await findLive(client, statefulSets, set.metadata);
+  if (live?.metadata.uid === uid && live.metadata.generation === generation) return;
+  throw new StatusError(409, 'Conflict', `StatefulSet ${set.metadata.name} has changed since it was seen`);
 }
 
 function ownClaims(context: ReconcileContext, set: StatefulSet, ordinal: number): readonly PersistentVolumeClaim[] {

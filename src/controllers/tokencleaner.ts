@@ -25,7 +25,9 @@ export const tokenCleaner = defineController({
     const left_ms = expires_ms - clock.now();
     if (left_ms > 0) return { requeueAfter_ms: left_ms };
     try {
-      await client.delete(secrets, secret.metadata, { preconditions: { uid: secret.metadata.uid } });
+      const { uid, resourceVersion } = secret.metadata;
+      // Only as it was seen: since then it may have been given more time.
+      await client.delete(secrets, secret.metadata, { preconditions: { uid, ...(resourceVersion && { resourceVersion }) } });
       log.info({ key }, 'deleted an expired token');
     } catch (error) {
       if (!isStatus(error, 'NotFound')) throw error;

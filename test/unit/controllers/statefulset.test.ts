@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isBeingDeleted } from '../../../src/apimachinery/object.js';
+import { retainClaims } from '../../../src/controllers/statefulset-claims.js';
 import { planStatefulSet } from '../../../src/controllers/statefulset-plan.js';
 import { controllerRevisions } from '../../../src/kinds/apps/controllerrevision.js';
 import { statefulSets } from '../../../src/kinds/apps/statefulset.js';
@@ -10,7 +11,7 @@ import { pods } from '../../../src/kinds/core/pod.js';
 import type { StatefulSet } from '../../../src/kinds/types/apps_v1.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { one, useControlPlane } from './control-plane.js';
-import { NOW, readyPod, statefulSet, template } from './objects.js';
+import { listerOf, NOW, readyPod, statefulSet, template } from './objects.js';
 
 const plane = useControlPlane();
 const DB = { namespace: 'default', name: 'db' };
@@ -340,4 +341,15 @@ describe('a plan', () => {
   });
 
   const readyAgain = (pod: Pod) => podIn('ready', ordinal(pod), pod.metadata.labels!['controller-revision-hash'] === 'new');
+});
+
+test('a claim is not given up with its pod by a manager that still sees the set smaller', async () => {
+  const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: { resources: { requests: { storage: '1Gi' } } } }];
+  await make({ replicas: 2, volumeClaimTemplates, persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Delete' } });
+  await plane.settled();
+  const set = one(plane.api.objects(statefulSets));
+  const smaller = { ...set, metadata: { ...set.metadata, generation: 0 }, spec: { ...set.spec, replicas: 1 } };
+  const context = { ...listerOf([[persistentVolumeClaims, plane.api.objects(persistentVolumeClaims)]]), client: plane.api };
+  await expect(retainClaims(context as never, smaller, await podNamed('db-1'))).rejects.toMatchObject({ reason: 'Conflict' });
+  expect(plane.api.objects(persistentVolumeClaims).flatMap(({ metadata }) => metadata.ownerReferences ?? [])).toEqual([]);
 });

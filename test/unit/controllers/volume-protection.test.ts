@@ -1,12 +1,13 @@
 // Claims in use by a pod, and volumes bound to a claim, outlive their deletion for as long as that lasts.
 import { expect, test } from 'vitest';
+import { pvcProtection } from '../../../src/controllers/pvcprotection.js';
 import { persistentVolumes } from '../../../src/kinds/core/persistentvolume.js';
 import { persistentVolumeClaims } from '../../../src/kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { FINALIZER_PV, FINALIZER_PVC } from '../../../src/kinds/core/volume-protection.js';
 import { volumeAttributesClasses } from '../../../src/kinds/storage/volumeattributesclass.js';
 import { one, useControlPlane } from './control-plane.js';
-import { at, pod } from './objects.js';
+import { at, listerOf, pod } from './objects.js';
 
 const plane = useControlPlane();
 const going = { deletionTimestamp: at(0), deletionGracePeriodSeconds: 0 };
@@ -23,6 +24,16 @@ test('a claim waits for the pod that uses it, not for one without a node', async
   await plane.api.delete(pods, { namespace: 'default', name: 'user' }, { gracePeriodSeconds: 0 });
   await plane.quiet();
   expect(plane.api.objects(persistentVolumeClaims).flatMap(({ metadata: { finalizers = [] } }) => finalizers)).toEqual([]);
+});
+
+test('a claim waits for a pod that a cache does not have yet', async () => {
+  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }];
+  await plane.api.create(pods, pod('user', { spec: { nodeName: 'n', volumes } }) as never);
+  const metadata = { name: 'data', namespace: 'default', finalizers: [FINALIZER_PVC], ...going };
+  const claim = await plane.api.create(persistentVolumeClaims, { metadata, spec: {}, status: {} } as never);
+  const late = { ...listerOf([[persistentVolumeClaims, [claim]]]), client: plane.api };
+  await pvcProtection.reconcile('default/data', late as never);
+  expect(finalizersOf(plane.api.objects(persistentVolumeClaims))).toEqual([FINALIZER_PVC]);
 });
 
 test('a volume waits for its claim, and one that is not being deleted is left alone', async () => {
