@@ -14,10 +14,12 @@ import { namespaces } from '../../src/kinds/core/namespace.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import { persistentVolumeClaims } from '../../src/kinds/core/persistentvolumeclaim.js';
 import { pods } from '../../src/kinds/core/pod.js';
+import { claimNamesOf } from '../../src/kinds/core/pod-claims.js';
 import { isPodActive } from '../../src/kinds/core/podutil.js';
 import { replicationControllers } from '../../src/kinds/core/replicationcontroller.js';
 import { secrets } from '../../src/kinds/core/secret.js';
 import { serviceAccounts } from '../../src/kinds/core/serviceaccount.js';
+import { FINALIZER_PVC } from '../../src/kinds/core/volume-protection.js';
 import type { AnyKind } from '../../src/kinds/define.js';
 import { kinds } from '../../src/kinds/index.js';
 import type { Job } from '../../src/kinds/types/batch_v1.js';
@@ -54,6 +56,8 @@ export class Invariants {
   readonly #most = new Map<string, number>();
   /** The most nodes that there ever were. */
   #nodes = 0;
+  /** By the name of a StatefulSet: how many replicas it was to have, and since when; none while it was not there. */
+  readonly #sizes = new Map<string, { readonly since_ms: number; readonly replicas: number }[]>();
   /** The uids of owners, each with that of a pod that was made for it. */
   readonly #madeFor = new Set<string>();
   /** The uids of what users have said shall outlive its owner, as each was there when they said so. */
@@ -78,6 +82,11 @@ export class Invariants {
         if (owner) this.#asked(owner as Owner);
       });
     }
+    informers.of(statefulSets).onChange(({ key, new: set }) => {
+      const replicas = set && !isBeingDeleted(set) ? (set.spec.replicas ?? 1) : 0;
+      const sizes = this.#sizes.get(key) ?? [];
+      if (sizes.at(-1)?.replicas !== replicas) this.#sizes.set(key, [...sizes, { since_ms: this.faults.now_ms(), replicas }]);
+    });
     for (const kind of OBSERVED) {
       informers.of(kind).onChange(({ old, new: changed }) => {
         const why = old && changed && old.metadata.uid === changed.metadata.uid && lost(old, changed);
@@ -97,6 +106,7 @@ export class Invariants {
       watch: (request, signal) => inner.watch(request, signal),
       request: async (request) => {
         if (request.method === 'DELETE') await this.#deletes(serviceAccount ?? 'the manager', request);
+        if (request.method === 'PUT' && serviceAccount === 'pvc-protection-controller') await this.#letsGo(request);
         return inner.request(request);
       },
     };
@@ -113,7 +123,10 @@ export class Invariants {
     const own = kind === (pods as AnyKind) ? OWN[serviceAccount] : undefined;
     if (own && (owner?.kind !== own.kind || owner.apiVersion !== own.apiVersion))
       fail(`of ${owner ? `${owner.kind} ${owner.name}` : 'nobody'}`);
-    if (serviceAccount === COLLECTOR) return this.#collects(object, fail);
+    if (serviceAccount === COLLECTOR) {
+      if (kind === (persistentVolumeClaims as AnyKind) && this.#wasAlwaysWanted(object)) fail('which its set has wanted all the time');
+      return this.#collects(object, fail);
+    }
     if (serviceAccount === 'ttl-after-finished-controller' && !isFinished(object as unknown as Job)) fail('which is not over');
     if (kind === (secrets as AnyKind) && serviceAccount !== NAMESPACER && (await this.#isTokenOfSomebody(object)))
       fail('though its account is there');
@@ -136,6 +149,28 @@ export class Invariants {
     const kind = ALL.find((each) => each.kind === ref.kind && each.apiVersion === ref.apiVersion);
     const found = kind && (await this.#find(kind, { namespace: kind.namespaced ? namespace : undefined, name: ref.name }));
     return found?.metadata.uid === ref.uid ? found : undefined;
+  }
+
+  /** Of a set's claim that goes with its pod: the set was never smaller while the claim was there. */
+  #wasAlwaysWanted({ metadata }: KubeObject): boolean {
+    const owner = controllerOf({ metadata } as KubeObject);
+    const [, name, ordinal] = /^data-(.*)-(\d+)$/.exec(metadata.name) ?? [];
+    if (owner?.kind !== pods.kind || name === undefined) return false;
+    const sizes = this.#sizes.get(`${metadata.namespace}/${name}`) ?? [];
+    const began = Math.max(
+      0,
+      sizes.findLastIndex(({ since_ms }) => since_ms <= Date.parse(metadata.creationTimestamp!)),
+    );
+    return sizes.length > 0 && sizes.slice(began).every(({ replicas }) => Number(ordinal) < replicas);
+  }
+
+  /** A claim may go once no pod on a node has it. */
+  async #letsGo({ path, body }: ApiRequest): Promise<void> {
+    const { namespace, name } = targetOf(path);
+    if ((body as KubeObject).metadata.finalizers?.includes(FINALIZER_PVC)) return;
+    const { items } = await this.admin.list(pods, { namespace });
+    const user = items.find((pod) => pod.spec.nodeName && claimNamesOf(pod).includes(name!));
+    if (user) this.broken.push(`claim ${namespace}/${name} is let go while pod ${user.metadata.name} has it`);
   }
 
   async #isTokenOfSomebody({ metadata: { namespace, annotations = {} } }: KubeObject): Promise<boolean> {
