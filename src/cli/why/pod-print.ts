@@ -17,8 +17,23 @@ export function printPodDecisions({ pod, message, waitsFor, decisions }: PodDeci
   ].join('\n\n');
 }
 
+/** The scheduler's events, in words. */
+const EVENTS: { readonly [event: string]: string } = {
+  NodeAdd: 'a new node',
+  NodeUpdate: 'a node that changes',
+  NodeDelete: 'a node that goes',
+  AssignedPodAdd: 'a pod that is placed',
+  AssignedPodUpdate: 'a placed pod that changes',
+  AssignedPodDelete: 'a placed pod that goes',
+  NamespaceUpdate: 'a namespace whose labels change',
+  StorageChange: 'a claim, volume or storage class that comes or changes',
+  any: 'anything',
+};
+
 const waitsText = (waitsFor: readonly WaitsFor[]): string =>
-  waitsFor.map(({ plugin, events }) => `\n  waits for ${plugin ? `${plugin}: ` : ''}${events.join(', ')}`).join('');
+  waitsFor
+    .map(({ plugin, events }) => `\n  waits for ${plugin ? `${plugin}: ` : ''}${events.map((event) => EVENTS[event] ?? event).join(', ')}`)
+    .join('');
 
 function line({ time, attempt, node, message, nodes }: DecisionRecord): string {
   return `${title(attempt, time)}: ${node ?? `none of ${nodes.total} nodes.`} ${message}`.trimEnd();
@@ -81,7 +96,7 @@ function preemption({ preemption: made }: DecisionRecord): readonly string[] {
   const order = [...candidates].sort((a, b) => Number(b.node === chosen) - Number(a.node === chosen)).slice(0, ROWS_MAX);
   const rows = order.map((one) => [one.node === chosen ? `${one.node} (chosen)` : one.node, victims(one), String(one.pdbViolations)]);
   return [
-    `  To make room on ${chosen} others have to go; it is ${message === 'the only one' ? message : `the one with the ${message}`}:`,
+    `  To make room on ${chosen} others have to go; it is ${message.startsWith('the ') ? message : `the one with the ${message}`}:`,
     table(['NODE', 'PODS THAT WOULD GO (PRIORITY)', 'BUDGETS VIOLATED'], rows),
     ...(candidates.length > order.length ? [`  and ${candidates.length - order.length} more nodes`] : []),
   ];

@@ -44,8 +44,11 @@ async function tryOut(api: Transport, scheduler: Transport, pod: JsonObject): Pr
   const { namespace, name, generateName } = pod['metadata'] as { namespace: string; name?: string; generateName?: string };
   const post = (to: Transport, path: string, query: URLSearchParams, body: unknown) =>
     to.request({ method: 'POST', path, query, contentType: 'application/json', body });
-  const body = api === scheduler ? pod : await post(api, resourcePath(pods, namespace), new URLSearchParams({ dryRun: 'All' }), pod);
-  return (await post(scheduler, pathOf(namespace, name ?? `${generateName}new`), none(), body)) as PodDecisions;
+  // What is misspelt would be answered for as if it were not there.
+  const strict = { fieldValidation: 'Strict' };
+  const body =
+    api === scheduler ? pod : await post(api, resourcePath(pods, namespace), new URLSearchParams({ dryRun: 'All', ...strict }), pod);
+  return (await post(scheduler, pathOf(namespace, name ?? `${generateName}new`), new URLSearchParams(strict), body)) as PodDecisions;
 }
 
 const pathOf = (namespace: string, name: string) => resourcePath(pods, namespace, name, DECISIONS);

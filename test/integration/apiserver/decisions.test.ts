@@ -172,6 +172,8 @@ test('a pod that is not there: where it would go, what would have to go for it, 
   expect(both.text).toMatch(/Pod default\/w-\w{5} .*Left out, since no pods are made of them: Service\/s/s);
   expect(await ask(service)).toMatchObject({ code: 1, text: expect.stringContaining('no pods are made of Service/s') });
   expect(await ask(podOf('new', 'lots'))).toMatchObject({ code: 1, text: expect.stringContaining('quantities must match') });
+  const misspelt = await ask(podOf('new', '1m', { nodeSelektor: { disk: 'ssd' } }));
+  expect(misspelt).toMatchObject({ code: 1, text: expect.stringContaining('strict decoding error: unknown field "spec.nodeSelektor"') });
   await server.client.create(resourceQuotas, { metadata: { name: 'few', namespace: 'default' }, spec: { hard: { pods: '1' } } } as never);
   await server.client.patch(
     resourceQuotas,

@@ -148,7 +148,9 @@ describe('as text', () => {
     const nodes = Array.from({ length: 40 }, (_, i) => sized(`n${i}`, '1'));
     const text = printPodDecisions(about([recorded(requesting('p', '9'), nodes)]));
     expect(text).toMatch(/│ 40 +│ NodeResourcesFit │ Insufficient cpu │ n0, n1, n2, n3, \.\.\. │/);
-    expect(text).toContain('waits for NodeResourcesFit: ');
+    expect(text).toContain(
+      'waits for NodeResourcesFit: a new node, a node that changes, a placed pod that goes, a placed pod that changes\n',
+    );
     expect(text.split('\n').length).toBeLessThan(15);
   });
 
