@@ -100,6 +100,20 @@ export class Tallies {
   }
 }
 
+/** By domain of one key; none is 0. */
+export class DomainSums {
+  constructor(
+    private readonly domains: Domains,
+    private readonly changes: ReadonlyMap<string, number> | undefined,
+  ) {}
+
+  get(domain: string): number {
+    const sum = this.domains.get(domain);
+    const amount = sum === undefined ? 0 : sum.amount;
+    return this.changes === undefined ? amount : amount + (this.changes.get(domain) ?? 0);
+  }
+}
+
 /** A tally's sums with changes on top, which leave the tally itself as it is: what would be if a pod came or went. */
 export class Sums {
   constructor(
@@ -112,8 +126,12 @@ export class Sums {
   }
 
   get(key: string, domain: string): number {
-    const amount = this.tally.domains(key).get(domain)?.amount ?? 0;
-    return this.changes.size === 0 ? amount : amount + (this.changes.get(key)?.get(domain) ?? 0);
+    return this.of(key).get(domain);
+  }
+
+  /** Good until the tally's next `update`. */
+  of(key: string): DomainSums {
+    return new DomainSums(this.tally.domains(key), this.changes.get(key));
   }
 
   /** Nothing counts anywhere. */

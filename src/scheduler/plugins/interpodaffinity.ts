@@ -1,10 +1,10 @@
 // InterPodAffinity: pods that must, or must not, share a topology (a host, a zone) with other pods; preferences score.
 import type { Pod } from '../../kinds/types/core_v1.js';
 import { bool, int, object } from '../config-fields.js';
-import { definePlugin, type NodeInfo, type Snapshot } from '../define.js';
+import { definePlugin, type FilterResult, type NodeInfo, type Refusal, type Snapshot } from '../define.js';
 import { interPodAffinityHints } from '../event-hints.js';
-import { termsOf } from '../pod-affinity.js';
-import { type Add, Sums, Tallies, Tally } from '../tally.js';
+import { type Term, termsOf } from '../pod-affinity.js';
+import { type Add, type DomainSums, Sums, Tallies, Tally } from '../tally.js';
 import { MAX_SCORE } from './normalize.js';
 
 export interface InterPodAffinityArgs {
@@ -23,7 +23,14 @@ interface State {
   readonly unwanted: Sums;
   /** Pods that want none like this one. */
   readonly repelling: Sums;
-  readonly repellingKeys: readonly string[];
+  /** Of the last two, in the order in which they are told, where any are: thousands of nodes are asked for them. */
+  readonly against: readonly Against[];
+}
+
+interface Against {
+  readonly topologyKey: string;
+  readonly domains: DomainSums;
+  readonly refusal: Refusal;
 }
 
 interface ScoreState {
@@ -55,7 +62,7 @@ export const interPodAffinity = definePlugin<State, ScoreState, InterPodAffinity
         if (alone && repelling.keys.length === 0) return { skip: true };
         const company = affinity.length === 0 ? NOBODY : ownPods('company', countCompany, pod, tallies, snapshot);
         const unwanted = antiAffinity.length === 0 ? NOBODY : ownPods('unwanted', countUnwanted, pod, tallies, snapshot);
-        return { state: { pod, company, unwanted, repelling, repellingKeys: repelling.keys } };
+        return { state: { pod, company, unwanted, repelling, against: againstOf(pod, unwanted, repelling) } };
       },
       filter: (pod, { node }, state, snapshot) => refusal(pod, node.metadata.labels ?? {}, state, snapshot),
       withPod: (state, other, node, snapshot) => changed(state, 1, other, node, snapshot),
@@ -88,36 +95,38 @@ type CountPod = (pod: Pod, other: Pod, labels: Labels, add: Add, snapshot: Snaps
 
 const NOBODY = new Sums(new Tally(() => {}));
 
-/** A node must have the label of each term, even for the first pod of a group, which finds no company yet. */
-function refusal(pod: Pod, labels: Labels, { company, unwanted, repelling, repellingKeys }: State, snapshot: Snapshot) {
-  const { affinity, antiAffinity } = termsOf(pod);
-  if (affinity.some(({ topologyKey }) => labels[topologyKey] === undefined)) return NO_COMPANY;
-  if (affinity.some(({ topologyKey }) => company.get(topologyKey, labels[topologyKey]!) <= 0)) {
-    const first = company.empty && affinity.every((term) => term.matches(pod, snapshot));
-    if (!first) return NO_COMPANY;
-  }
-  for (const { topologyKey } of antiAffinity) {
+function refusal(pod: Pod, labels: Labels, { company, against }: State, snapshot: Snapshot): FilterResult {
+  const { affinity } = termsOf(pod);
+  if (affinity.length > 0 && lacksCompany(pod, affinity, labels, company, snapshot)) return NO_COMPANY;
+  for (let i = 0; i < against.length; i++) {
+    const { topologyKey, domains, refusal } = against[i]!;
     const domain = labels[topologyKey];
-    if (domain !== undefined && unwanted.get(topologyKey, domain) > 0) return UNWANTED;
-  }
-  for (const key of repellingKeys) {
-    const domain = labels[key];
-    if (domain !== undefined && repelling.get(key, domain) > 0) return REPELLING;
+    if (domain !== undefined && domains.get(domain) > 0) return refusal;
   }
   return undefined;
+}
+
+/** A node must have the label of each term, even for the first pod of a group, which finds no company yet. */
+function lacksCompany(pod: Pod, affinity: readonly Term[], labels: Labels, company: Sums, snapshot: Snapshot): boolean {
+  if (affinity.some(({ topologyKey }) => labels[topologyKey] === undefined)) return true;
+  if (affinity.every(({ topologyKey }) => company.get(topologyKey, labels[topologyKey]!) > 0)) return false;
+  const first = company.empty && affinity.every((term) => term.matches(pod, snapshot));
+  return !first;
+}
+
+function againstOf(pod: Pod, unwanted: Sums, repelling: Sums): readonly Against[] {
+  const own = new Set(termsOf(pod).antiAffinity.map(({ topologyKey }) => topologyKey));
+  const of = (sums: Sums, refusal: Refusal) => (topologyKey: string) => ({ topologyKey, domains: sums.of(topologyKey), refusal });
+  return [...[...own].map(of(unwanted, UNWANTED)), ...repelling.keys.map(of(repelling, REPELLING))];
 }
 
 function changed(state: State, sign: 1 | -1, other: Pod, { node }: NodeInfo, snapshot: Snapshot): State {
   const count = (sums: Sums, countPod: CountPod) =>
     sums.with(sign, (add) => countPod(state.pod, other, node.metadata.labels ?? {}, add, snapshot));
-  const repelling = count(state.repelling, countRepelling);
-  return {
-    ...state,
-    company: count(state.company, countCompany),
-    unwanted: count(state.unwanted, countUnwanted),
-    repelling,
-    repellingKeys: repelling === state.repelling ? state.repellingKeys : repelling.keys,
-  };
+  const [unwanted, repelling] = [count(state.unwanted, countUnwanted), count(state.repelling, countRepelling)];
+  const isSame = unwanted === state.unwanted && repelling === state.repelling;
+  const against = isSame ? state.against : againstOf(state.pod, unwanted, repelling);
+  return { ...state, company: count(state.company, countCompany), unwanted, repelling, against };
 }
 
 /** A pod counts as company only if every term means it. */
