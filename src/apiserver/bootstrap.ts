@@ -20,7 +20,9 @@ import {
   NAMESPACE_SYSTEM,
   PORT_NODE_DNS,
   PORT_NODE_DNS_METRICS,
+  TOKEN_TRACKING,
 } from '../kinds/wellknown.js';
+import { dayOf } from './authentication/legacy-tokens.js';
 import { bootstrapObjects, DEFAULT_SERVICE_CIDR } from './bootstrap-objects.js';
 import type { ApiServerOptions } from './options.js';
 
@@ -54,6 +56,7 @@ export async function bootstrap(client: Client, { serviceCidr, port, clock }: Bo
   await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
   await ensureDnsService(client, dnsService(ipv4(base + DNS_OFFSET)));
   await Promise.all(bootstrapObjects(text).map(({ kind, object }) => ensure(client, kind, object)));
+  await ensure(client, configMaps, { metadata: TOKEN_TRACKING, data: { since: dayOf(clock) } });
   await sayReady(client, clock);
 }
 

@@ -47,6 +47,12 @@ const SETTING_FLAGS: readonly (readonly [flag: string, what: string, parse: (tex
   ['--large-cluster-size-threshold <n>', 'no more nodes: a small zone, not emptied then', wholeNumber, 'largeClusterSizeThreshold'],
   ['--terminated-pod-gc-threshold <n>', 'so many pods that are over are kept; 0: all', wholeNumber, 'terminatedPodGcThreshold'],
   ['--cluster-signing-duration <duration>', 'how long signed certificates are valid', positiveDuration_ms, 'clusterSigningDuration_ms'],
+  [
+    '--legacy-service-account-token-clean-up-period <duration>',
+    'how long the token of a ServiceAccount is unused before it is marked',
+    positiveDuration_ms,
+    'legacyTokenCleanUpPeriod_ms',
+  ],
   ['--horizontal-pod-autoscaler-sync-period <duration>', 'how often metrics are asked', positiveDuration_ms, 'hpaSyncPeriod_ms'],
   ['--horizontal-pod-autoscaler-tolerance <share>', 'deviation from the target that is let be', notNegative, 'hpaTolerance'],
   [

@@ -14,6 +14,7 @@ export const DEFAULT_OPTIONS = {
   clusterCidr: POD_CIDR,
   nodeCidrMaskSize: 24,
   clusterSigningDuration_ms: 365 * 24 * 3_600_000,
+  legacyTokenCleanUpPeriod_ms: 365 * 24 * 3_600_000,
   hpaSyncPeriod_ms: 15_000,
   hpaTolerance: 0.1,
   hpaDownscaleStabilization_ms: 300_000,

@@ -44,6 +44,8 @@ export interface ControllerOptions {
   readonly serviceClusterIpRange?: string;
   readonly nodeCidrMaskSize: number;
   readonly clusterSigningDuration_ms: number;
+  /** Unused for so long, a token that was made for a ServiceAccount is marked, and as long after that deleted. */
+  readonly legacyTokenCleanUpPeriod_ms: number;
   readonly hpaSyncPeriod_ms: number;
   readonly hpaTolerance: number;
   readonly hpaDownscaleStabilization_ms: number;

@@ -16,6 +16,7 @@ import { ephemeralVolume } from './ephemeralvolume.js';
 import { garbageCollector } from './garbagecollector.js';
 import { horizontalPodAutoscaler } from './horizontalpodautoscaler.js';
 import { job } from './job.js';
+import { legacyTokenCleaner } from './legacytokencleaner.js';
 import { localPath } from './localpath.js';
 import { namespace } from './namespace.js';
 import { nodeIpam } from './nodeipam.js';
@@ -81,6 +82,7 @@ export const controllers: readonly ControllerDefinition[] = [
   resourceQuota,
   serviceAccount,
   serviceAccountToken,
+  legacyTokenCleaner,
   rootCaPublisher,
   clusterRoleAggregation,
   validatingAdmissionPolicyStatus,

@@ -18,6 +18,7 @@ const ALIASES: { readonly [alias: string]: string } = {
   'persistentvolumeclaim-protection-controller': 'pvc-protection',
   'persistentvolume-protection-controller': 'pv-protection',
   endpointslicemirroring: 'endpointslice-mirroring',
+  'legacy-service-account-token-cleaner': 'legacy-serviceaccount-token-cleaner',
 };
 
 const SUFFIX = '-controller';

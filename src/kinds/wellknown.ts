@@ -5,6 +5,11 @@ export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
 export const NAMESPACE_PUBLIC = 'kube-public';
 export const NAMESPACE_NODE_LEASE = 'kube-node-lease';
 
+/** Of Secrets with a token that never expires: the day of its last use, and since when it is not to be used any more. */
+export const LABEL_TOKEN_LAST_USED = 'kubernetes.io/legacy-token-last-used';
+export const LABEL_TOKEN_INVALID_SINCE = 'kubernetes.io/legacy-token-invalid-since';
+/** The ConfigMap that says since when uses of them have been noted. */
+export const TOKEN_TRACKING = { namespace: NAMESPACE_SYSTEM, name: 'kube-apiserver-legacy-service-account-token-tracking' } as const;
 export const LABEL_HOSTNAME = 'kubernetes.io/hostname';
 export const LABEL_OS = 'kubernetes.io/os';
 export const LABEL_ARCH = 'kubernetes.io/arch';

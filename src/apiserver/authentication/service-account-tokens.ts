@@ -11,6 +11,7 @@ import type { AnyKind } from '../../kinds/define.js';
 import type { Secret } from '../../kinds/types/core_v1.js';
 import type { ApiContext } from '../context.js';
 import type { UserInfo } from '../options.js';
+import { noteUse, whyInvalid } from './legacy-tokens.js';
 import { type Reference, readClaims, type TokenContent, userOf } from './service-account-claims.js';
 
 /** Tokens whose signature has been checked: a kibibyte or two each, and one for each pod that talks to the API. */
@@ -70,9 +71,12 @@ async function checkAlive(context: ApiContext, { namespace, serviceAccount, pod,
   else if (node) await check(context, nodes, undefined, node);
   if (!secret) return;
   // One that is kept in a Secret is void as soon as it is no longer the one kept there.
-  const kept = await check(context, secrets, namespace, secret);
-  const text = Buffer.from((kept as Secret).data?.['token'] ?? '', 'base64').toString();
-  if (audiences === undefined && text !== token) throw new TokenError('Token has been invalidated');
+  const kept = (await check(context, secrets, namespace, secret)) as Secret;
+  if (audiences !== undefined) return;
+  if (Buffer.from(kept.data?.['token'] ?? '', 'base64').toString() !== token) throw new TokenError('Token has been invalidated');
+  const invalid = whyInvalid(kept);
+  if (invalid) throw new TokenError(invalid);
+  await noteUse(context, kept);
 }
 
 async function check(context: ApiContext, kind: AnyKind, namespace: string | undefined, { name, uid }: Reference): Promise<KubeObject> {

@@ -65,6 +65,15 @@ it('are made, void when the Secret is, and go with the account', async () => {
   const who = await ask(api, { token }, 'POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {});
   expect(who.body.status.userInfo).toMatchObject({ username: 'system:serviceaccount:dev:robot', uid: metadata.uid });
 
+  const labelled = (labels: object) => api.client.patch(secrets, name, 'application/merge-patch+json', { metadata: { labels } });
+  expect((await api.client.get(secrets, name)).metadata.labels).toEqual({
+    'kubernetes.io/legacy-token-last-used': new Date().toISOString().slice(0, 10),
+  });
+  await labelled({ 'kubernetes.io/legacy-token-invalid-since': '2026-01-01' });
+  await expect.poll(() => code(token)).toBe(401);
+  await labelled({ 'kubernetes.io/legacy-token-invalid-since': null });
+  await expect.poll(() => code(token)).toBe(201);
+
   await api.client.delete(secrets, name);
   await expect.poll(() => code(token)).toBe(401);
   await make();

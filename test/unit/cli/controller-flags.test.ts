@@ -36,6 +36,7 @@ test.each([
   ['--large-cluster-size-threshold=5', { largeClusterSizeThreshold: 5 }],
   ['--terminated-pod-gc-threshold=0', { terminatedPodGcThreshold: 0 }],
   ['--cluster-signing-duration=720h0m0s', { clusterSigningDuration_ms: 720 * 3_600_000 }],
+  ['--legacy-service-account-token-clean-up-period=24h', { legacyTokenCleanUpPeriod_ms: 86_400_000 }],
   ['--horizontal-pod-autoscaler-sync-period=30s', { hpaSyncPeriod_ms: 30_000 }],
   ['--horizontal-pod-autoscaler-tolerance=0.2', { hpaTolerance: 0.2 }],
   ['--horizontal-pod-autoscaler-downscale-stabilization=10s', { hpaDownscaleStabilization_ms: 10_000 }],
