@@ -6,7 +6,7 @@ import type { Logger } from '../../src/apimachinery/logger.js';
 import type { PodNetwork, PodNetworkConfig } from '../runtime/network.js';
 import { RuntimeError } from '../runtime/runtime.js';
 import { type Attachment, addressesOf, busyPlugins, INTERFACE, listConfig, pluginCall, pluginConfig } from './attachment.js';
-import { isAtLeast, type NetworkConfigList, readConflist } from './conflist.js';
+import { conflistMark, isAtLeast, type NetworkConfigList, readConflist } from './conflist.js';
 import { ensureDefaultConflist } from './default-network.js';
 import { type CniCommand, runPlugin } from './plugin.js';
 import { holders } from './reservations.js';
@@ -33,6 +33,8 @@ export class CniNetwork implements PodNetwork {
   private unable: string | undefined;
   private podCidr: string | undefined;
   private refreshing: Promise<void> | undefined;
+  /** How the directory of configurations was when the list was read. */
+  private mark = '';
   private collected = false;
   /** What agents before this one were wiring when they ended. */
   private interrupted: readonly Attachment[] = [];
@@ -86,6 +88,12 @@ export class CniNetwork implements PodNetwork {
     await this.askStatus();
   }
 
+  private async isAsRead(): Promise<boolean> {
+    // Why it cannot be read is told by whoever reads it.
+    const mark = await conflistMark(this.options.confDirectory, this.list?.name).catch(() => undefined);
+    return this.list !== undefined && mark === this.mark;
+  }
+
   /** Pods that start at the same time share one look. */
   private refresh(): Promise<void> {
     this.refreshing ??= this.look().finally(() => {
@@ -98,6 +106,8 @@ export class CniNetwork implements PodNetwork {
     const { confDirectory, binDirectories, mtu, log } = this.options;
     const before = this.list;
     try {
+      // Before it is read: what changes meanwhile is read again.
+      this.mark = await conflistMark(confDirectory, before?.name);
       const network = { podCidr: this.podCidr ?? '', ipamDirectory: this.ipamDirectory, ...(mtu === undefined ? {} : { mtu }) };
       if (this.podCidr) await ensureDefaultConflist(confDirectory, network, binDirectories);
       this.list = await readConflist(confDirectory);
@@ -127,7 +137,7 @@ export class CniNetwork implements PodNetwork {
   }
 
   async whenReady(): Promise<void> {
-    await this.refresh();
+    if (!(await this.isAsRead())) await this.refresh();
     if (this.unable) await this.askStatus();
     const problem = this.notReady();
     if (problem) throw new RuntimeError(503, `network is not ready: ${problem}`);

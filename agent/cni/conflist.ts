@@ -1,5 +1,5 @@
 // CNI network configuration lists: reading the first of a directory, as container runtimes do. What one says is checked, not changed.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../src/apimachinery/json.js';
 
@@ -18,15 +18,30 @@ export interface NetworkConfigList {
 /** The network's name becomes a file's for many plugins. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
+const CONFIGURATION = /\.(conflist|conf|json)$/;
+
 /** The first list of a directory, in the order of the file names; undefined where it has none. Throws where it is broken. */
 export async function readConflist(directory: string): Promise<NetworkConfigList | undefined> {
-  const file = (await conflistFiles(directory, /\.(conflist|conf|json)$/))[0];
+  const file = (await conflistFiles(directory, CONFIGURATION))[0];
   if (!file) return undefined;
   const path = join(directory, file);
   const list = parseConflist(await readFile(path, 'utf8'), path);
   const plugins = list.inlinedOnly ? list.plugins : [...list.plugins, ...(await readPlugins(join(directory, list.name)))];
   if (plugins.length === 0) throw new Error(`CNI configuration ${path} has no plugins`);
   return { ...list, plugins };
+}
+
+/** What is another one where what is to be read of a directory may be another: `name` is that of the list that was read last. */
+export async function conflistMark(directory: string, name: string | undefined): Promise<string> {
+  const files = await conflistFiles(directory, CONFIGURATION);
+  const read = [files[0], name].filter((each) => each !== undefined);
+  const marks = read.map((file) =>
+    stat(join(directory, file)).then(
+      ({ ino, size, mtimeMs }) => `${ino} ${size} ${mtimeMs}`,
+      () => 'none',
+    ),
+  );
+  return [...files, ...(await Promise.all(marks))].join();
 }
 
 /** The files of a directory that may be configurations, in the order that counts. */

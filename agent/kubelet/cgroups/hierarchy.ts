@@ -21,6 +21,9 @@ const orIfMissing =
   };
 
 export class CgroupHierarchy {
+  /** The controllers of this machine, which stay. */
+  private controllers: Promise<readonly string[]> | undefined;
+
   constructor(
     readonly version: 1 | 2,
     private readonly clock: Clock,
@@ -34,14 +37,21 @@ export class CgroupHierarchy {
 
   /** Of the named controllers, those that this machine has. */
   private async present(wanted: readonly string[]): Promise<readonly string[]> {
-    const there =
-      this.version === 1 ? await readdir(this.root) : (await readFile(join(this.root, 'cgroup.controllers'), 'utf8')).trim().split(' ');
+    this.controllers ??= this.list().catch((error: unknown) => {
+      this.controllers = undefined;
+      throw error;
+    });
+    const there = await this.controllers;
     return wanted.filter((controller) => there.includes(controller));
+  }
+
+  private async list(): Promise<readonly string[]> {
+    return this.version === 1 ? readdir(this.root) : (await readFile(join(this.root, 'cgroup.controllers'), 'utf8')).trim().split(' ');
   }
 
   async make(path: string): Promise<void> {
     if (this.version === 1) {
-      for (const controller of await this.present(LIMITING)) await mkdir(this.directory(path, controller), { recursive: true });
+      await Promise.all((await this.present(LIMITING)).map((controller) => mkdir(this.directory(path, controller), { recursive: true })));
       return;
     }
     await mkdir(join(this.root, path), { recursive: true });
@@ -71,7 +81,7 @@ export class CgroupHierarchy {
 
   /** Names of the groups directly below, in any hierarchy. */
   async children(path: string): Promise<readonly string[]> {
-    const names = await Promise.all((await this.everywhere(path)).map(subdirectories));
+    const names = await Promise.all((await this.everywhere(path)).map(async (directory) => (await subdirectories(directory)) ?? []));
     return [...new Set(names.flat())];
   }
 
@@ -81,7 +91,9 @@ export class CgroupHierarchy {
   }
 
   private async removeTree(directory: string): Promise<void> {
-    for (const child of await subdirectories(directory)) await this.removeTree(join(directory, child));
+    const children = await subdirectories(directory);
+    if (!children) return;
+    for (const child of children) await this.removeTree(join(directory, child));
     for (let tries = 1; ; tries++) {
       try {
         return await rmdir(directory).catch(orIfMissing(undefined));
@@ -113,7 +125,8 @@ async function killAll(list: string): Promise<void> {
   }
 }
 
-async function subdirectories(directory: string): Promise<readonly string[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(orIfMissing([]));
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+/** undefined where it is not there itself. */
+async function subdirectories(directory: string): Promise<readonly string[] | undefined> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(orIfMissing(undefined));
+  return entries?.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

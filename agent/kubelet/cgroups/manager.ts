@@ -83,7 +83,8 @@ export class CgroupManager {
   /** Of a pod that no longer runs. Nothing to remove is no error. */
   async remove(uid: string): Promise<void> {
     const { info, hierarchy } = await this.ready();
-    for (const qos of QOS_CLASSES) {
+    const known = this.applied.get(uid);
+    for (const qos of known ? [known.qos] : QOS_CLASSES) {
       const name = podCgroup(this.options.settings.cgroupRoot, qos, uid);
       const path = cgroupPath(name, info.cgroupDriver);
       if (info.cgroupDriver === 'systemd' && (await hierarchy.exists(path))) await removeSlice(this.options.exec, sliceOf(name));
