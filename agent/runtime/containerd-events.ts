@@ -1,21 +1,24 @@
-// The ends of processes as containerd tells of them, on which the engine stands: its event stream, over gRPC on its socket.
+// The beginnings and ends of containers as containerd tells of them, on which the engine stands: its event stream, over gRPC on its socket.
 import { type ClientHttp2Stream, connect } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { BYTES, VARINT, WireReader } from '../../src/apimachinery/codec/wire.js';
 
 /** The engine's containers among containerd's. */
 const NAMESPACE = 'moby';
+const CREATE = '/tasks/create';
 const EXIT = '/tasks/exit';
 const OOM = '/tasks/oom';
 const PATH = '/containerd.services.events.v1.Events/Subscribe';
 
 /** Before a message: whether it is compressed, and its length. */
 const HEAD_BYTES = 5;
-/** An event that we ask for has some 300 bytes. */
+/** An event that we ask for has some hundred bytes. */
 const EVENT_MAX_BYTES = 1 << 16;
 
 /** Of a container's first process. */
 export type ContainerdEvent =
+  /** It waits to be started, in namespaces of its own. */
+  | { readonly type: 'create'; readonly containerId: string; readonly pid: number }
   | { readonly type: 'oom'; readonly containerId: string }
   | { readonly type: 'exit'; readonly containerId: string; readonly exitCode: number; readonly exitedAt_ms: number };
 
@@ -27,7 +30,7 @@ export async function* containerdEvents(socketPath: string, signal: AbortSignal)
   const headers = { ':method': 'POST', ':path': PATH, 'content-type': 'application/grpc', te: 'trailers' };
   try {
     const stream = session.request(headers, { signal });
-    const filters = [EXIT, OOM].map((topic) => `namespace==${NAMESPACE},topic==${JSON.stringify(topic)}`);
+    const filters = [CREATE, EXIT, OOM].map((topic) => `namespace==${NAMESPACE},topic==${JSON.stringify(topic)}`);
     stream.end(framed(Buffer.concat(filters.map(filterField))));
     for await (const message of messages(stream)) {
       const event = eventFrom(message);
@@ -61,13 +64,16 @@ async function* messages(stream: ClientHttp2Stream): AsyncIterable<Buffer> {
   }
 }
 
-/** An Envelope: 3 is the topic and 4 an Any, whose 2 is a TaskExit or a TaskOOM. undefined: a command's end. */
+/** An Envelope: 3 is the topic and 4 an Any, whose 2 is a TaskCreate, TaskExit or TaskOOM. undefined: of a command, or none that was asked for. */
 function eventFrom(envelope: Buffer): ContainerdEvent | undefined {
   const { 3: topic, 4: any } = fieldsOf(envelope);
-  const { 1: container, 2: process, 4: exitCode, 5: exitedAt } = fieldsOf(bytesOf(fieldsOf(bytesOf(any))[2]));
-  const containerId = bytesOf(container).toString();
-  if (bytesOf(topic).toString() === OOM) return { type: 'oom', containerId };
-  if (bytesOf(process).toString() !== containerId) return undefined;
+  const fields = fieldsOf(bytesOf(fieldsOf(bytesOf(any))[2]));
+  const containerId = bytesOf(fields[1]).toString();
+  const about = bytesOf(topic).toString();
+  if (about === OOM) return { type: 'oom', containerId };
+  if (about === CREATE) return { type: 'create', containerId, pid: numberOf(fields[6]) };
+  const { 2: process, 4: exitCode, 5: exitedAt } = fields;
+  if (about !== EXIT || bytesOf(process).toString() !== containerId) return undefined;
   const { 1: seconds, 2: nanos } = fieldsOf(bytesOf(exitedAt));
   return {
     type: 'exit',

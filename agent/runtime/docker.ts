@@ -17,7 +17,7 @@ import { dockerExec, dockerLogs } from './docker-process.js';
 import { shortenRequests } from './docker-requests.js';
 import { DockerRuns } from './docker-runs.js';
 import { containerFrom } from './docker-status.js';
-import { EarlyEnds } from './early-ends.js';
+import { EarlyNews } from './early-news.js';
 import { openNetnsDialer } from './netns-dialer.js';
 import type { PodNetwork } from './network.js';
 import {
@@ -47,7 +47,7 @@ const VERSION_TIMEOUT_MS = 5_000;
 export interface DockerRuntimeOptions {
   /** `unix:///path` or `tcp://host:port`. */
   readonly endpoint: string;
-  /** The socket of the containerd that the engine stands on; where none is, ends of containers are told later. */
+  /** The socket of the containerd that the engine stands on; where none is, containers begin and end a little later. */
   readonly containerdSocket: string;
   readonly pauseImage: string;
   readonly network: PodNetwork;
@@ -73,7 +73,7 @@ export class DockerRuntime implements ContainerRuntime {
   private readonly network: PodNetwork;
   /** Pods as they were looked at last: what has exited no longer changes, so it is inspected once. Forgotten when nothing of a pod is listed. */
   private readonly looked = new Map<string, RuntimePod>();
-  private readonly ends = new EarlyEnds();
+  private readonly news = new EarlyNews();
 
   private readonly commands: CommandLedger;
   private readonly runs: DockerRuns;
@@ -114,6 +114,7 @@ export class DockerRuntime implements ContainerRuntime {
 
   async runPodSandbox(config: PodSandboxConfig, created?: (sandboxId: string) => void): Promise<PodSandbox> {
     if (!config.hostNetwork) await this.network.whenReady();
+    const createdAt_ms = this.options.clock.now();
     const options = sandboxOptions(config, this.options.pauseImage, this.options.settings);
     const id = await this.create(options).catch(async (error: unknown) => {
       if (error instanceof RuntimeError && UNKNOWN_RUNTIME.test(error.message)) {
@@ -125,18 +126,29 @@ export class DockerRuntime implements ContainerRuntime {
     });
     try {
       created?.(id);
-      const container = this.docker.getContainer(id);
-      await call(container.start());
-      const info = await call(container.inspect());
-      const ips = config.hostNetwork ? [] : await this.wire(id, info.State.Pid, config);
-      return { id, attempt: config.attempt, ready: true, createdAt_ms: Date.parse(info.Created), ips };
+      const started = call(this.docker.getContainer(id).start());
+      const ips = config.hostNetwork ? [] : await this.wire(id, started, config);
+      await started;
+      return { id, attempt: config.attempt, ready: true, createdAt_ms, ips };
     } catch (error) {
       await this.undo(id, error);
       throw error;
     }
   }
 
-  private async wire(id: string, pid: number, config: PodSandboxConfig): Promise<readonly string[]> {
+  /** From when its namespaces are there on, which is before it has started. */
+  private async wire(id: string, started: Promise<void>, config: PodSandboxConfig): Promise<readonly string[]> {
+    const told = await Promise.race([this.news.processOf(id, started), started.then(() => undefined)]);
+    const pid = told ?? (await call(this.docker.getContainer(id).inspect())).State.Pid;
+    try {
+      return await this.setUpNetwork(id, pid, config);
+    } finally {
+      // Nothing is under way any more when what has failed is undone.
+      await started;
+    }
+  }
+
+  private setUpNetwork(id: string, pid: number, config: PodSandboxConfig): Promise<readonly string[]> {
     const { name, namespace, uid, portMappings, bandwidth, dns, annotations, cgroupParent } = config;
     return this.network.setUp({
       sandboxId: id,
@@ -236,7 +248,7 @@ export class DockerRuntime implements ContainerRuntime {
     const listed = await this.list(`${LABEL_POD_UID}=${podUid}`);
     const isSandbox = ({ Labels: labels }: Listed) => labels[LABEL_TYPE] === TYPE_SANDBOX;
     const sandboxes = listed.filter(isSandbox).map((entry) => this.sandboxFrom(entry));
-    const known = this.looked.get(podUid)?.containers.filter(({ id, state }) => state === 'exited' && !this.ends.has(id)) ?? [];
+    const known = this.looked.get(podUid)?.containers.filter(({ id, state }) => state === 'exited' && !this.news.hasEnded(id)) ?? [];
     const details = ({ Id, State }: Listed) => (State === 'running' ? undefined : known.find(({ id }) => id === Id)) ?? this.inspect(Id);
     const inspected = await Promise.all(listed.filter((entry) => !isSandbox(entry)).map(details));
     const pod: RuntimePod = {
@@ -252,7 +264,7 @@ export class DockerRuntime implements ContainerRuntime {
     const isIt = ({ id }: RuntimeContainer) => id === containerId;
     const last = this.looked.get(podUid)?.containers.find(isIt);
     if (last?.state !== 'running') return undefined;
-    const now = this.ends.has(containerId) ? this.ends.applyTo(last) : await this.inspect(containerId);
+    const now = this.news.hasEnded(containerId) ? this.news.applyTo(last) : await this.inspect(containerId);
     const before = this.looked.get(podUid);
     if (!now || !before) return undefined;
     const pod = { ...before, containers: before.containers.map((container) => (isIt(container) ? now : container)) };
@@ -279,7 +291,7 @@ export class DockerRuntime implements ContainerRuntime {
 
   private async inspect(id: string): Promise<RuntimeContainer | undefined> {
     const info = await call(this.docker.getContainer(id).inspect(), 404);
-    return info && this.ends.applyTo(containerFrom(info));
+    return info && this.news.applyTo(containerFrom(info));
   }
 
   events(signal: AbortSignal, opened?: () => void) {
@@ -287,7 +299,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async *deaths(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
-    for await (const containerId of this.ends.follow(this.options.containerdSocket, signal)) {
+    for await (const containerId of this.news.follow(this.options.containerdSocket, signal)) {
       for (const [podUid, { containers }] of this.looked) {
         const last = containers.find(({ id }) => id === containerId);
         // Its last words are in its log once the engine is through with it.
@@ -298,7 +310,7 @@ export class DockerRuntime implements ContainerRuntime {
 
   async logs(containerId: string, options: LogOptions): Promise<Readable> {
     // Whoever sees that it has ended finds all of its log.
-    if (this.ends.has(containerId)) await call(this.docker.getContainer(containerId).wait({ condition: 'not-running' }), 404);
+    if (this.news.hasEnded(containerId)) await call(this.docker.getContainer(containerId).wait({ condition: 'not-running' }), 404);
     return dockerLogs(this.docker, this.patient, containerId, options);
   }
 

@@ -1,5 +1,5 @@
-// Ends of containers that the engine is not through with: it tells of one, and lets it be looked at, only after all has been cleaned up that
-// it had, a tenth of a second and more after containerd has told.
+// What containerd tells of containers before the engine does. Of an end that is a tenth of a second and more: the engine tells of it, and lets
+// the container be looked at, only when all has been cleaned up that it had.
 import { containerdEvents } from './containerd-events.js';
 import type { RuntimeContainer } from './runtime.js';
 
@@ -12,14 +12,27 @@ interface End {
   readonly exit?: { readonly exitCode: number; readonly finishedAt_ms: number };
 }
 
-export class EarlyEnds {
-  /** By container ID. */
+export class EarlyNews {
+  /** By container ID, as what is below. */
   readonly #ends = new Map<string, End>();
+  /** Whoever waits for a container's process. */
+  readonly #starting = new Map<string, (pid: number) => void>();
+
+  /** Once it is there, before it has begun; never where containerd does not tell. Forgotten when `started` settles. */
+  processOf(id: string, started: Promise<unknown>): Promise<number> {
+    const forget = () => this.#starting.delete(id);
+    started.then(forget, forget);
+    return new Promise((resolve) => this.#starting.set(id, resolve));
+  }
 
   /** The IDs of containers as they end. */
   async *follow(containerdSocket: string, signal: AbortSignal): AsyncIterable<string> {
     for await (const event of containerdEvents(containerdSocket, signal)) {
       const { containerId } = event;
+      if (event.type === 'create') {
+        this.#starting.get(containerId)?.(event.pid);
+        continue;
+      }
       const oomKilled = event.type === 'oom' || this.#ends.get(containerId)?.oomKilled === true;
       const exit = event.type === 'exit' ? { exit: { exitCode: event.exitCode, finishedAt_ms: event.exitedAt_ms } } : {};
       this.#add(containerId, { oomKilled, ...exit });
@@ -34,7 +47,7 @@ export class EarlyEnds {
   }
 
   /** It has ended, and the engine may still call it running. */
-  has(id: string): boolean {
+  hasEnded(id: string): boolean {
     return this.#ends.get(id)?.exit !== undefined;
   }
 

@@ -1,4 +1,4 @@
-// What containerd tells of ends, over its own protocol, and what becomes of the engine's view of a container by it.
+// What containerd tells of containers, over its own protocol, and what becomes of the engine's view of one by it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ContainerdEvent, containerdEvents } from '../../../../agent/runtime/containerd-events.js';
-import { EarlyEnds } from '../../../../agent/runtime/early-ends.js';
+import { EarlyNews } from '../../../../agent/runtime/early-news.js';
 import type { RuntimeContainer } from '../../../../agent/runtime/runtime.js';
 
 const varint = (value: number): number[] => (value < 0x80 ? [value] : [(value % 128) | 0x80, ...varint(Math.floor(value / 128))]);
@@ -32,6 +32,8 @@ const exit = (containerId: string, process: string, code: number, [seconds, nano
     ...(code === 0 ? [] : [number(4, code)]),
     bytes(5, Buffer.concat([number(1, seconds), number(2, nanos)])),
   ]);
+const create = (containerId: string, pid: number) =>
+  envelope('/tasks/create', 'TaskCreate', [bytes(1, containerId), bytes(2, '/bundle'), bytes(4, bytes(1, '/stdin')), number(6, pid)]);
 const oom = (containerId: string) => envelope('/tasks/oom', 'TaskOOM', [bytes(1, containerId)]);
 
 let directory: string;
@@ -41,7 +43,7 @@ let socket: string;
 let subscribed: Promise<{ readonly path: string; readonly body: Buffer; readonly stream: ServerHttp2Stream }>;
 
 beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'porthole-early-ends-'));
+  directory = mkdtempSync(join(tmpdir(), 'porthole-early-news-'));
   socket = join(directory, 'containerd.sock');
   server = createServer();
   subscribed = new Promise((resolve) => {
@@ -83,20 +85,28 @@ async function told(sent: Buffer, cuts: readonly number[] = [sent.length]): Prom
 }
 
 describe("containerd's events", () => {
-  it("are asked for by the engine's namespace, ends and OOM only", async () => {
+  it("are asked for by the engine's namespace, beginnings, ends and OOM only", async () => {
     await told(Buffer.alloc(0));
     const { path, body } = await subscribed;
     expect(path).toBe('/containerd.services.events.v1.Events/Subscribe');
-    const filters = ['namespace==moby,topic=="/tasks/exit"', 'namespace==moby,topic=="/tasks/oom"'];
+    const filters = ['create', 'exit', 'oom'].map((about) => `namespace==moby,topic=="/tasks/${about}"`);
     expect(body).toEqual(frame(Buffer.concat(filters.map((filter) => bytes(1, filter)))));
   });
 
   it("are those of containers, and not of commands in them, with the kernel's time", async () => {
-    const sent = [exit('a', 'a', 137, [1_790_000_001, 250_000_000]), exit('a', 'command', 1, [1, 0]), oom('b'), exit('b', 'b', 0, [1, 0])];
+    const sent = [
+      exit('a', 'a', 137, [1_790_000_001, 250_000_000]),
+      exit('a', 'command', 1, [1, 0]),
+      oom('b'),
+      exit('b', 'b', 0, [1, 0]),
+      create('c', 70_000),
+      frame(Buffer.of(0x1d, 0, 0, 0, 0)),
+    ];
     expect(await told(Buffer.concat(sent))).toEqual([
       { type: 'exit', containerId: 'a', exitCode: 137, exitedAt_ms: 1_790_000_001_250 },
       { type: 'oom', containerId: 'b' },
       { type: 'exit', containerId: 'b', exitCode: 0, exitedAt_ms: 1_000 },
+      { type: 'create', containerId: 'c', pid: 70_000 },
     ]);
   });
 
@@ -148,44 +158,54 @@ const running = (id: string): RuntimeContainer => ({
 });
 
 /** Having heard of these. */
-async function earlyEnds(...sent: readonly Buffer[]): Promise<{ readonly ends: EarlyEnds; readonly ids: readonly string[] }> {
-  const ends = new EarlyEnds();
-  const ids = all(ends.follow(socket, new AbortController().signal));
+async function earlyNews(...sent: readonly Buffer[]): Promise<{ readonly news: EarlyNews; readonly ids: readonly string[] }> {
+  const news = new EarlyNews();
+  const ids = all(news.follow(socket, new AbortController().signal));
   const { stream } = await subscribed;
   stream.end(Buffer.concat(sent));
-  return { ends, ids: await ids };
+  return { news, ids: await ids };
 }
 
 describe('an end that the engine does not know of', () => {
   it('is applied to what it says, until it says so itself', async () => {
-    const { ends, ids } = await earlyEnds(exit('a', 'a', 3, [2_000, 0]));
+    const { news, ids } = await earlyNews(exit('a', 'a', 3, [2_000, 0]));
     expect(ids).toEqual(['a']);
     const ended = { ...running('a'), state: 'exited', exitCode: 3, finishedAt_ms: 2_000_000 };
-    expect(ends.applyTo(running('a'))).toEqual(ended);
-    expect(ends.applyTo(running('b'))).toEqual(running('b'));
-    expect(ends.has('a')).toBe(true);
+    expect(news.applyTo(running('a'))).toEqual(ended);
+    expect(news.applyTo(running('b'))).toEqual(running('b'));
+    expect(news.hasEnded('a')).toBe(true);
     const settled: RuntimeContainer = { ...running('a'), state: 'exited', exitCode: 3, finishedAt_ms: 2_000_000, oomKilled: true };
-    expect(ends.applyTo(settled)).toBe(settled);
-    expect(ends.has('a')).toBe(false);
+    expect(news.applyTo(settled)).toBe(settled);
+    expect(news.hasEnded('a')).toBe(false);
   });
 
   it('is one for want of memory where that was told before', async () => {
-    const { ends } = await earlyEnds(oom('a'), oom('b'), exit('a', 'a', 137, [2_000, 0]));
-    expect(ends.applyTo(running('a'))).toMatchObject({ state: 'exited', exitCode: 137, oomKilled: true });
+    const { news } = await earlyNews(oom('a'), oom('b'), exit('a', 'a', 137, [2_000, 0]));
+    expect(news.applyTo(running('a'))).toMatchObject({ state: 'exited', exitCode: 137, oomKilled: true });
     // Something in it was killed, and it runs on.
-    expect(ends.applyTo(running('b'))).toEqual(running('b'));
-    expect(ends.has('b')).toBe(false);
+    expect(news.applyTo(running('b'))).toEqual(running('b'));
+    expect(news.hasEnded('b')).toBe(false);
   });
 
   it('is none of a container that was started again since', async () => {
-    const { ends } = await earlyEnds(exit('a', 'a', 0, [STARTED_MS / 1000 - 1, 0]));
-    expect(ends.applyTo(running('a'))).toEqual(running('a'));
-    expect(ends.has('a')).toBe(false);
+    const { news } = await earlyNews(exit('a', 'a', 0, [STARTED_MS / 1000 - 1, 0]));
+    expect(news.applyTo(running('a'))).toEqual(running('a'));
+    expect(news.hasEnded('a')).toBe(false);
   });
 
   it('is forgotten where there are too many', async () => {
     const ids = Array.from({ length: 1_001 }, (_, index) => `c${index}`);
-    const { ends } = await earlyEnds(...ids.map((id) => exit(id, id, 0, [2_000, 0])));
-    expect(ids.filter((id) => !ends.has(id))).toEqual(['c0']);
+    const { news } = await earlyNews(...ids.map((id) => exit(id, id, 0, [2_000, 0])));
+    expect(ids.filter((id) => !news.hasEnded(id))).toEqual(['c0']);
   });
+});
+
+it('tells the process of a container that is being started to whoever waits for it', async () => {
+  const news = new EarlyNews();
+  const told = news.processOf('a', new Promise(() => undefined));
+  const ids = all(news.follow(socket, new AbortController().signal));
+  const { stream } = await subscribed;
+  stream.end(Buffer.concat([create('b', 1), create('a', 4711)]));
+  expect(await told).toBe(4711);
+  expect(await ids).toEqual([]);
 });
