@@ -47,8 +47,14 @@ export class ImageManager {
     this.turns = new PullTurns(options.settings, options.clock);
   }
 
-  /** Rejects with a WaitingError of upstream's reasons. */
-  async ensure(pod: Pod, wish: ImageWish, secrets: PullSecrets, signal: AbortSignal): Promise<Image> {
+  /** Rejects with a WaitingError of upstream's reasons. That an image is there already is told once it is of use to the pod: never, where `usable` rejects. */
+  async ensure(
+    pod: Pod,
+    wish: ImageWish,
+    secrets: PullSecrets,
+    signal: AbortSignal,
+    usable: Promise<unknown> = Promise.resolve(),
+  ): Promise<Image> {
     const { pulled } = this.options;
     const tell = this.teller(pod, wish);
     const reference = wish.image ?? '';
@@ -68,7 +74,11 @@ export class ImageManager {
     const policy = wish.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.inspect(reference);
     if (present && (await pulled.mayUse(present.id, reference, credentials))) {
-      tell('Normal', 'Pulled', `Container image "${reference}" already present on machine and can be accessed by the pod`);
+      const message = `Container image "${reference}" already present on machine and can be accessed by the pod`;
+      usable.then(
+        () => tell('Normal', 'Pulled', message),
+        () => undefined,
+      );
       return present;
     }
     if (policy === 'Never') {

@@ -102,6 +102,8 @@ export class NodeReporter {
         status,
       });
       events.event(node, 'Normal', 'Starting', 'Starting kubelet.');
+      // Of this one nobody has heard anything.
+      this.told = undefined;
       return node;
     } catch (error) {
       if (!isStatus(error, 'AlreadyExists')) throw error;

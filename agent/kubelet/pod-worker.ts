@@ -5,6 +5,7 @@ import { isPodTerminal, isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimePod } from '../runtime/runtime.js';
 import { isManaged, setUpVolumes } from '../volumes/index.js';
+import { VolumeError } from '../volumes/volume.js';
 import { deletePod } from './delete-pod.js';
 import { PodEnding } from './end-pod.js';
 import type { Failure } from './failure.js';
@@ -331,7 +332,8 @@ export class PodWorker {
     if (managed.length === 0) return;
     const { dirs, node, sources, metrics } = this.services;
     await setUpVolumes(dirs.pod(pod.metadata.uid), managed, { pod, node, sources, metrics }).catch((error: Error) => {
-      this.services.events.event(pod, 'Warning', 'FailedMount', error.message);
+      const each = error instanceof VolumeError ? error.each : [error.message];
+      for (const text of each) this.services.events.event(pod, 'Warning', 'FailedMount', text);
       throw error;
     });
   }

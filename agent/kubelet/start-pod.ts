@@ -179,7 +179,7 @@ export class PodStart {
     targetId: string | undefined,
   ): Promise<string> {
     const { runtime, images, sources, node, dirs, oomFloor, settings } = this.services;
-    const ensured = pullSecrets(this.pod, sources).then((secrets) => images.ensure(this.pod, container, secrets, this.signal));
+    const ensured = pullSecrets(this.pod, sources).then((secrets) => images.ensure(this.pod, container, secrets, this.signal, volumes));
     const needed = [files, this.whenServicesKnown()];
     const [image, sandboxId, own, shown] = await Promise.all([ensured, sandbox.id, volumes, ofImages.of(container), ...needed]);
     const mounted = new Map([...own, ...shown]);
@@ -217,7 +217,7 @@ export class PodStart {
     const { message } = problem as Error;
     const network = this.pod.spec.hostNetwork ? undefined : this.services.runtime.networkNotReady();
     const tell = (reason: string, text: string) => this.services.events.event(this.pod, 'Warning', reason, text);
-    if (problem instanceof VolumeError) tell('FailedMount', message);
+    if (problem instanceof VolumeError) for (const text of problem.each) tell('FailedMount', text);
     else if (network !== undefined) tell('NetworkNotReady', `network is not ready: ${networkNotReady(network)}`);
     else tell('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
     return problem;

@@ -33,7 +33,7 @@ interface PodContext extends Omit<VolumeContext, 'directory' | 'mountOptions' | 
   readonly metrics: { mounting<T>(plugin: string, work: Promise<T>): Promise<T> };
 }
 
-/** Of the spec's volumes but those of images, by name. Rejects with a VolumeError that names the first that cannot be set up, when none is under way any more. */
+/** Of the spec's volumes but those of images, by name. Rejects with a VolumeError that names those that cannot be set up, when none is under way any more. */
 export async function setUpVolumes(
   podDirectory: string,
   volumes: readonly Volume[],
@@ -41,8 +41,10 @@ export async function setUpVolumes(
 ): Promise<ReadonlyMap<string, ReadyVolume>> {
   const own = volumes.filter(({ image }) => !image);
   const outcomes = await Promise.allSettled(own.map((volume) => setUp(podDirectory, volume, context)));
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed) throw failed.reason;
+  const failed = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
+  const told = failed.filter((error) => error instanceof VolumeError).map(({ message }) => message);
+  if (told.length > 1 && told.length === failed.length) throw new VolumeError(...told);
+  if (failed[0]) throw failed[0];
   return new Map(outcomes.map((outcome, index) => [own[index]!.name, (outcome as PromiseFulfilledResult<ReadyVolume>).value]));
 }
 

@@ -30,6 +30,13 @@ export interface VolumeContext {
 /** A volume cannot be set up as things are: shown as FailedMount, and tried again. */
 export class VolumeError extends Error {
   override readonly name = 'VolumeError';
+  /** Told by an event each: several, where it is of several volumes. */
+  readonly each: readonly string[];
+
+  constructor(...messages: readonly string[]) {
+    super(messages.join('; '));
+    this.each = messages;
+  }
 }
 
 export interface VolumeType {

@@ -216,10 +216,14 @@ describe('files from the API', () => {
   });
 
   it('say what is missing', async () => {
-    await create('no-map', { volumes: [{ name: 'v', configMap: { name: 'missing' } }] });
-    expect(await lab.event('no-map', /FailedMount/)).toBe(
-      'FailedMount: MountVolume.SetUp failed for volume "v" : configmap "missing" not found',
-    );
+    const missing = (name: string) => ({ name, configMap: { name: 'missing' } });
+    await create('no-map', { volumes: [missing('v'), missing('w')] });
+    for (const name of ['v', 'w']) {
+      const words = `FailedMount: MountVolume.SetUp failed for volume "${name}" : configmap "missing" not found`;
+      await until(`${name} is told of`, async () => (await lab.eventsOf('no-map')).includes(words));
+    }
+    // Nothing is said of images to a pod that cannot use them yet.
+    expect((await lab.eventsOf('no-map')).filter((event) => !event.startsWith('FailedMount: '))).toEqual([]);
     await create('no-key', { volumes: [{ name: 'v', secret: { secretName: 'login', items: [{ key: 'none', path: 'x' }] } }] });
     expect(await lab.event('no-key', /FailedMount/)).toContain('references non-existent secret key: none');
     for (const name of ['no-map', 'no-key']) await lab.delete(name);
