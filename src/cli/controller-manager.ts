@@ -7,13 +7,12 @@ import { startFailure } from '../cluster/start-failure.js';
 import { CONTROLLER_LEASE, type ControllerFlags, controllerNames, controllerSettings, withControllerFlags } from './controller-flags.js';
 import { electionDefaults, electionOf } from './election-flags.js';
 import { address, bool, cidr, port, verbosity } from './flags.js';
+import { listenOf, type ServingFlags, withServingFlags } from './serving-flags.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
-interface Flags extends ControllerFlags {
+interface Flags extends ControllerFlags, ServingFlags {
   readonly dataDir: string;
   readonly kubeconfig?: string;
-  readonly bindAddress: string;
-  readonly securePort: number;
   readonly useServiceAccountCredentials: boolean;
   readonly serviceClusterIpRange?: string;
   readonly clusterSigningCertFile?: string;
@@ -23,9 +22,11 @@ interface Flags extends ControllerFlags {
   readonly v: number;
 }
 
-export const controllerManagerCommand = withControllerFlags(
-  new Command('controller-manager').description(
-    'Run the controllers by themselves; several may run, of which one is at work. Beside `porthole server --controllers=` or `porthole apiserver`',
+export const controllerManagerCommand = withServingFlags(
+  withControllerFlags(
+    new Command('controller-manager').description(
+      'Run the controllers by themselves; several may run, of which one is at work. Beside `porthole server --controllers=` or `porthole apiserver`',
+    ),
   ),
 )
   .option('--data-dir <dir>', "the server's data directory, for its kubeconfig of the controller manager and its keys", DEFAULT_DATA_DIR)
@@ -49,7 +50,7 @@ async function run(flags: Flags): Promise<void> {
   ]);
   const log = createLogger('controller-manager', flags.v);
   try {
-    const { bindAddress, securePort, serviceClusterIpRange } = flags;
+    const { securePort, serviceClusterIpRange } = flags;
     const election = electionOf(flags, electionDefaults(CONTROLLER_LEASE, true));
     const manager = await startControllerManager({
       credentials: await componentCredentials(flags.kubeconfig ?? dataPaths(flags.dataDir).controllerManagerKubeconfig),
@@ -57,7 +58,7 @@ async function run(flags: Flags): Promise<void> {
       settings: { ...controllerSettings(flags), ...(serviceClusterIpRange && { serviceClusterIpRange }), ...(await keysOf(flags)) },
       useServiceAccountCredentials: flags.useServiceAccountCredentials,
       ...(election && { election }),
-      listen: { address: bindAddress, port: securePort },
+      listen: await listenOf(flags),
       clock: systemClock,
       random: systemRandom,
       log,

@@ -5,22 +5,23 @@ import { DEFAULT_DATA_DIR, dataPaths } from '../cluster/data-paths.js';
 import { startFailure } from '../cluster/start-failure.js';
 import { type ElectionFlags, electionOf, withElectionFlags } from './election-flags.js';
 import { address, port, verbosity } from './flags.js';
+import { listenOf, type ServingFlags, withServingFlags } from './serving-flags.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
-interface Flags extends ElectionFlags {
+interface Flags extends ElectionFlags, ServingFlags {
   readonly dataDir: string;
   readonly kubeconfig?: string;
   readonly config?: string;
-  readonly bindAddress: string;
-  readonly securePort: number;
   readonly v: number;
 }
 
-export const schedulerCommand = withElectionFlags(
-  new Command('scheduler').description(
-    'Run the scheduler by itself; several may run, of which one is at work. Beside `porthole server --scheduler=false` or `porthole apiserver`',
+export const schedulerCommand = withServingFlags(
+  withElectionFlags(
+    new Command('scheduler').description(
+      'Run the scheduler by itself; several may run, of which one is at work. Beside `porthole server --scheduler=false` or `porthole apiserver`',
+    ),
+    'kube-scheduler',
   ),
-  'kube-scheduler',
 )
   .option('--data-dir <dir>', "the server's data directory, for its kubeconfig of the scheduler", DEFAULT_DATA_DIR)
   .option('--kubeconfig <file>', 'another kubeconfig with a client certificate in it')
@@ -50,7 +51,7 @@ async function run(flags: Flags): Promise<void> {
       credentials: await componentCredentials(kubeconfig),
       configuration,
       ...(election && { election }),
-      listen: { address: flags.bindAddress, port: flags.securePort },
+      listen: await listenOf(flags),
       clock: systemClock,
       random: systemRandom,
       log,

@@ -13,6 +13,7 @@ interface Flags {
   readonly graph?: boolean;
   readonly filename?: string;
   readonly scheduler?: string;
+  readonly certificateAuthority?: string;
   readonly kubeconfig?: string;
 }
 
@@ -53,6 +54,7 @@ export const whyCommand = new Command('why')
   .option('-n, --namespace <namespace>', 'the namespace of it', 'default')
   .option('-f, --filename <file>', 'where a pod of this file would go, without creating it; - for standard input')
   .option('--scheduler <url>', "ask a scheduler of its own process for decisions, such as https://127.0.0.1:10259; else the API server's")
+  .option('--certificate-authority <file>', "of that scheduler's certificate, where it has --tls-cert-file; else whose it is is not asked")
   .option('--node <name>', 'the rules of this node only')
   .option(
     '--from <place>',
@@ -101,7 +103,8 @@ async function explainPod(session: Session, flags: Flags, name: string | undefin
   ]);
   const { namespace, filename, output, scheduler } = flags;
   const file = filename === undefined ? undefined : await readText(filename);
-  const decider = scheduler ? schedulerTransport(scheduler, session) : session.transport;
+  const authority = flags.certificateAuthority && (await readText(flags.certificateAuthority, '--certificate-authority'));
+  const decider = scheduler ? schedulerTransport(scheduler, session, authority) : session.transport;
   const { text, placed } = await whyPod(session.transport, decider, {
     namespace,
     ...(name && { name }),

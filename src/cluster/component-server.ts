@@ -23,9 +23,15 @@ const BODY_MAX_BYTES = 3 << 20;
 /** Upstream's --authorization-always-allow-paths. */
 const HEALTH_PATHS = new Set(['/healthz', '/livez', '/readyz']);
 
-export interface ComponentServerOptions {
+/** Where it listens. */
+export interface ComponentListen {
   readonly address: string;
   readonly port: number;
+  /** PEM; absent: made at the start, and vouched for by nobody. */
+  readonly serving?: { readonly cert: string; readonly key: string };
+}
+
+export interface ComponentServerOptions extends ComponentListen {
   /** PEM: whoever shows a certificate of it is whom that names. */
   readonly clientCa: string;
   /** Asked who a token is of, and who may see metrics. */
@@ -67,10 +73,9 @@ interface Answer {
 
 /** Rejects where it cannot listen there. */
 export async function serveComponent(options: ComponentServerOptions): Promise<{ close(): Promise<void> }> {
-  const { address, port, clientCa, clock, random } = options;
-  const key = makeKey();
-  const cert = await makeAuthority({ commonName: hostname(), key, now_ms: clock.now(), validFor_ms: CERTIFICATE_LIFE_ms, random });
-  const server = createServer({ key, cert, ca: clientCa, requestCert: true, rejectUnauthorized: false }, (request, response) => {
+  const { address, port, clientCa } = options;
+  const serving = options.serving ?? (await madeInMemory(options));
+  const server = createServer({ ...serving, ca: clientCa, requestCert: true, rejectUnauthorized: false }, (request, response) => {
     void answer(options, request).then(({ code, type = TEXT_TYPE, text }) => response.writeHead(code, { 'content-type': type }).end(text));
   });
   await listening(server, port, address);
@@ -81,6 +86,12 @@ export async function serveComponent(options: ComponentServerOptions): Promise<{
         server.closeAllConnections();
       }),
   };
+}
+
+async function madeInMemory({ clock, random }: ComponentServerOptions) {
+  const key = makeKey();
+  const cert = await makeAuthority({ commonName: hostname(), key, now_ms: clock.now(), validFor_ms: CERTIFICATE_LIFE_ms, random });
+  return { cert, key };
 }
 
 function listening(server: Server, port: number, address: string): Promise<void> {

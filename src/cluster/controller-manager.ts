@@ -7,7 +7,7 @@ import type { ControllerOptions } from '../controllers/define.js';
 import { controllers } from '../controllers/index.js';
 import { enabledControllers } from '../controllers/switches.js';
 import type { Credentials } from './admin-kubeconfig.js';
-import { serveComponent } from './component-server.js';
+import { type ComponentListen, serveComponent } from './component-server.js';
 import type { LeaderElectionFlags } from './elected.js';
 import { runControllers } from './managed-controllers.js';
 import { serviceAccountClients } from './service-account-clients.js';
@@ -23,7 +23,7 @@ export interface ControllerManagerOptions {
   readonly useServiceAccountCredentials: boolean;
   readonly election?: LeaderElectionFlags;
   /** Absent: nowhere. */
-  readonly listen?: { readonly address: string; readonly port: number };
+  readonly listen?: ComponentListen;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -5,7 +5,7 @@ import { ApiClient } from '../client/api-client.js';
 import { httpsTransport } from '../client/https.js';
 import type { SchedulerConfiguration } from '../scheduler/config.js';
 import type { Credentials } from './admin-kubeconfig.js';
-import { serveComponent } from './component-server.js';
+import { type ComponentListen, serveComponent } from './component-server.js';
 import { decisionsPath } from './decisions-path.js';
 import type { LeaderElectionFlags } from './elected.js';
 import { runScheduler } from './managed-scheduler.js';
@@ -17,7 +17,7 @@ export interface SchedulerProcessOptions {
   readonly configuration: SchedulerConfiguration;
   /** Absent: it is the only one. */
   readonly election?: LeaderElectionFlags;
-  readonly listen: { readonly address: string; readonly port: number };
+  readonly listen: ComponentListen;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -1,5 +1,5 @@
-// Asks a scheduler that is a process of its own, at its HTTPS port. Its certificate is made anew at each start and vouched for by nobody, so
-// what it says is as trustworthy as the way to it; who asks is known by a certificate whose key stays here.
+// Asks a scheduler that is a process of its own, at its HTTPS port. Where it has no certificate that an authority vouches for it makes itself one at
+// each start: what it says is as trustworthy as the way to it then. Who asks is known by a certificate whose key stays here.
 import { request as httpsRequest } from 'node:https';
 import { internalError } from '../../apimachinery/status.js';
 import { decodeAnswer, readAnswer } from '../../client/answer.js';
@@ -9,10 +9,21 @@ const TIMEOUT_MS = 10_000;
 /** A record of 5,000 nodes has some 3 MB. */
 const ANSWER_MAX_BYTES = 64 << 20;
 
-export function schedulerTransport(server: string, { cert, key }: { readonly cert: string; readonly key: string }): Transport {
+/** PEM. */
+interface Identity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** `authority`: whom the scheduler's certificate must be of; absent: anybody. */
+export function schedulerTransport(server: string, { cert, key }: Identity, authority?: string): Transport {
   return {
     async request(request) {
-      const { code, bytes } = await send(server, { cert, key }, request);
+      const { code, bytes } = await send(
+        server,
+        { cert, key, rejectUnauthorized: authority !== undefined, ...(authority !== undefined && { ca: authority }) },
+        request,
+      );
       return decodeAnswer(code, bytes);
     },
     watch() {
@@ -21,12 +32,16 @@ export function schedulerTransport(server: string, { cert, key }: { readonly cer
   };
 }
 
-function send(server: string, identity: { readonly cert: string; readonly key: string }, { method, path, query, body }: ApiRequest) {
+function send(
+  server: string,
+  tls: Identity & { readonly rejectUnauthorized: boolean; readonly ca?: string },
+  { method, path, query, body }: ApiRequest,
+) {
   return new Promise<{ code: number; bytes: Buffer }>((resolve, reject) => {
     const fail = (error: Error) => reject(internalError(`the scheduler at ${server} cannot be asked: ${error.message}`));
     const url = new URL(`${path}?${query}`, server);
     const headers = { 'content-type': 'application/json' };
-    const request = httpsRequest(url, { method, ...identity, rejectUnauthorized: false, timeout: TIMEOUT_MS, headers }, (response) => {
+    const request = httpsRequest(url, { method, ...tls, timeout: TIMEOUT_MS, headers }, (response) => {
       readAnswer(response, ANSWER_MAX_BYTES).then((bytes) => resolve({ code: response.statusCode!, bytes }), fail);
     });
     request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));

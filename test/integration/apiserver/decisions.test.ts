@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { systemClock, systemRandom } from '../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../src/apimachinery/logger.js';
+import { listenOf } from '../../../src/cli/serving-flags.js';
 import { withKubeconfig } from '../../../src/cli/with-kubeconfig.js';
 import { ApiClient } from '../../../src/client/api-client.js';
 import { createInformers } from '../../../src/client/informers.js';
@@ -231,16 +232,28 @@ test('a scheduler of its own process answers at its port, to those whom the API 
   const port = 20_000 + Math.floor(random.next() * 20_000);
   const options = { address: '127.0.0.1', port, clientCa: pki.ca.cert, client, writeMetrics() {}, clock, random };
   const component = await serveComponent({ ...options, more: decisionsPath(client, scheduler!) });
+  const file = (name: string) => join(server.dir, 'pki', name);
+  const files = { tlsCertFile: file('apiserver.crt'), tlsPrivateKeyFile: file('apiserver.key') };
+  const serving = await listenOf({ bindAddress: '127.0.0.1', securePort: port + 1, ...files });
+  const mixed = { ...files, tlsPrivateKeyFile: file('ca.key') };
+  await expect(listenOf({ bindAddress: '127.0.0.1', securePort: 1, ...mixed })).rejects.toThrow(/^--tls-cert-file .*key values mismatch/);
+  const vouchedFor = await serveComponent({ ...options, ...serving, more: decisionsPath(client, scheduler!) });
   const [apart, url] = [scheduler, `https://127.0.0.1:${port}`];
   scheduler = undefined;
   try {
     const alone = await get('web');
     expect(alone).toMatchObject({ state: 'unknown', message: expect.stringContaining('The pod is for the scheduler default-scheduler') });
     expect((await why('pod/web', '--scheduler', url)).text).toContain('where the scheduler default-scheduler put it');
-    const file = join(server.dir, 'pod.yaml');
-    writeFileSync(file, JSON.stringify(podOf('new', '1m')));
-    expect((await why('pod', '-f', file)).text).toContain('No scheduler is at work beside this API server');
-    expect(await why('pod', '-f', file, '--scheduler', url)).toMatchObject({ code: 0, text: expect.stringContaining('It would go to ') });
+    const asked = (of: string) => why('pod/web', '--scheduler', of, '--certificate-authority', file('ca.crt'));
+    expect((await asked(`https://127.0.0.1:${port + 1}`)).text).toContain('where the scheduler default-scheduler put it');
+    expect(await asked(url)).toMatchObject({ code: 1, text: expect.stringContaining('cannot be asked: self-signed certificate') });
+    const manifest = join(server.dir, 'pod.yaml');
+    writeFileSync(manifest, JSON.stringify(podOf('new', '1m')));
+    expect((await why('pod', '-f', manifest)).text).toContain('No scheduler is at work beside this API server');
+    expect(await why('pod', '-f', manifest, '--scheduler', url)).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('It would go to '),
+    });
     expect((await why('pod/gone', '--scheduler', url)).text).toContain('pods "gone" not found');
     const { schedulerTransport } = await import('../../../src/cli/why/scheduler-transport.js');
     const node = schedulerTransport(url, pki.kubeletClient);
@@ -258,5 +271,6 @@ test('a scheduler of its own process answers at its port, to those whom the API 
   } finally {
     scheduler = apart;
     await component.close();
+    await vouchedFor.close();
   }
 });
