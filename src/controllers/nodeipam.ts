@@ -16,9 +16,10 @@ export const nodeIpam = defineController({
   inputs: [nodes.mapped(() => [ALL_NODES]), serviceCidrs.mapped(() => [ALL_NODES])],
   outputs: [nodes],
   async reconcile(_key, { client, events, list, options }) {
-    const all = list(nodes);
-    const waiting = all.filter(({ spec }) => !spec.podCIDR);
-    if (waiting.length === 0) return;
+    if (list(nodes).every(isServed)) return;
+    // Asked live: by a cache that lags behind two nodes could get the same.
+    const { items: all } = await client.list(nodes);
+    const waiting = all.filter((node) => !isServed(node));
     const ofServices = options.serviceClusterIpRange ? [options.serviceClusterIpRange] : [];
     const taken = [...ofServices, ...takenCidrs(all, list(serviceCidrs))];
     const free = freeCidrs(options.clusterCidr, options.nodeCidrMaskSize, taken);
@@ -35,6 +36,8 @@ export const nodeIpam = defineController({
     }
   },
 });
+
+const isServed = ({ spec }: Node): boolean => Boolean(spec.podCIDR);
 
 /** A pod at an address of Services would be reached by nobody: their ranges are no node's. */
 export function takenCidrs(all: readonly Node[], services: readonly ServiceCIDR[]): readonly string[] {

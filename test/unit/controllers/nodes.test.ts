@@ -1,8 +1,11 @@
 // Nodes that join, fall silent, come back and are removed, and what becomes of their pods.
 import { describe, expect, test } from 'vitest';
+import { isBeingDeleted } from '../../../src/apimachinery/object.js';
 import { DEFAULT_OPTIONS } from '../../../src/controllers/default-options.js';
 import { evictionRate } from '../../../src/controllers/node-zones.js';
+import { nodeIpam } from '../../../src/controllers/nodeipam.js';
 import { superfluous } from '../../../src/controllers/podgc.js';
+import { taintEviction } from '../../../src/controllers/tainteviction.js';
 import { stepFor } from '../../../src/controllers/ttl.js';
 import { deployments } from '../../../src/kinds/apps/deployment.js';
 import { leases } from '../../../src/kinds/coordination/lease.js';
@@ -11,7 +14,8 @@ import { pods } from '../../../src/kinds/core/pod.js';
 import type { Node } from '../../../src/kinds/types/core_v1.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { one, useControlPlane, web } from './control-plane.js';
-import { controlledBy, node, pod, template } from './objects.js';
+import { controlledBy, listerOf, node, pod, template } from './objects.js';
+import { PatchingApi } from './patching-api.js';
 
 const plane = useControlPlane();
 
@@ -56,6 +60,39 @@ describe('nodes', () => {
     await plane.api.delete(nodes, { name: 'n2' });
     await join('n4');
     expect(plane.api.objects(nodes).at(-1)!.spec.podCIDR).toBe('10.244.1.0/24');
+  });
+
+  test('none gets what another has by now that a cache shows without', async () => {
+    const api = new PatchingApi();
+    const [early, late] = [await api.create(nodes, node('b')), await api.create(nodes, node('a'))];
+    await api.patch(nodes, { name: 'b' }, 'application/merge-patch+json', { spec: { podCIDR: '10.244.0.0/24' } });
+    await nodeIpam.reconcile('nodes', { ...listerOf([[nodes, [early, late]]]), client: api, options: DEFAULT_OPTIONS } as never);
+    expect(
+      api
+        .objects(nodes)
+        .map(({ metadata, spec }) => `${metadata.name} ${spec.podCIDR}`)
+        .sort(),
+    ).toEqual(['a 10.244.1.0/24', 'b 10.244.0.0/24']);
+  });
+
+  test('a cache that shows a taint which has gone costs no pod', async () => {
+    await join('n1');
+    await plane.api.create(pods, pod('stays', { spec: { nodeName: 'n1' } }) as never);
+    const tainted = node('n1', { spec: { taints: [{ key: 'off', effect: 'NoExecute' }] } });
+    const late = {
+      ...listerOf([
+        [nodes, [tainted]],
+        [pods, plane.api.objects(pods)],
+      ]),
+      client: plane.api,
+      options: {},
+      clock: plane.clock,
+    };
+    await taintEviction.reconcile('default/stays', late as never);
+    expect(plane.api.objects(pods).filter(isBeingDeleted)).toEqual([]);
+    await plane.api.patch(nodes, { name: 'n1' }, 'application/merge-patch+json', { spec: tainted.spec });
+    await plane.quiet();
+    expect(plane.api.objects(pods).filter(isBeingDeleted)).toHaveLength(1);
   });
 
   test('each says for how long its kubelet may go by what it has read', async () => {
