@@ -41,11 +41,6 @@ export class Faults {
     private readonly clock: SimulatedClock,
   ) {}
 
-  /** The right time. */
-  now_ms(): number {
-    return this.clock.now();
-  }
-
   remember(revision: string): void {
     this.#revisions.push(revision);
   }

@@ -25,6 +25,7 @@ import { kinds } from '../../src/kinds/index.js';
 import type { Job } from '../../src/kinds/types/batch_v1.js';
 import type { PersistentVolume, Pod } from '../../src/kinds/types/core_v1.js';
 import type { Faults } from './faults.js';
+import type { History } from './history.js';
 import { OBSERVED } from './state.js';
 import { widgets } from './users-objects.js';
 
@@ -39,6 +40,8 @@ const OWN: { readonly [serviceAccount: string]: AnyKind } = {
 const NAMESPACER = 'namespace-controller';
 const COLLECTOR = 'generic-garbage-collector';
 const ORPHAN = 'orphan';
+/** A manager may be stopped for so long between what it looks at and what it does. */
+const STOPPED_MAX_ms = 180_000;
 const ALL: readonly AnyKind[] = [...kinds, widgets];
 /** Kinds of which a namespace holds objects that are stored. */
 const NAMESPACED = ALL.filter((kind) => kind.namespaced && kind.group !== 'metrics.k8s.io' && (kind.verbs?.includes('delete') ?? true));
@@ -54,10 +57,6 @@ export class Invariants {
   readonly broken: string[] = [];
   /** The most replicas that an owner was ever asked for. */
   readonly #most = new Map<string, number>();
-  /** The most nodes that there ever were. */
-  #nodes = 0;
-  /** By the name of a StatefulSet: how many replicas it was to have, and since when; none while it was not there. */
-  readonly #sizes = new Map<string, { readonly since_ms: number; readonly replicas: number }[]>();
   /** The uids of owners, each with that of a pod that was made for it. */
   readonly #madeFor = new Set<string>();
   /** The uids of what users have said shall outlive its owner, as each was there when they said so. */
@@ -67,6 +66,7 @@ export class Invariants {
     private readonly admin: Client,
     private readonly informers: Informers,
     private readonly faults: Faults,
+    private readonly history: History,
   ) {
     informers.of(namespaces).onChange((change) => {
       if (!change.new && change.old) void this.#leftBehind(change.old.metadata.name);
@@ -74,19 +74,11 @@ export class Invariants {
     informers.of(pods).onChange(({ old, new: made }) => {
       if (made && !old) this.#made(made);
     });
-    informers.of(nodes).onChange(() => {
-      this.#nodes = Math.max(this.#nodes, informers.of(nodes).list().length);
-    });
     for (const kind of Object.values(OWN)) {
       informers.of(kind).onChange(({ new: owner }) => {
         if (owner) this.#asked(owner as Owner);
       });
     }
-    informers.of(statefulSets).onChange(({ key, new: set }) => {
-      const replicas = set && !isBeingDeleted(set) ? (set.spec.replicas ?? 1) : 0;
-      const sizes = this.#sizes.get(key) ?? [];
-      if (sizes.at(-1)?.replicas !== replicas) this.#sizes.set(key, [...sizes, { since_ms: this.faults.now_ms(), replicas }]);
-    });
     for (const kind of OBSERVED) {
       informers.of(kind).onChange(({ old, new: changed }) => {
         const why = old && changed && old.metadata.uid === changed.metadata.uid && lost(old, changed);
@@ -124,9 +116,12 @@ export class Invariants {
     if (own && (owner?.kind !== own.kind || owner.apiVersion !== own.apiVersion))
       fail(`of ${owner ? `${owner.kind} ${owner.name}` : 'nobody'}`);
     if (serviceAccount === COLLECTOR) {
-      if (kind === (persistentVolumeClaims as AnyKind) && this.#wasAlwaysWanted(object)) fail('which its set has wanted all the time');
+      if (kind === (persistentVolumeClaims as AnyKind) && this.history.wasAlwaysWanted(object))
+        fail('which its set has wanted all the time');
       return this.#collects(object, fail);
     }
+    if (serviceAccount === 'node-controller' && kind === (pods as AnyKind) && this.#isOnGoodNode(object as unknown as Pod))
+      fail('from a node that has had no taint for long');
     if (serviceAccount === 'ttl-after-finished-controller' && !isFinished(object as unknown as Job)) fail('which is not over');
     if (kind === (secrets as AnyKind) && serviceAccount !== NAMESPACER && (await this.#isTokenOfSomebody(object)))
       fail('though its account is there');
@@ -151,17 +146,8 @@ export class Invariants {
     return found?.metadata.uid === ref.uid ? found : undefined;
   }
 
-  /** Of a set's claim that goes with its pod: the set was never smaller while the claim was there. */
-  #wasAlwaysWanted({ metadata }: KubeObject): boolean {
-    const owner = controllerOf({ metadata } as KubeObject);
-    const [, name, ordinal] = /^data-(.*)-(\d+)$/.exec(metadata.name) ?? [];
-    if (owner?.kind !== pods.kind || name === undefined) return false;
-    const sizes = this.#sizes.get(`${metadata.namespace}/${name}`) ?? [];
-    const began = Math.max(
-      0,
-      sizes.findLastIndex(({ since_ms }) => since_ms <= Date.parse(metadata.creationTimestamp!)),
-    );
-    return sizes.length > 0 && sizes.slice(began).every(({ replicas }) => Number(ordinal) < replicas);
+  #isOnGoodNode({ spec: { nodeName = '' } }: Pod): boolean {
+    return this.history.wasUntainted(nodeName, STOPPED_MAX_ms);
   }
 
   /** A claim may go once no pod on a node has it. */
@@ -199,7 +185,7 @@ export class Invariants {
     const owner = controllerOf(pod);
     const asked = owner && this.#most.get(owner.uid);
     if (asked === undefined) return;
-    const most = owner!.kind === daemonSets.kind ? this.#nodes : asked;
+    const most = owner!.kind === daemonSets.kind ? this.history.nodes : asked;
     this.#madeFor.add(`${owner!.uid} ${pod.metadata.uid}`);
     // Those that it has adopted were there.
     const active = this.informers

@@ -7,6 +7,7 @@ import { createInformers } from '../../src/client/informers.js';
 import { SimulatedClock, seeded } from './clock.js';
 import { openCluster, startSimulatedScheduler, userOf } from './cluster.js';
 import { Faults } from './faults.js';
+import { History } from './history.js';
 import { Invariants } from './invariants.js';
 import { ManagerSlot } from './manager-slot.js';
 import { withMetrics } from './metrics.js';
@@ -56,7 +57,7 @@ async function run(seed: number, expected: readonly string[] | undefined): Promi
   const informers = createInformers({ client, clock, random: random('informers'), log });
   for (const kind of OBSERVED) informers.of(kind);
   const faults = new Faults(random('faults'), clock);
-  const invariants = new Invariants(client, informers, faults);
+  const invariants = new Invariants(client, informers, faults, new History(informers, clock));
   const nodeOf = (i: number) => new SimulatedNode(`node-${i}`, i, { client, informers, clock, random: random(`node ${i}`) });
   const nodes = Array.from({ length: NODES }, (_, i) => nodeOf(i));
   for (const node of nodes) await node.join();
