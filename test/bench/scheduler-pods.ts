@@ -27,8 +27,8 @@ interface Stages {
 
 const AMOUNTS = { cpu: '4', memory: '32Gi', 'ephemeral-storage': '100Gi', pods: '110' };
 const ZONES = 3;
-/** Pods of the first turn. */
-const WARM_UP = 500;
+/** Pods of the first turn, in several rounds where there is no room for so many at once. */
+export const WARM_UP = 500;
 /** Of those that fit nowhere. */
 const UNSCHEDULABLE = 200;
 const SMALL = { cpu: '100m', memory: '500Mi' };
@@ -59,9 +59,12 @@ export function podsOf(kind: PodKind, { nodes, pods }: Size): Stages {
 
 /** Every node holds pods that have to go; each of the first and the second turn takes one node. */
 function low(nodes: number): readonly Draft<Pod>[] {
-  return many(nodes * LOW_PER_NODE, 'before', (i) => ({
-    spec: { ...asking(LOW), nodeName: nodeName(i % nodes), terminationGracePeriodSeconds: 0 },
-  }));
+  return Array.from({ length: nodes }, (_, i) => lowOn(nodeName(i), `before-${i}`)).flat();
+}
+
+/** As many as a node holds. */
+export function lowOn(node: string, name: string): readonly Draft<Pod>[] {
+  return many(LOW_PER_NODE, name, () => ({ spec: { ...asking(LOW), nodeName: node, terminationGracePeriodSeconds: 0 } }));
 }
 
 function high(nodes: number): Pick<Stages, 'warmUp' | 'measured'> {
