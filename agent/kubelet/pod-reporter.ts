@@ -27,7 +27,6 @@ export class PodReporter {
   async report(pod: Pod, observed: RuntimePod, outlook: Outlook = {}, isStill = () => true): Promise<void> {
     const { statuses, images, probes, node, clock, logs, metrics } = this.services;
     const { uid, name, namespace = '' } = pod.metadata;
-    await logs.sync({ uid, name, namespace }, observed.containers);
     await this.messages.learn(observed.containers);
     await Promise.all([...new Set(observed.containers.map(({ image }) => image))].map((image) => images.learn(image)));
     if (!isStill()) return;
@@ -48,6 +47,7 @@ export class PodReporter {
     });
     statuses.set(pod, status);
     metrics.starts.observed({ ...pod, status }, false);
+    await logs.sync({ uid, name, namespace }, observed.containers);
   }
 
   /** Of a pod that is being ended, for as long as some of it runs and `current` gives it: what ends first is told first. */

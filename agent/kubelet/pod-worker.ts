@@ -350,8 +350,8 @@ export class PodWorker {
     }
   }
 
-  /** The pod is over, but stays in the API. */
-  private async bringDown(pod: Pod, failure: Failure | undefined): Promise<void> {
+  /** The pod is over, but stays in the API. False where it was down already, so that nothing was done. */
+  private async bringDown(pod: Pod, failure: Failure | undefined): Promise<boolean> {
     const { uid } = pod.metadata;
     const { runtime, probes, cgroups, dirs } = this.services;
     probes.retire(uid);
@@ -359,22 +359,23 @@ export class PodWorker {
     const isDown = observed.sandboxes.length === 0 && observed.containers.every(({ state }) => state !== 'running');
     if (!isDown) await this.killAll(pod, observed);
     probes.remove(uid);
-    if (isDown && !failure) return;
+    if (isDown && !failure) return false;
     await cgroups.remove(uid);
     await dirs.removeVolumes(uid);
     const after = await runtime.podStatus(uid);
     await this.reporter.report(this.services.statuses.newest(pod), after, { terminating: true, finished: true, failure });
+    return true;
   }
 
   /** The pod is deleted: all of it goes, and then its object. */
   private async end(pod: Pod, failure: Failure | undefined): Promise<undefined> {
     const { runtime, statuses, dirs, logs, restarts, images, metrics } = this.services;
     const { uid, name, namespace = '' } = pod.metadata;
-    await this.bringDown(pod, failure);
+    const isCleared = await this.bringDown(pod, failure);
     if (!this.gone) await statuses.flush(uid);
     const left = await runtime.podStatus(uid);
     await Promise.all([...left.containers, ...left.sandboxes].map(({ id }) => runtime.removeContainer(id)));
-    await this.services.cgroups.remove(uid);
+    if (!isCleared) await this.services.cgroups.remove(uid);
     await dirs.remove(uid);
     await logs.remove({ uid, name, namespace });
     if (!this.gone) await deletePod(this.services.client, pod);
