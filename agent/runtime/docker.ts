@@ -14,7 +14,6 @@ import { dockerEvents } from './docker-events.js';
 import { inspectDockerImage, listDockerImages, pullDockerImage, removeDockerImage } from './docker-images.js';
 import { attemptOf, gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
 import { dockerExec, dockerLogs } from './docker-process.js';
-import { shortenRequests } from './docker-requests.js';
 import { DockerRuns } from './docker-runs.js';
 import { containerFrom } from './docker-status.js';
 import { EarlyNews } from './early-news.js';
@@ -80,11 +79,10 @@ export class DockerRuntime implements ContainerRuntime {
 
   constructor(private readonly options: DockerRuntimeOptions) {
     const connectTo = connection(options.endpoint);
-    const timeout_ms = options.settings.runtimeRequestTimeout;
     // Until the answer's first byte, whatever its name: streams are not cut. The client's types do not know it.
-    const patience = { connectionTimeout: timeout_ms };
-    this.docker = shortenRequests(new Docker({ ...connectTo, ...patience }), timeout_ms);
-    this.patient = shortenRequests(new Docker(connectTo));
+    const patience = { connectionTimeout: options.settings.runtimeRequestTimeout };
+    this.docker = new Docker({ ...connectTo, ...patience });
+    this.patient = new Docker(connectTo);
     this.network = options.network;
     this.runs = new DockerRuns(this.docker);
     this.commands = new CommandLedger(join(options.stateDirectory, 'commands'));
