@@ -3,27 +3,24 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { startHttpsServer } from '../../suites/https-server.js';
 import { refusesFields, showsFields } from '../../suites/pod-spec.js';
 import { until } from './engine-lab.js';
-import { KubeletLab } from './kubelet-lab.js';
+import type { KubeletLab } from './kubelet-lab.js';
 import { condition, execIn, sh, status } from './kubelet-requests.js';
+import { withLab } from './with-lab.js';
 
 // Real containers take their time on a busy machine.
 vi.setConfig({ testTimeout: 180_000 });
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
+withLab((started) => {
+  lab = started;
   writeFileSync(diary(), '');
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+});
 
 /** Containers write here what happens to them, in order. */
 const diary = () => join(lab.engine.directory, 'diary');

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { leases } from '../../../src/kinds/coordination/lease.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { nodes } from '../../../src/kinds/core/node.js';
@@ -10,18 +10,15 @@ import { pods } from '../../../src/kinds/core/pod.js';
 import { secrets } from '../../../src/kinds/core/secret.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { until } from './engine-lab.js';
-import { KubeletLab, NODE } from './kubelet-lab.js';
+import { type KubeletLab, NODE } from './kubelet-lab.js';
 import { askKubelet, condition, execIn, sh, status } from './kubelet-requests.js';
+import { withLab } from './with-lab.js';
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+withLab((started) => {
+  lab = started;
+});
 
 const ask = (path: string, identity?: object) => askKubelet(lab, path, identity);
 const exec = (pod: string, container: string, command: readonly string[], stdin?: string) => execIn(lab, pod, container, command, stdin);

@@ -1,28 +1,25 @@
 // From a pod's first container to its last, on a real engine: sidecars, ephemeral containers, restarts by rule, hooks, and how it all ends.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { ALL_KUBECTL_VERSIONS, Kubectl } from '../../suites/kubectl.js';
 import { refusesFields, showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
-import { KubeletLab } from './kubelet-lab.js';
+import type { KubeletLab } from './kubelet-lab.js';
 import { askKubelet, condition, execIn, sh, status } from './kubelet-requests.js';
+import { withLab } from './with-lab.js';
 
 // Real containers take their time on a busy machine.
 vi.setConfig({ testTimeout: 180_000 });
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+withLab((started) => {
+  lab = started;
+});
 
 /** A command takes its time on a busy machine. */
 const ready = (file: string) => ({ exec: { command: ['cat', file] }, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 100 });

@@ -1,21 +1,18 @@
 // What init containers and the input of containers are on a real engine: the same as what containers are, before them.
 import { connect } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
-import { KubeletLab } from './kubelet-lab.js';
+import type { KubeletLab } from './kubelet-lab.js';
+import { withLab } from './with-lab.js';
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+withLab((started) => {
+  lab = started;
+});
 
 const idOf = (status: { readonly containerID?: string } | undefined) => status!.containerID!.slice('docker://'.length);
 

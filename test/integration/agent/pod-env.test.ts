@@ -1,5 +1,5 @@
 // What a container's process is given on a real engine: its command, its environment, its place and its terminal.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { secrets } from '../../../src/kinds/core/secret.js';
@@ -8,13 +8,14 @@ import { serviceAccounts } from '../../../src/kinds/core/serviceaccount.js';
 import type { EnvVar, Pod } from '../../../src/kinds/types/core_v1.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE } from './engine-lab.js';
-import { KubeletLab, NODE } from './kubelet-lab.js';
+import { type KubeletLab, NODE } from './kubelet-lab.js';
+import { withLab } from './with-lab.js';
 
 let lab: KubeletLab;
 const metadata = (name: string) => ({ name, namespace: 'default' });
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
+withLab(async (started) => {
+  lab = started;
   const { client } = lab.api;
   await client.create(configMaps, { metadata: metadata('conf'), data: { COLOUR: 'blue', 'a.b-c': 'odd' } });
   await client.create(services, {
@@ -22,11 +23,7 @@ beforeAll(async () => {
     spec: { ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }], clusterIP: '10.96.7.7' },
   });
   await client.create(secrets, { metadata: metadata('login'), data: { user: 'bWU=', password: 'c2VjcmV0' } });
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+});
 
 /** Of its first process, as it began. */
 async function environment(pod: string, container = 'main'): Promise<ReadonlyMap<string, string>> {

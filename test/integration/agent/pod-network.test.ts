@@ -1,22 +1,19 @@
 // A pod's names, hosts, name servers and host ports, as its processes and those who reach it see them.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { until } from './engine-lab.js';
-import { KubeletLab } from './kubelet-lab.js';
+import type { KubeletLab } from './kubelet-lab.js';
 import { sleeping, type Wish } from './sleeping-pod.js';
+import { withLab } from './with-lab.js';
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+withLab((started) => {
+  lab = started;
+});
 
 const create = (name: string, wish: Wish) => lab.create(name, sleeping(wish));
 

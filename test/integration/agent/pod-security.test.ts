@@ -1,23 +1,20 @@
 // What a pod's security context does to its processes on a real engine, which namespaces they see, and how a pod is refused.
 import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runtimeClasses } from '../../../src/kinds/node/runtimeclass.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { refusesFields, showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE } from './engine-lab.js';
-import { KubeletLab } from './kubelet-lab.js';
+import type { KubeletLab } from './kubelet-lab.js';
 import { sleeping, type Wish } from './sleeping-pod.js';
+import { withLab } from './with-lab.js';
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+withLab((started) => {
+  lab = started;
+});
 
 const create = (name: string, wish: Wish) => lab.create(name, sleeping(wish));
 

@@ -1,7 +1,7 @@
 // How soon a readiness that changes is where traffic looks for it: in the EndpointSlice, through a real kubelet, API server and controller.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { systemClock as clock, systemRandom as random } from '../../../src/apimachinery/clock.js';
 import { silentLogger as log } from '../../../src/apimachinery/logger.js';
 import { createEventRecorder } from '../../../src/client/event-recorder.js';
@@ -11,8 +11,9 @@ import { startControllers } from '../../../src/controllers/manager.js';
 import { services } from '../../../src/kinds/core/service.js';
 import { endpointSlices } from '../../../src/kinds/discovery/endpointslice.js';
 import { until } from './engine-lab.js';
-import { KubeletLab } from './kubelet-lab.js';
+import type { KubeletLab } from './kubelet-lab.js';
 import { sh } from './kubelet-requests.js';
+import { withLab } from './with-lab.js';
 
 // Real containers take their time on a busy machine.
 vi.setConfig({ testTimeout: 180_000 });
@@ -21,13 +22,9 @@ const SOON_MS = 500;
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+withLab((started) => {
+  lab = started;
+});
 
 it('a probe that finds out is in the EndpointSlice soon', async () => {
   const { client } = lab.api;

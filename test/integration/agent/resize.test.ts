@@ -1,23 +1,20 @@
 // In-place resize on a real engine: CPU and memory of running containers change without a restart, or with one where the container says so.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { nodes } from '../../../src/kinds/core/node.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { until } from './engine-lab.js';
-import { KubeletLab, NODE } from './kubelet-lab.js';
+import { type KubeletLab, NODE } from './kubelet-lab.js';
+import { withLab } from './with-lab.js';
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+withLab((started) => {
+  lab = started;
+});
 
 const SLEEP = ['/bin/sh', '-c', 'sleep 1000'];
 const amounts = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });

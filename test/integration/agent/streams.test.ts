@@ -6,18 +6,19 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { shows } from '../../suites/compatibility.js';
 import { ALL_KUBECTL_VERSIONS, Kubectl, type KubectlVersion } from '../../suites/kubectl.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
-import { KubeletLab, NODE } from './kubelet-lab.js';
+import { type KubeletLab, NODE } from './kubelet-lab.js';
+import { withLab } from './with-lab.js';
 
 const sh = (script: string) => ['/bin/sh', '-c', script];
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
+withLab(async (started) => {
+  lab = started;
   await lab.create('shell', {
     containers: [
       { name: 'main', command: sh('mkdir /srv; echo hello > /srv/index.html; httpd -p 127.0.0.1:8080 -h /srv; sleep 100000'), stdin: true },
@@ -27,10 +28,6 @@ beforeAll(async () => {
   await lab.create('talker', { containers: [{ name: 'main', command: sh('echo one; echo two; sleep 100000') }] });
   await lab.ready('shell');
   await lab.ready('talker');
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
 });
 
 const shown = (context: TestContext, version: KubectlVersion, verb: string) =>

@@ -1,20 +1,21 @@
 // `kubectl top` of several versions, and the metrics.k8s.io API that it asks, on a real kubelet.
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parseQuantity } from '../../../src/apimachinery/quantity.js';
 import { StatusError } from '../../../src/apimachinery/status.js';
 import { nodeMetrics } from '../../../src/kinds/metrics/nodemetrics.js';
 import { podMetrics } from '../../../src/kinds/metrics/podmetrics.js';
 import { shows } from '../../suites/compatibility.js';
 import { ALL_KUBECTL_VERSIONS, Kubectl } from '../../suites/kubectl.js';
-import { KubeletLab, NODE } from './kubelet-lab.js';
+import { type KubeletLab, NODE } from './kubelet-lab.js';
+import { withLab } from './with-lab.js';
 
 const sh = (script: string) => ['/bin/sh', '-c', script];
 
 let lab: KubeletLab;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
+withLab(async (started) => {
+  lab = started;
   const busy = sh('cat /dev/zero > /dev/null & x=; for i in 1 2 3 4 5 6 7 8 9; do x="$x$x----------"; done; sleep 100000');
   await lab.create(
     'busy',
@@ -29,10 +30,6 @@ beforeAll(async () => {
   await lab.create('idle', { containers: [{ name: 'main', command: sh('sleep 100000') }] }, { labels: { app: 'idle' } });
   await lab.ready('busy');
   await lab.ready('idle');
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
 });
 
 describe.each(ALL_KUBECTL_VERSIONS)('kubectl %s', (version) => {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { imagesMounted } from '../../../agent/volumes/image.js';
 import type { Draft } from '../../../src/apimachinery/json.js';
 import { configMaps } from '../../../src/kinds/core/configmap.js';
@@ -15,21 +15,18 @@ import { serviceAccounts } from '../../../src/kinds/core/serviceaccount.js';
 import type { Container, PersistentVolume, Pod, PodSpec, Volume, VolumeMount } from '../../../src/kinds/types/core_v1.js';
 import { refusesFields, showsFields } from '../../suites/pod-spec.js';
 import { BUSYBOX_IMAGE, until } from './engine-lab.js';
-import { KubeletLab } from './kubelet-lab.js';
+import type { KubeletLab } from './kubelet-lab.js';
+import { withLab } from './with-lab.js';
 
 let lab: KubeletLab;
 /** A folder of the node. */
 let host: string;
 
-beforeAll(async () => {
-  lab = await KubeletLab.start();
+withLab((started) => {
+  lab = started;
   host = join(lab.engine.directory, 'host');
   mkdirSync(host);
-}, 120_000);
-
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+});
 
 const NAMESPACE = 'default';
 
