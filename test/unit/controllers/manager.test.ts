@@ -43,11 +43,14 @@ afterEach(async () => {
   running = undefined;
 });
 
-function run(definition: Omit<ControllerDefinition, 'name' | 'outputs'> & Partial<Pick<ControllerDefinition, 'outputs'>>): void {
+function run(
+  definition: Omit<ControllerDefinition, 'name' | 'outputs'> & Partial<Pick<ControllerDefinition, 'outputs'>>,
+  options = OPTIONS,
+): void {
   const events = { event: () => {} };
   const log: Logger = { ...silentLogger, error: (_, message) => void errors.push(message), child: () => log };
   const whole = defineController({ name: 'test', outputs: [configMaps, secrets], ...definition });
-  running = startControllers([whole], { client: api, informers, clock, random: fixedRandom, log, options: OPTIONS, events });
+  running = startControllers([whole], { client: api, informers, clock, random: fixedRandom, log, options, events });
 }
 
 const named = (name: string, more: object = {}) => ({ metadata: { name, namespace: 'default', ...more } });
@@ -81,27 +84,27 @@ test('nothing is reconciled before every input is in the cache', async () => {
   expect(keys).toEqual(['default/a']);
 });
 
-test('one key is never reconciled twice at a time, different keys are', async () => {
+test.each([
+  ['its own number', OPTIONS, 3],
+  ['the flag’s', { ...OPTIONS, concurrentSyncs: { test: 2, other: 4 } }, 2],
+])('one key is never reconciled twice at a time, different keys are, as many as is %s', async (_, options, expected) => {
   const running = new Set<string>();
   let most = 0;
   let finish = () => {};
   const gate = new Promise<void>((resolve) => (finish = resolve));
-  run({
-    inputs: [configMaps],
-    concurrency: 3,
-    async reconcile(key) {
-      expect(running.has(key)).toBe(false);
-      running.add(key);
-      most = Math.max(most, running.size);
-      await gate;
-      running.delete(key);
-    },
-  });
+  const reconcile = async (key: string) => {
+    expect(running.has(key)).toBe(false);
+    running.add(key);
+    most = Math.max(most, running.size);
+    await gate;
+    running.delete(key);
+  };
+  run({ inputs: [configMaps], concurrency: 3, reconcile }, options);
   for (const name of ['a', 'b', 'c', 'd']) await api.create(configMaps, named(name));
   await settle();
   await api.update(configMaps, named('a', {}));
   await settle();
-  expect(most).toBe(3);
+  expect(most).toBe(expected);
   finish();
   await settle();
 });
