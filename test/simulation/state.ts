@@ -195,8 +195,8 @@ function workload({ status }: KubeObject & { readonly status: object }): object 
     readonly conditions?: readonly { type: string; status: string; reason?: string }[];
   };
   const counts = COUNTS.filter((name) => fields[name] !== undefined && fields[name] !== 0).map((name) => [name, fields[name]]);
-  // That it was suspended once a manager may have missed.
-  const lasting = (fields.conditions ?? []).filter(({ type, status }) => type !== 'Suspended' || status === 'True');
+  // That it was suspended once, or goes on, a manager may have missed.
+  const lasting = (fields.conditions ?? []).filter(({ type }) => type !== 'Suspended');
   const conditions = lasting.map(({ type, status, reason }) => `${type}=${status} ${reason ?? ''}`).sort();
   return { ...Object.fromEntries(counts), conditions };
 }
