@@ -58,8 +58,9 @@ function stateOf(pod: Pod, { schedulers, place, assumed, records }: Standing): {
   if (gates.length > 0) return { state: 'gated', message: `It is not tried before its scheduling gates are removed: ${gates.join(', ')}.` };
   if (assumed) return { state: 'binding', message: `It has been given ${placed?.node ?? 'a node'}, and is about to be bound to it.` };
   const nominated = pod.status.nominatedNodeName;
-  if (nominated && place === 'unschedulable') {
-    return { state: place, message: `It waits for pods on ${nominated} that have to go for it.` };
+  // Without gates of its own a pod is held back only while its victims are being told to go.
+  if (place === 'gated' || (nominated && place === 'unschedulable')) {
+    return { state: 'unschedulable', message: `It waits for pods${nominated ? ` on ${nominated}` : ''} that have to go for it.` };
   }
   switch (place) {
     case 'unschedulable':

@@ -87,7 +87,8 @@ test('room is made where it costs the least: the victim is told, and the pod get
     waitsFor: [{ plugin: 'DefaultPreemption', events: ['AssignedPodDelete'] }, { plugin: 'NodeResourcesFit' }],
   });
   await api.delete(pods, { namespace: 'default', name: 'cheap' }, { gracePeriodSeconds: 0 });
-  await clock.advance(1000);
+  // Nobody else is to be tried: no back-off is waited for.
+  await settle();
   expect(find('urgent')?.spec.nodeName).toBe('n2');
   const { decisions, state } = scheduler.decisionsOf(find('urgent')!);
   expect(state).toBe('bound');
@@ -184,6 +185,33 @@ test('pods that were promised a node and are less important lose the promise', a
   await settle();
   expect(find('high')?.status.nominatedNodeName).toBe('n1');
   expect(find('mid')?.status.nominatedNodeName ?? '').toBe('');
+});
+
+test('it is not tried before all of its victims have been told to go, and at once when they have gone', async () => {
+  await api.create(nodes, node('n1', room('1')));
+  for (const name of ['a', 'b']) await api.create(pods, running(name, 'n1', 0, '500m'));
+  await start();
+  const { delete: really } = api;
+  let tell = () => {};
+  const toBeTold = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  api.delete = async (kind, name) => {
+    if (name.name === 'b') await toBeTold;
+    await really.call(api, kind as never, name, { gracePeriodSeconds: 0 });
+  };
+  await api.create(pods, wanting('urgent', 10, '1'));
+  await settle();
+  expect([find('a'), find('b')?.metadata.name]).toEqual([undefined, 'b']);
+  expect(failures()).toHaveLength(1);
+  expect(scheduler.decisionsOf(find('urgent')!)).toMatchObject({
+    state: 'unschedulable',
+    message: 'It waits for pods on n1 that have to go for it.',
+  });
+  tell();
+  await settle();
+  expect(find('urgent')?.spec.nodeName).toBe('n1');
+  expect(scheduler.decisionsOf(find('urgent')!).decisions.map(({ attempt }) => attempt)).toEqual([2, 1]);
 });
 
 test('a victim that cannot be deleted is tried again later', async () => {
