@@ -1,7 +1,7 @@
 // Where lies what decisions say node by node: two arrays that are written round and round, so that no cycle leaves anything behind for the
 // collector of garbage to carry. A decision stays for as long as not as much again has been written as there is room for.
 import type { PreemptionCandidate } from '../client/pod-decisions.js';
-import type { Candidate, Decision } from './define.js';
+import type { Candidate, Decision, NodeInfo } from './define.js';
 import { priorityOf } from './plugins/preemption-victims.js';
 
 /** Scores, above all: 4 MiB hold those of some 80 decisions in clusters of thousands of nodes, of thousands in small ones. */
@@ -13,9 +13,13 @@ const TEXTS_MAX = 256 * 1024;
 export interface Written {
   readonly number: number;
   readonly text: number;
+  /** Of the names of nodes that were refused, which may be those of a decision before. */
+  readonly refusedText: number;
   readonly columns: number;
   readonly feasible: number;
   readonly refused: number;
+  /** How many numbers its verdicts take. */
+  readonly verdicts: number;
   readonly candidates: number;
 }
 
@@ -23,7 +27,7 @@ export interface Whole {
   readonly scores: Scores;
   readonly refused: readonly string[];
   /** Of each that was refused, which of the decision's verdicts. */
-  readonly verdicts: ArrayLike<number>;
+  readonly verdicts: readonly number[];
   readonly candidates: readonly PreemptionCandidate[];
 }
 
@@ -39,6 +43,8 @@ export class DecisionRing {
   readonly #texts: string[] = [];
   readonly #numberRounds: Rounds;
   readonly #textRounds: Rounds;
+  /** Whom the last decision that refused any refused, and where their names are. */
+  #refused: { readonly nodes: readonly NodeInfo[]; readonly text: number } = { nodes: [], text: 0 };
 
   constructor(numbersMax = NUMBERS_MAX, textsMax = TEXTS_MAX) {
     this.#numbers = new Float64Array(numbersMax);
@@ -47,35 +53,41 @@ export class DecisionRing {
   }
 
   /** Just large enough for that one. */
-  static for(decision: Decision, candidates: readonly Candidate[]): DecisionRing {
-    const { numbers, texts } = roomFor(decision, candidates);
+  static for(decision: Decision, verdicts: readonly number[], candidates: readonly Candidate[]): DecisionRing {
+    const { numbers, texts } = roomFor(decision, verdicts, candidates);
     return new DecisionRing(numbers, texts);
   }
 
   /** `verdicts`: which one, and for how many of the next nodes, in turn. undefined: there could never be so much room. */
   write(decision: Decision, verdicts: readonly number[], candidates: readonly Candidate[]): Written | undefined {
     const { feasible, refused, scores } = decision;
-    const room = roomFor(decision, candidates);
+    const room = roomFor(decision, verdicts, candidates);
     if (room.numbers > this.#numberRounds.size || room.texts > this.#textRounds.size) return undefined;
-    const [number, text] = [this.#numberRounds.take(room.numbers), this.#textRounds.take(room.texts)];
+    const refusedText = this.#writeRefused(refused);
+    const [number, text] = [this.#numberRounds.take(room.numbers), this.#textRounds.take(room.texts - refused.length)];
     const at = { number: this.#numberRounds.index(number), text: this.#textRounds.index(text) };
     this.#writeScores(decision, at);
-    this.#writeRefused(decision, verdicts, at);
+    this.#numbers.set(verdicts, at.number);
+    at.number += verdicts.length;
     this.#writeCandidates(candidates, at);
-    return { number, text, columns: columnsIn(scores), feasible: feasible.length, refused: refused.length, candidates: candidates.length };
+    const counts = { feasible: feasible.length, refused: refused.length, verdicts: verdicts.length, candidates: candidates.length };
+    return { number, text, refusedText, columns: columnsIn(scores), ...counts };
   }
 
   /** undefined: it has been written over. */
   read(written: Written): Whole | undefined {
-    if (!this.#numberRounds.holds(written.number) || !this.#textRounds.holds(written.text)) return undefined;
+    const { refusedText } = written;
+    const isHeld = this.#textRounds.holds(written.text) && this.#textRounds.holds(refusedText);
+    if (!isHeld || !this.#numberRounds.holds(written.number)) return undefined;
+    const refusedAt = this.#textRounds.index(refusedText);
     const at = { number: this.#numberRounds.index(written.number), text: this.#textRounds.index(written.text) };
     const numbers = (count: number) => this.#numbers.subarray(at.number, (at.number += count));
     const texts = (count: number) => this.#texts.slice(at.text, (at.text += count));
-    const { columns, feasible, refused, candidates } = written;
+    const { columns, feasible, refused, verdicts, candidates } = written;
     return {
       scores: { nodes: texts(feasible), numbers: numbers(columns * feasible) },
-      refused: texts(refused),
-      verdicts: numbers(refused),
+      refused: this.#texts.slice(refusedAt, refusedAt + refused),
+      verdicts: nodeByNode(numbers(verdicts)),
       candidates: Array.from({ length: candidates }, () => readCandidate(numbers, texts)),
     };
   }
@@ -92,13 +104,15 @@ export class DecisionRing {
     for (let i = 0; i < feasible.length; i++) this.#texts[at.text++] = feasible[i]!.name;
   }
 
-  #writeRefused({ refused }: Decision, verdicts: readonly number[], at: At): void {
-    for (let i = 0; i < verdicts.length; i += 2) {
-      const end = at.number + verdicts[i + 1]!;
-      this.#numbers.fill(verdicts[i]!, at.number, end);
-      at.number = end;
-    }
-    for (let i = 0; i < refused.length; i++) this.#texts[at.text++] = refused[i]!.name;
+  /** Pods that fit nowhere are mostly refused by the same nodes, one after the other. */
+  #writeRefused(nodes: readonly NodeInfo[]): number {
+    const last = this.#refused;
+    if (nodes.length > 0 && this.#textRounds.holds(last.text) && sameNames(nodes, last.nodes)) return last.text;
+    const text = this.#textRounds.take(nodes.length);
+    const from = this.#textRounds.index(text);
+    for (let i = 0; i < nodes.length; i++) this.#texts[from + i] = nodes[i]!.name;
+    if (nodes.length > 0) this.#refused = { nodes, text };
+    return text;
   }
 
   #writeCandidates(candidates: readonly Candidate[], at: At): void {
@@ -117,16 +131,28 @@ export class DecisionRing {
 
 const columnsIn = (scores: Decision['scores']): number => scores.reduce((sum, { plugin }) => sum + (plugin.normalize ? 2 : 1), 0);
 
+function nodeByNode(verdicts: ArrayLike<number>): readonly number[] {
+  const all: number[] = [];
+  for (let i = 0; i < verdicts.length; i += 2) for (let n = 0; n < verdicts[i + 1]!; n++) all.push(verdicts[i]!);
+  return all;
+}
+
+function sameNames(a: readonly NodeInfo[], b: readonly NodeInfo[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && a[i]!.name !== b[i]!.name) return false;
+  return true;
+}
+
 interface At {
   number: number;
   text: number;
 }
 
-function roomFor({ feasible, refused, scores }: Decision, candidates: readonly Candidate[]) {
+function roomFor({ feasible, refused, scores }: Decision, verdicts: readonly number[], candidates: readonly Candidate[]) {
   let victims = 0;
   for (const candidate of candidates) victims += candidate.victims.pods.length;
   return {
-    numbers: columnsIn(scores) * feasible.length + refused.length + 2 * candidates.length + victims,
+    numbers: columnsIn(scores) * feasible.length + verdicts.length + 2 * candidates.length + victims,
     texts: feasible.length + refused.length + candidates.length + 3 * victims,
   };
 }

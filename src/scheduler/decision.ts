@@ -86,8 +86,14 @@ export function keptDecision({ decision, postFilter, attempt, at_ms, duration_ms
   };
 }
 
+const NO_VERDICTS = { verdicts: [], runs: [] };
+
 /** Nodes mostly refuse with the same few objects, many in a row. */
-function verdictsOf({ refused, refusedBy, refusals }: Decision) {
+export function verdictsOf({ refused, refusedBy, refusals }: Decision): {
+  readonly verdicts: readonly Verdict[];
+  readonly runs: readonly number[];
+} {
+  if (refused.length === 0) return NO_VERDICTS;
   const verdicts: Verdict[] = [];
   const runs: number[] = [];
   const known = new Map<string, number>();
@@ -135,13 +141,16 @@ function bestFewOf({ node, feasible, totals, scores }: Decision): Scores {
 /** Indices; `chosen`, than which none is better, comes first. */
 function bestFew(totals: readonly number[], chosen: number): readonly number[] {
   const best = [chosen];
+  /** What is to be exceeded. */
+  let least = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < totals.length; i++) {
     const total = totals[i]!;
-    if (i === chosen || (best.length === BEST_FEW && total <= totals[best[BEST_FEW - 1]!]!)) continue;
+    if (total <= least || i === chosen) continue;
     let at = best.length;
     while (totals[best[at - 1]!]! < total) at--;
     best.splice(at, 0, i);
     if (best.length > BEST_FEW) best.pop();
+    if (best.length === BEST_FEW) least = totals[best[BEST_FEW - 1]!]!;
   }
   return best;
 }

@@ -111,6 +111,16 @@ describe('the store', () => {
     expect(store.of('uid-p11')[0]).toEqual({ ...whole, pod: { ...whole.pod, name: 'p11', uid: 'uid-p11' } });
   });
 
+  test('pods that the same nodes refuse, by turns with others, each keep who refused them and why', () => {
+    const other = [sized('c', '2'), sized('d', '4')];
+    const tried = [nodes, nodes, other, nodes, [nodes[0]!, sized('b', '8')], [nodes[1]!, nodes[0]!]].map((those, i) =>
+      attempt(requesting(`p${i}`, '9'), those),
+    );
+    const store = new DecisionStore(new DecisionRing(100, 100));
+    for (const one of tried) store.add(one);
+    expect(tried.map((_, i) => store.of(`uid-p${i}`)[0])).toEqual(tried.map(recordOfAttempt));
+  });
+
   test('whatever comes and goes, nothing is held that nobody can ask for', () => {
     const wholes = Array.from({ length: 6 }, (_, n) => recorded(requesting(`p${n}`, '1'), nodes));
     const steps = fc.array(fc.record({ pod: fc.nat(5), gone: fc.boolean() }), { maxLength: 60 });
