@@ -8,6 +8,7 @@ import { leases } from '../../src/kinds/coordination/lease.js';
 import { nodes } from '../../src/kinds/core/node.js';
 import { persistentVolumes } from '../../src/kinds/core/persistentvolume.js';
 import { pods } from '../../src/kinds/core/pod.js';
+import { isPodTerminal } from '../../src/kinds/core/podutil.js';
 import { FINALIZER_LOCAL_PATH } from '../../src/kinds/storage/local-path.js';
 import type { PersistentVolume, Pod } from '../../src/kinds/types/core_v1.js';
 import { LABEL_HOSTNAME, NAMESPACE_NODE_LEASE } from '../../src/kinds/wellknown.js';
@@ -17,6 +18,8 @@ import type { Seeded, SimulatedClock } from './clock.js';
 const HEARTBEAT_ms = 20_000;
 const TAKES_MAX_ms = 4_000;
 const AMOUNTS = { cpu: '64', memory: '256Gi', pods: '200' };
+/** How a program ends that SIGKILL ends. */
+const KILLED = 137;
 const MERGE = 'application/merge-patch+json';
 
 export class SimulatedNode {
@@ -109,22 +112,24 @@ export class SimulatedNode {
   }
 
   async #act({ metadata }: Pod): Promise<void> {
-    const { client, informers, clock } = this.deps;
+    const { client, informers } = this.deps;
     const pod = informers.of(pods).get(metadata);
     if (!this.alive || !pod || pod.metadata.uid !== metadata.uid) return;
     const { uid } = metadata;
+    // A kubelet first says that a pod is over, by whose end it may be counted, and then lets go of it.
+    if (isBeingDeleted(pod) && !isPodTerminal(pod)) await this.#tell(pod, 'Failed', false, KILLED);
     if (isBeingDeleted(pod)) return tolerant(client.delete(pods, metadata, { gracePeriodSeconds: 0, preconditions: { uid } }));
     const phase = phaseOf(pod);
     if (phase !== pod.status.phase || (phase === 'Running' && !isReady(pod)))
-      await this.#tell(pod, phase, endsAs(pod) === undefined, clock);
+      await this.#tell(pod, phase, endsAs(pod) === undefined, phase === 'Failed' ? 1 : 0);
   }
 
-  async #tell(pod: Pod, phase: string, ready: boolean, clock: SimulatedClock): Promise<void> {
-    const now = rfc3339(clock.now());
+  async #tell(pod: Pod, phase: string, ready: boolean, exitCode: number): Promise<void> {
+    const now = rfc3339(this.deps.clock.now());
     const podIP = pod.status.podIP ?? `10.244.${this.index}.${(this.#address++ % 250) + 2}`;
     const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: now };
     const terminated = {
-      exitCode: phase === 'Failed' ? 1 : 0,
+      exitCode,
       reason: phase === 'Failed' ? 'Error' : 'Completed',
       startedAt: now,
       finishedAt: now,
