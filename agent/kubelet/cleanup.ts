@@ -8,6 +8,8 @@ import type { PodLogs } from './pod-logs.js';
 
 /** Upstream's housekeeping looks every 2 s; what is left behind here costs nothing meanwhile. */
 const INTERVAL_MS = 60_000;
+/** After something could not be removed: most often it was not quite over yet. */
+const RETRY_MS = 5_000;
 
 export interface CleanupOptions {
   readonly runtime: ContainerRuntime;
@@ -25,12 +27,11 @@ export interface CleanupOptions {
 export async function runCleanup(options: CleanupOptions): Promise<void> {
   const { clock, log, stopping } = options;
   while (!stopping.aborted) {
-    try {
-      await cleanUpOnce(options);
-    } catch (error) {
-      log.warn({ error: (error as Error).message }, 'cleaning up after pods that are gone failed, trying again later');
-    }
-    const stopped = await sleep(clock, INTERVAL_MS, stopping).then(
+    const isClean = await cleanUpOnce(options).catch((error: Error) => {
+      log.warn({ error: error.message }, 'cleaning up after pods that are gone failed, trying again later');
+      return false;
+    });
+    const stopped = await sleep(clock, isClean ? INTERVAL_MS : RETRY_MS, stopping).then(
       () => false,
       () => true,
     );
@@ -38,14 +39,16 @@ export async function runCleanup(options: CleanupOptions): Promise<void> {
   }
 }
 
-/** What cannot be removed now is no reason to leave the rest. */
-export async function cleanUpOnce({ runtime, dirs, logs, cgroups, log, isKnown }: CleanupOptions): Promise<void> {
+/** Resolves to whether nothing is left: what cannot be removed now is no reason to leave the rest. */
+async function cleanUpOnce({ runtime, dirs, logs, cgroups, log, isKnown }: CleanupOptions): Promise<boolean> {
+  let isClean = true;
   const each = <T>(items: readonly T[], uidOf: (item: T) => string, remove: (item: T) => Promise<unknown>) =>
     Promise.all(
       items
         .filter((item) => !isKnown(uidOf(item)))
         .map((item) =>
           remove(item).catch((error: Error) => {
+            isClean = false;
             log.warn({ uid: uidOf(item), error: error.message }, 'cannot remove all of a pod that is gone, trying again later');
           }),
         ),
@@ -67,6 +70,7 @@ export async function cleanUpOnce({ runtime, dirs, logs, cgroups, log, isKnown }
   await logs.sweep(isKnown);
   await runtime.collectNetworkGarbage();
   await runtime.endOrphanedCommands();
+  return isClean;
 }
 
 async function removePod(pod: RuntimePodName, runtime: ContainerRuntime, log: Logger): Promise<void> {
