@@ -15,8 +15,8 @@ export class History {
   readonly #sizes = new Map<string, { readonly since_ms: number; readonly replicas: number }[]>();
   /** Of each node, Infinity while it has one. */
   readonly #tainted = new Map<string, number>();
-  /** The most nodes that there ever were. */
-  nodes = 0;
+  /** Of all nodes that there ever were: pods of one that was removed go a while later. */
+  readonly #names = new Set<string>();
 
   constructor(
     informers: Informers,
@@ -31,8 +31,12 @@ export class History {
       const { name } = (node ?? old!).metadata;
       if (!node || isTainted(node)) this.#tainted.set(name, Number.POSITIVE_INFINITY);
       else if (old && isTainted(old)) this.#tainted.set(name, clock.now());
-      this.nodes = Math.max(this.nodes, informers.of(nodes).list().length);
+      this.#names.add(name);
     });
+  }
+
+  get nodes(): number {
+    return this.#names.size;
   }
 
   /** Of a set's claim that goes with its pod: the set was never smaller while the claim was there. */
