@@ -1,10 +1,10 @@
 // The credentials of a component that is a process of its own: those that the server made for it, or another kubeconfig's.
-import type { Credentials } from '../cluster/admin-kubeconfig.js';
-import { readKubeconfig } from '../cluster/kubeconfig.js';
+
 import { UserError } from '../cluster/local/user-error.js';
+import { type KubeconfigContext, readKubeconfig } from '../cluster/read-kubeconfig.js';
 
 /** Says what to do where there is none, or where it cannot be read. */
-export async function componentCredentials(path: string): Promise<Credentials> {
+export async function componentCredentials(path: string): Promise<KubeconfigContext> {
   try {
     return await readKubeconfig(path);
   } catch (error) {

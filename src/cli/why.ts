@@ -6,7 +6,7 @@ import type { Place } from './why/gather.js';
 import { type Session, withKubeconfig } from './with-kubeconfig.js';
 
 interface Flags {
-  readonly namespace: string;
+  readonly namespace?: string;
   readonly node?: string;
   readonly from?: Place;
   readonly output?: 'json' | 'text' | 'dot';
@@ -51,7 +51,7 @@ export const whyCommand = new Command('why')
     'Show why a pod is where it is or where one would go; which rules on which node carry a Service, and where a connection to it fails',
   )
   .argument('[service/NAME|pod/NAME]', 'the Service or the pod; `pod` alone with -f', target)
-  .option('-n, --namespace <namespace>', 'the namespace of it', 'default')
+  .option('-n, --namespace <namespace>', "the namespace of it; else the kubeconfig's, or default")
   .option('-f, --filename <file>', 'where a pod of this file would go, without creating it; - for standard input')
   .option('--scheduler <url>', "ask a scheduler of its own process for decisions, such as https://127.0.0.1:10259; else the API server's")
   .option('--certificate-authority <file>', "of that scheduler's certificate, where it has --tls-cert-file; else whose it is is not asked")
@@ -63,7 +63,7 @@ export const whyCommand = new Command('why')
   )
   .addOption(new Option('-o, --output <format>', 'print it all as data').choices(['json', 'text', 'dot']))
   .option('--graph', 'print which controller reacts to what and writes what; -o dot for Graphviz')
-  .option('--kubeconfig <file>', 'a kubeconfig with a client certificate in it; else $KUBECONFIG, the local cluster, ~/.kube/config')
+  .option('--kubeconfig <file>', 'a kubeconfig; else $KUBECONFIG, the local cluster, ~/.kube/config')
   .action(async (about: Target | undefined, flags: Flags, command: Command) => {
     if (flags.graph) return printGraph(flags.output);
     const wrong = wrongUse(about, flags);
@@ -82,6 +82,8 @@ function wrongUse(about: Target | undefined, { output, filename }: Flags): strin
   return about.name === undefined && filename === undefined ? 'say which pod, such as pod/web, or give -f' : undefined;
 }
 
+const namespaceOf = (session: Session, flags: Flags) => flags.namespace ?? session.namespace ?? 'default';
+
 async function explainService(session: Session, flags: Flags, name: string | undefined): Promise<string> {
   const [{ gather }, { findHops }, { printWhy }] = await Promise.all([
     import('./why/gather.js'),
@@ -89,7 +91,7 @@ async function explainService(session: Session, flags: Flags, name: string | und
     import('./why/print.js'),
   ]);
   process.exitCode = STATUS_UNKNOWN;
-  const facts = await gather(session, { ...flags, name: name! });
+  const facts = await gather(session, { ...flags, namespace: namespaceOf(session, flags), name: name! });
   const hops = findHops(facts);
   process.exitCode = hops.some(({ ok }) => !ok) ? STATUS_FAILS : 0;
   return flags.output === 'json' ? JSON.stringify({ nodes: facts.nodes, hops }, undefined, 2) : printWhy(facts, hops);
@@ -101,12 +103,12 @@ async function explainPod(session: Session, flags: Flags, name: string | undefin
     import('./why/scheduler-transport.js'),
     import('./why/read-text.js'),
   ]);
-  const { namespace, filename, output, scheduler } = flags;
+  const { filename, output, scheduler } = flags;
   const file = filename === undefined ? undefined : await readText(filename);
   const authority = flags.certificateAuthority && (await readText(flags.certificateAuthority, '--certificate-authority'));
   const decider = scheduler ? schedulerTransport(scheduler, session, authority) : session.transport;
   const { text, placed } = await whyPod(session.transport, decider, {
-    namespace,
+    namespace: namespaceOf(session, flags),
     ...(name && { name }),
     ...(file !== undefined && { file }),
     ...(output && { output }),

@@ -2,15 +2,11 @@
 import { StatusError } from '../apimachinery/status.js';
 import type { ApiClient } from '../client/api-client.js';
 import type { Transport } from '../client/client.js';
+import type { KubeconfigContext } from '../cluster/read-kubeconfig.js';
 
-export interface Session {
+export interface Session extends KubeconfigContext {
   readonly client: ApiClient;
   readonly transport: Transport;
-  readonly ca: string;
-  readonly server: string;
-  /** PEM: who asks. */
-  readonly cert: string;
-  readonly key: string;
 }
 
 /** Prints what `act` returns. `command` is what the line of an error begins with, `missing` what to do where there is no such file. */
@@ -21,7 +17,7 @@ export async function withKubeconfig(
   act: (session: Session) => Promise<string>,
 ): Promise<void> {
   const [{ readKubeconfig }, { httpsTransport }, { ApiClient }] = await Promise.all([
-    import('../cluster/kubeconfig.js'),
+    import('../cluster/read-kubeconfig.js'),
     import('../client/https.js'),
     import('../client/api-client.js'),
   ]);
@@ -29,7 +25,6 @@ export async function withKubeconfig(
   try {
     const credentials = await readKubeconfig(path);
     transport = httpsTransport(credentials);
-
     process.stdout.write(`${await act({ client: new ApiClient(transport), transport, ...credentials })}\n`);
   } catch (error) {
     const line = failure(error, command, path, missing);

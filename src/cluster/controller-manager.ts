@@ -6,16 +6,16 @@ import { httpsTransport } from '../client/https.js';
 import type { ControllerOptions } from '../controllers/define.js';
 import { controllers } from '../controllers/index.js';
 import { enabledControllers } from '../controllers/switches.js';
-import type { Credentials } from './admin-kubeconfig.js';
 import { type ComponentListen, serveComponent } from './component-server.js';
 import type { LeaderElectionFlags } from './elected.js';
 import { runControllers } from './managed-controllers.js';
+import type { KubeconfigContext } from './read-kubeconfig.js';
 import { serviceAccountClients } from './service-account-clients.js';
 
 const USER_AGENT = 'kube-controller-manager';
 
 export interface ControllerManagerOptions {
-  readonly credentials: Credentials;
+  readonly credentials: KubeconfigContext;
   /** `--controllers`. */
   readonly enabled: readonly string[];
   readonly settings: ControllerOptions;

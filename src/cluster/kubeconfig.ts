@@ -1,27 +1,10 @@
-// Kubeconfig files of people: reading one, and merging one context into ~/.kube/config without touching the rest of it.
+// ~/.kube/config: whose it is, and one context put in or taken out without touching the rest of it.
 import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { type Owner, writePrivateFile } from '../client/files.js';
 import type { Credentials } from './admin-kubeconfig.js';
 import { addContext, NotEditable, takeContext } from './kubeconfig-text.js';
-
-/** The credentials of the current context of the kubeconfig at `path`. Rejects with an Error of one line that names the file. */
-export async function readKubeconfig(path: string): Promise<Credentials> {
-  const config = parse(await readFile(path, 'utf8')) as Kubeconfig | null;
-  const find = <T>(list: readonly ({ readonly name: string } & T)[] | undefined, name: string | undefined) =>
-    list?.find((entry) => entry.name === name);
-  const context = find(config?.contexts, config?.['current-context'])?.context;
-  const cluster = find(config?.clusters, context?.cluster)?.cluster;
-  const user = find(config?.users, context?.user)?.user;
-  const server = cluster?.server;
-  const ca = cluster?.['certificate-authority-data'];
-  const cert = user?.['client-certificate-data'];
-  const key = user?.['client-key-data'];
-  if (!server || !ca || !cert || !key) throw new Error(`${path}: its current context has no server, CA, client certificate and key in it`);
-  return { server, ca: decode(ca), cert: decode(cert), key: decode(key) };
-}
 
 /**
  * Puts the context `name` (with its cluster and user) into the kubeconfig at `path`, replacing an earlier one of that name.
@@ -48,19 +31,6 @@ export async function personalKubeconfig(env: NodeJS.ProcessEnv): Promise<{ read
     if (home) return { path: join(home, '.kube', 'config'), owner: { uid: Number(SUDO_UID), gid: Number(SUDO_GID) } };
   }
   return { path: join(HOME ?? '/root', '.kube', 'config'), owner: undefined };
-}
-
-interface Kubeconfig {
-  readonly 'current-context'?: string;
-  readonly clusters?: readonly {
-    readonly name: string;
-    readonly cluster?: { readonly server?: string; readonly 'certificate-authority-data'?: string };
-  }[];
-  readonly contexts?: readonly { readonly name: string; readonly context?: { readonly cluster?: string; readonly user?: string } }[];
-  readonly users?: readonly {
-    readonly name: string;
-    readonly user?: { readonly 'client-certificate-data'?: string; readonly 'client-key-data'?: string };
-  }[];
 }
 
 /** A new file is `owner`'s; one that was there stays its owner's. */
@@ -103,5 +73,3 @@ async function homeOf(user: string): Promise<string | undefined> {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n');
   return lines.map((line) => line.split(':')).find(([name]) => name === user)?.[5];
 }
-
-const decode = (data: string) => Buffer.from(data, 'base64').toString('utf8');

@@ -4,16 +4,16 @@ import type { Logger } from '../apimachinery/logger.js';
 import { ApiClient } from '../client/api-client.js';
 import { httpsTransport } from '../client/https.js';
 import type { SchedulerConfiguration } from '../scheduler/config.js';
-import type { Credentials } from './admin-kubeconfig.js';
 import { type ComponentListen, serveComponent } from './component-server.js';
 import { decisionsPath } from './decisions-path.js';
 import type { LeaderElectionFlags } from './elected.js';
 import { runScheduler } from './managed-scheduler.js';
+import type { KubeconfigContext } from './read-kubeconfig.js';
 
 const USER_AGENT = 'kube-scheduler';
 
 export interface SchedulerProcessOptions {
-  readonly credentials: Credentials;
+  readonly credentials: KubeconfigContext;
   readonly configuration: SchedulerConfiguration;
   /** Absent: it is the only one. */
   readonly election?: LeaderElectionFlags;

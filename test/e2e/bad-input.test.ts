@@ -5,7 +5,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readKubeconfig } from '../../src/cluster/kubeconfig.js';
+import { readKubeconfig } from '../../src/cluster/read-kubeconfig.js';
 import { background, eventually, kubectl, kubectlRaw, layout, remove, run } from './lab.js';
 
 afterAll(() => remove('service,pod,deployment', '-l', 'suite=bad-input'));

@@ -4,7 +4,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readKubeconfig } from '../../src/cluster/kubeconfig.js';
+import { readKubeconfig } from '../../src/cluster/read-kubeconfig.js';
 import { docker, eventually, get, http, isReady, kubectl, kubectlRaw, layout, node, pod, pods, readyPods, remove, run } from './lab.js';
 
 const file = (name: string) => `manifests/${name}`;

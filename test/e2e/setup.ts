@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { httpsTransport } from '../../src/client/https.js';
-import { readKubeconfig } from '../../src/cluster/kubeconfig.js';
+import { readKubeconfig } from '../../src/cluster/read-kubeconfig.js';
 import { WatchChecker } from '../suites/watch-checker.js';
 import { CLUSTER_FLAGS, layout, run, setup, UP_FLAGS } from './lab.js';
 

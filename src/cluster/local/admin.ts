@@ -8,7 +8,7 @@ import { httpsTransport } from '../../client/https.js';
 import type { Informers } from '../../client/informer.js';
 import { createInformers } from '../../client/informers.js';
 import { type Credentials, makeKubeconfig } from '../admin-kubeconfig.js';
-import { readKubeconfig } from '../kubeconfig.js';
+import { readKubeconfig } from '../read-kubeconfig.js';
 import type { ClusterLayout } from './state.js';
 
 export interface Admin {
@@ -26,7 +26,9 @@ export interface AdminOptions {
 
 /** Needs a control plane that answers, as it is what makes the credentials. Writes the cluster's kubeconfig. */
 export async function connectAdmin(layout: ClusterLayout, options: AdminOptions): Promise<Admin> {
-  const credentials = { ...(await readKubeconfig(layout.adminKubeconfig)), server: layout.localUrl };
+  const { ca, cert, key } = await readKubeconfig(layout.adminKubeconfig);
+  if (!cert || !key) throw new Error(`${layout.adminKubeconfig} has no client certificate: it is not the control plane's own`);
+  const credentials = { server: layout.localUrl, ca, cert, key };
   await writePrivateFile(layout.kubeconfig, makeKubeconfig(layout.name, credentials));
   const transport = httpsTransport({ ...credentials, clock: options.clock });
   const client = new ApiClient(transport);

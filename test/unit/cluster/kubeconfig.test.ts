@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Credentials, makeKubeconfig } from '../../../src/cluster/admin-kubeconfig.js';
-import { mergeContext, personalKubeconfig, readKubeconfig, removeContext } from '../../../src/cluster/kubeconfig.js';
+import { mergeContext, personalKubeconfig, removeContext } from '../../../src/cluster/kubeconfig.js';
+import { readKubeconfig } from '../../../src/cluster/read-kubeconfig.js';
 
 const CREDENTIALS: Credentials = { server: 'https://192.0.2.1:6443', ca: 'the CA\n', cert: 'a certificate\n', key: 'a key\n' };
 const THEIRS = `# my clusters
