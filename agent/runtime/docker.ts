@@ -3,18 +3,19 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
-import type { Clock } from '../../src/apimachinery/clock.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { dockerAttach } from './docker-attach.js';
 import { CommandLedger } from './docker-commands.js';
-import { containerOptions, type LogSettings, resourceOptions, sandboxOptions } from './docker-create.js';
+import { createContainer, removeContainer } from './docker-containers.js';
+import { containerOptions, type LogSettings, resourceOptions } from './docker-create.js';
 import { dial } from './docker-dial.js';
 import { call } from './docker-errors.js';
 import { dockerEvents } from './docker-events.js';
 import { inspectDockerImage, listDockerImages, pullDockerImage, removeDockerImage } from './docker-images.js';
-import { attemptOf, gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
+import { gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
 import { dockerExec, dockerLogs } from './docker-process.js';
 import { DockerRuns } from './docker-runs.js';
+import { DockerSandboxes, netnsOf, type SandboxOptions } from './docker-sandboxes.js';
 import { containerFrom } from './docker-status.js';
 import { EarlyNews } from './early-news.js';
 import { openNetnsDialer } from './netns-dialer.js';
@@ -43,17 +44,14 @@ import {
 /** An engine that does not say its version for so long is taken for dead. */
 const VERSION_TIMEOUT_MS = 5_000;
 
-export interface DockerRuntimeOptions {
+export interface DockerRuntimeOptions extends SandboxOptions {
   /** `unix:///path` or `tcp://host:port`. */
   readonly endpoint: string;
   /** The socket of the containerd that the engine stands on; where none is, containers begin and end a little later. */
   readonly containerdSocket: string;
-  readonly pauseImage: string;
-  readonly network: PodNetwork;
   readonly settings: LogSettings & Pick<KubeletSettings, 'runtimeRequestTimeout'>;
   /** Where it keeps what an agent after this one must know. */
   readonly stateDirectory: string;
-  readonly clock: Clock;
 }
 
 interface EngineInfo {
@@ -73,6 +71,7 @@ export class DockerRuntime implements ContainerRuntime {
   /** Pods as they were looked at last: what has exited no longer changes, so it is inspected once. Forgotten when nothing of a pod is listed. */
   private readonly looked = new Map<string, RuntimePod>();
   private readonly news = new EarlyNews();
+  private readonly sandboxes: DockerSandboxes;
 
   private readonly commands: CommandLedger;
   private readonly runs: DockerRuns;
@@ -84,6 +83,7 @@ export class DockerRuntime implements ContainerRuntime {
     this.docker = new Docker({ ...connectTo, ...patience });
     this.patient = new Docker(connectTo);
     this.network = options.network;
+    this.sandboxes = new DockerSandboxes(this.docker, options, this.news);
     this.runs = new DockerRuns(this.docker);
     this.commands = new CommandLedger(join(options.stateDirectory, 'commands'));
   }
@@ -110,91 +110,20 @@ export class DockerRuntime implements ContainerRuntime {
     return this.network.notReady();
   }
 
-  async runPodSandbox(config: PodSandboxConfig, created?: (sandboxId: string) => void): Promise<PodSandbox> {
-    if (!config.hostNetwork) await this.network.whenReady();
-    const createdAt_ms = this.options.clock.now();
-    const options = sandboxOptions(config, this.options.pauseImage, this.options.settings);
-    const id = await this.create(options).catch(async (error: unknown) => {
-      if (error instanceof RuntimeError && UNKNOWN_RUNTIME.test(error.message)) {
-        throw new RuntimeError(error.code, `failed to get sandbox runtime: no runtime for "${config.runtimeHandler}" is configured`);
-      }
-      if (!(error instanceof RuntimeError) || error.code !== 404) throw error;
-      await pullDockerImage(this.docker, this.options.pauseImage, undefined, this.options.clock, new AbortController().signal);
-      return this.create(options);
-    });
-    try {
-      created?.(id);
-      const started = call(this.docker.getContainer(id).start());
-      const ips = config.hostNetwork ? [] : await this.wire(id, started, config);
-      await started;
-      return { id, attempt: config.attempt, ready: true, createdAt_ms, ips };
-    } catch (error) {
-      await this.undo(id, error);
-      throw error;
-    }
+  runPodSandbox(config: PodSandboxConfig, created?: (sandboxId: string) => void): Promise<PodSandbox> {
+    return this.sandboxes.run(config, created);
   }
 
-  /** From when its namespaces are there on, which is before it has started. */
-  private async wire(id: string, started: Promise<void>, config: PodSandboxConfig): Promise<readonly string[]> {
-    const told = await Promise.race([this.news.processOf(id, started), started.then(() => undefined)]);
-    const pid = told ?? (await call(this.docker.getContainer(id).inspect())).State.Pid;
-    try {
-      return await this.setUpNetwork(id, pid, config);
-    } finally {
-      // Nothing is under way any more when what has failed is undone.
-      await started;
-    }
-  }
-
-  private setUpNetwork(id: string, pid: number, config: PodSandboxConfig): Promise<readonly string[]> {
-    const { name, namespace, uid, portMappings, bandwidth, dns, annotations, cgroupParent } = config;
-    return this.network.setUp({
-      sandboxId: id,
-      netns: netnsOf(pid),
-      ...{ name, namespace, uid, portMappings },
-      ...(bandwidth && { bandwidth }),
-      ...(dns && { dns }),
-      ...(annotations && { annotations }),
-      ...(cgroupParent === undefined ? {} : { cgroupParent }),
-    });
-  }
-
-  private async undo(sandboxId: string, cause: unknown): Promise<void> {
-    try {
-      await this.stopPodSandbox(sandboxId);
-      await this.removePodSandbox(sandboxId);
-    } catch (error) {
-      throw new RuntimeError(500, `${(cause as Error).message}; and undoing it failed: ${(error as Error).message}`);
-    }
-  }
-
-  async stopPodSandbox(sandboxId: string): Promise<void> {
-    const container = this.docker.getContainer(sandboxId);
-    const info = await call(container.inspect(), 404);
-    // Only of a running one is the process ID still its own.
-    await this.network.tearDown(sandboxId, info?.State.Running ? netnsOf(info.State.Pid) : undefined);
-    // 409: it is not running.
-    if (info?.State.Running) await call(container.kill(), 404, 409);
+  stopPodSandbox(sandboxId: string): Promise<void> {
+    return this.sandboxes.stop(sandboxId);
   }
 
   removePodSandbox(sandboxId: string): Promise<void> {
-    return this.removeContainer(sandboxId);
+    return removeContainer(this.docker, sandboxId);
   }
 
   createContainer(sandboxId: string, config: ContainerConfig, sandbox: PodSandboxConfig): Promise<string> {
-    return this.create(containerOptions(sandboxId, config, sandbox, this.options.settings));
-  }
-
-  /** A name can be taken by what an agent that was killed had just created: that one never ran, and makes way. */
-  private async create(options: Docker.ContainerCreateOptions): Promise<string> {
-    try {
-      return (await call(this.docker.createContainer(options))).id;
-    } catch (error) {
-      const holder = error instanceof RuntimeError && error.code === 409 ? /by container "?([0-9a-f]{12,64})/.exec(error.message) : null;
-      if (!holder) throw error;
-      await call(this.docker.getContainer(holder[1]!).remove({ v: true }), 404);
-      return (await call(this.docker.createContainer(options))).id;
-    }
+    return createContainer(this.docker, containerOptions(sandboxId, config, sandbox, this.options.settings));
   }
 
   async startContainer(containerId: string): Promise<void> {
@@ -210,9 +139,8 @@ export class DockerRuntime implements ContainerRuntime {
     await call(this.patient.getContainer(containerId).stop({ t: gracePeriod_s, abortSignal }), 304, 404);
   }
 
-  async removeContainer(containerId: string): Promise<void> {
-    // A removal that is already under way is a conflict: it may fail yet, so whoever asks again learns how it ended.
-    await call(this.docker.getContainer(containerId).remove({ v: true, force: true }), 404);
+  removeContainer(containerId: string): Promise<void> {
+    return removeContainer(this.docker, containerId);
   }
 
   async diskUsage_bytes(containerId: string): Promise<number> {
@@ -245,7 +173,7 @@ export class DockerRuntime implements ContainerRuntime {
   async podStatus(podUid: string): Promise<RuntimePod> {
     const listed = await this.list(`${LABEL_POD_UID}=${podUid}`);
     const isSandbox = ({ Labels: labels }: Listed) => labels[LABEL_TYPE] === TYPE_SANDBOX;
-    const sandboxes = listed.filter(isSandbox).map((entry) => this.sandboxFrom(entry));
+    const sandboxes = listed.filter(isSandbox).map((entry) => this.sandboxes.from(entry));
     const known = this.looked.get(podUid)?.containers.filter(({ id, state }) => state === 'exited' && !this.news.hasEnded(id)) ?? [];
     const details = ({ Id, State }: Listed) => (State === 'running' ? undefined : known.find(({ id }) => id === Id)) ?? this.inspect(Id);
     const inspected = await Promise.all(listed.filter((entry) => !isSandbox(entry)).map(details));
@@ -272,19 +200,6 @@ export class DockerRuntime implements ContainerRuntime {
 
   async running(): Promise<readonly RunningContainer[]> {
     return this.runs.of(await call(this.docker.listContainers({ filters: { label: [LABEL_TYPE] } })));
-  }
-
-  /** A sandbox that an agent was killed over before its network was there is not ready, though it runs. */
-  private sandboxFrom(entry: Listed): PodSandbox {
-    const ips = this.network.ips(entry.Id);
-    const wired = entry.HostConfig.NetworkMode === 'host' || ips.length > 0;
-    return {
-      id: entry.Id,
-      attempt: attemptOf(entry.Labels),
-      ready: entry.State === 'running' && wired,
-      createdAt_ms: entry.Created * 1000,
-      ips,
-    };
   }
 
   private async inspect(id: string): Promise<RuntimeContainer | undefined> {
@@ -373,11 +288,6 @@ async function logSize_bytes(path: string): Promise<number> {
   );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
-
-/** As engines have said it over the years. */
-const UNKNOWN_RUNTIME = /unknown (or invalid )?runtime/i;
-
-const netnsOf = (pid: number) => `/proc/${pid}/ns/net`;
 
 function connection(endpoint: string): Docker.DockerOptions {
   if (endpoint.startsWith('unix://')) return { socketPath: endpoint.slice('unix://'.length) };
