@@ -129,6 +129,8 @@ describe('the API server on etcd', () => {
       const told = (async () => {
         for await (const line of createInterface({ input: watch.stdout! })) if (lines.push(line) === 4) watch.kill();
       })();
+      // A list that is slower than what follows would hold its outcome.
+      await expect.poll(() => lines, { timeout: 30_000 }).toHaveLength(1);
       await kubectl.ok(['create', 'configmap', 'two']);
       await cluster.kill(await cluster.leader());
       await untilOk(() => kubectl.run(['label', 'configmap', 'two', 'x=y', '--overwrite']));

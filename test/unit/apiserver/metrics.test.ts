@@ -128,8 +128,8 @@ it('tells of the store, the objects and the process', async () => {
   expect(samples.get('apiserver_storage_objects{resource="deployments.apps"}')).toBe(0);
   expect(
     samples.get('etcd_request_duration_seconds_count{operation="create",type="configmaps"}'),
-    'two, one of them refused, and how users are vouched for',
-  ).toBe(3);
+    'two, one of them refused, how users are vouched for, and since when the use of old tokens is noted',
+  ).toBe(4);
   expect(samples.get('process_resident_memory_bytes{}')).toBeGreaterThan(10e6);
   expect(samples.get('process_open_fds{}')).toBeGreaterThan(3);
   expect(samples.get('process_start_time_seconds{}')! * 1000).toBeLessThan(Date.now());
