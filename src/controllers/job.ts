@@ -158,6 +158,8 @@ class JobSync {
     const counted = settle(ended.length > 0 ? this.#stored.status : status, new Set(held));
     const isOver = outcome !== undefined && all && isAllCounted(counted) && this.#terminating === 0;
     if (isOver) {
+      // One that is suspended has none, and may be over all the same, by pods that ended while they were told to go.
+      this.#startTime ??= this.#now();
       const type = outcome.type === 'FailureTarget' ? 'Failed' : 'Complete';
       this.#conditions = withCondition(this.#conditions, type, 'True', outcome, this.#now());
     }

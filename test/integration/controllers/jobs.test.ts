@@ -162,6 +162,14 @@ describe('a job', () => {
     ]);
   });
 
+  test('may be over though it is suspended, and has begun then, too', async () => {
+    await make({ suspend: true, completions: 0 });
+    await isNow('Complete');
+    const { startTime, completionTime } = (await job()).status;
+    expect(startTime).toBeDefined();
+    expect(startTime).toBe(completionTime);
+  });
+
   test('what it deletes is counted as failed where a user deleted it, and a new pod takes its place', async () => {
     await make();
     await run(1);
