@@ -85,6 +85,9 @@ export function rfc3339(ms: number): string {
   return latest.text;
 }
 
+/** `2026-01-31`, in UTC. */
+export const rfc3339Day = (ms: number): string => rfc3339(ms).slice(0, 10);
+
 /** RFC 3339 in UTC with microseconds: metav1.MicroTime's form. */
 export function rfc3339Micro(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 23)}000Z`;

@@ -1,7 +1,7 @@
 // Bootstrap: what every cluster has from its first moment: the system's namespaces, and the Services of the API and of DNS.
 import { isDeepStrictEqual } from 'node:util';
 import { ipv4, requireCidr } from '../apimachinery/cidr.js';
-import { type Clock, rfc3339 } from '../apimachinery/clock.js';
+import { type Clock, rfc3339, rfc3339Day } from '../apimachinery/clock.js';
 import type { Draft } from '../apimachinery/json.js';
 import type { KubeObject, ObjectName } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
@@ -22,7 +22,6 @@ import {
   PORT_NODE_DNS_METRICS,
   TOKEN_TRACKING,
 } from '../kinds/wellknown.js';
-import { dayOf } from './authentication/legacy-tokens.js';
 import { bootstrapObjects, DEFAULT_SERVICE_CIDR } from './bootstrap-objects.js';
 import type { ApiServerOptions } from './options.js';
 
@@ -56,7 +55,7 @@ export async function bootstrap(client: Client, { serviceCidr, port, clock }: Bo
   await ensure(client, services, apiService(ipv4(base + API_OFFSET), port));
   await ensureDnsService(client, dnsService(ipv4(base + DNS_OFFSET)));
   await Promise.all(bootstrapObjects(text).map(({ kind, object }) => ensure(client, kind, object)));
-  await ensure(client, configMaps, { metadata: TOKEN_TRACKING, data: { since: dayOf(clock) } });
+  await ensure(client, configMaps, { metadata: TOKEN_TRACKING, data: { since: rfc3339Day(clock.now()) } });
   await sayReady(client, clock);
 }
 

@@ -1,5 +1,6 @@
 // legacy-serviceaccount-token-cleaner: watches the Secrets with tokens that were once made for every ServiceAccount; one that nobody has used for
 // long is marked as invalid, and after as long again deleted.
+import { rfc3339Day } from '../apimachinery/clock.js';
 import { isBeingDeleted, keyOf, parseKey } from '../apimachinery/object.js';
 import { isStatus } from '../apimachinery/status.js';
 import { configMaps } from '../kinds/core/configmap.js';
@@ -7,18 +8,23 @@ import { pods } from '../kinds/core/pod.js';
 import { secrets } from '../kinds/core/secret.js';
 import { serviceAccounts } from '../kinds/core/serviceaccount.js';
 import type { Secret } from '../kinds/types/core_v1.js';
-import { LABEL_TOKEN_INVALID_SINCE, LABEL_TOKEN_LAST_USED, TOKEN_TRACKING } from '../kinds/wellknown.js';
+import {
+  ANNOTATION_SERVICE_ACCOUNT,
+  LABEL_TOKEN_INVALID_SINCE,
+  LABEL_TOKEN_LAST_USED,
+  TOKEN_TRACKING,
+  TYPE_SERVICE_ACCOUNT_TOKEN,
+} from '../kinds/wellknown.js';
 import { defineController, type ReconcileContext, type ReconcileResult } from './define.js';
 import { findLive } from './find-live.js';
 
-const TYPE = 'kubernetes.io/service-account-token';
 const DAY_ms = 24 * 3_600_000;
 
 export const legacyTokenCleaner = defineController({
   name: 'legacy-serviceaccount-token-cleaner',
   serviceAccount: 'legacy-service-account-token-cleaner',
   inputs: [
-    secrets.mapped((secret) => (secret.type === TYPE ? [keyOf(secret.metadata)] : [])),
+    secrets.mapped((secret) => (secret.type === TYPE_SERVICE_ACCOUNT_TOKEN ? [keyOf(secret.metadata)] : [])),
     serviceAccounts.mapped(({ metadata: { namespace }, secrets: named = [] }) => named.map(({ name = '' }) => keyOf({ namespace, name }))),
     // Only looked at.
     pods.mapped(() => []),
@@ -26,7 +32,7 @@ export const legacyTokenCleaner = defineController({
   outputs: [secrets],
   async reconcile(key, context) {
     const secret = context.get(secrets, parseKey(key));
-    if (secret?.type !== TYPE || isBeingDeleted(secret) || !isGenerated(secret, context)) return;
+    if (secret?.type !== TYPE_SERVICE_ACCOUNT_TOKEN || isBeingDeleted(secret) || !isGenerated(secret, context)) return;
     // Until then it may have been used without anybody's noting it.
     const since_ms = isMounted(secret, context) ? undefined : await trackedSince_ms(context);
     if (since_ms === undefined) return { requeueAfter_ms: DAY_ms };
@@ -49,7 +55,7 @@ export function fateOf({ metadata }: Secret, trackedSince_ms: number, period_ms:
 
 /** By the account that names it: what people make they do not list there. */
 function isGenerated({ metadata: { namespace, name, annotations } }: Secret, { get }: ReconcileContext): boolean {
-  const account = get(serviceAccounts, { namespace, name: annotations?.['kubernetes.io/service-account.name'] ?? '' });
+  const account = get(serviceAccounts, { namespace, name: annotations?.[ANNOTATION_SERVICE_ACCOUNT] ?? '' });
   return account?.secrets?.some((each) => each.name === name) ?? false;
 }
 
@@ -71,7 +77,7 @@ async function act({ client, clock, log }: ReconcileContext, secret: Secret, fat
   try {
     if (fate === 'delete') await client.delete(secrets, metadata, { preconditions: { uid, resourceVersion } });
     else {
-      const labels = { [LABEL_TOKEN_INVALID_SINCE]: new Date(clock.now()).toISOString().slice(0, 10) };
+      const labels = { [LABEL_TOKEN_INVALID_SINCE]: rfc3339Day(clock.now()) };
       await client.patch(secrets, metadata, 'application/merge-patch+json', { metadata: { uid, resourceVersion, labels } });
     }
     log.info({ secret: keyOf(metadata) }, fate === 'delete' ? 'deleted a token that nobody uses' : 'marked a token that nobody uses');

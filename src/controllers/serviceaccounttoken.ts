@@ -6,11 +6,10 @@ import { LEGACY_CLAIMS, LEGACY_ISSUER, serviceAccountUser, signJwt } from '../cl
 import { secrets } from '../kinds/core/secret.js';
 import { serviceAccounts } from '../kinds/core/serviceaccount.js';
 import type { Secret, ServiceAccount } from '../kinds/types/core_v1.js';
+import { ANNOTATION_SERVICE_ACCOUNT, TYPE_SERVICE_ACCOUNT_TOKEN } from '../kinds/wellknown.js';
 import { defineController, type ReconcileContext } from './define.js';
 import { findLive } from './find-live.js';
 
-const TYPE = 'kubernetes.io/service-account-token';
-const ANNOTATION_NAME = 'kubernetes.io/service-account.name';
 const ANNOTATION_UID = 'kubernetes.io/service-account.uid';
 
 export const serviceAccountToken = defineController({
@@ -20,7 +19,10 @@ export const serviceAccountToken = defineController({
     secrets,
     serviceAccounts.mapped(({ metadata }, { list }) =>
       list(secrets, metadata.namespace)
-        .filter((secret) => secret.type === TYPE && secret.metadata.annotations?.[ANNOTATION_NAME] === metadata.name)
+        .filter(
+          (secret) =>
+            secret.type === TYPE_SERVICE_ACCOUNT_TOKEN && secret.metadata.annotations?.[ANNOTATION_SERVICE_ACCOUNT] === metadata.name,
+        )
         .map((secret) => keyOf(secret.metadata)),
     ),
   ],
@@ -28,7 +30,7 @@ export const serviceAccountToken = defineController({
   async reconcile(key, context) {
     const secret = context.get(secrets, parseKey(key));
     const { serviceAccountPrivateKey } = context.options;
-    if (secret?.type !== TYPE || !serviceAccountPrivateKey) return;
+    if (secret?.type !== TYPE_SERVICE_ACCOUNT_TOKEN || !serviceAccountPrivateKey) return;
     const account = await accountOf(secret, context);
     if (account) await fill(secret, account, serviceAccountPrivateKey, context);
     else await remove(secret, context);
@@ -37,7 +39,7 @@ export const serviceAccountToken = defineController({
 
 /** The cache may lack an account that was made just before its secret, so the API is asked before anything is deleted. */
 async function accountOf({ metadata }: Secret, { get, client }: ReconcileContext): Promise<ServiceAccount | undefined> {
-  const name = { namespace: metadata.namespace, name: metadata.annotations?.[ANNOTATION_NAME] ?? '' };
+  const name = { namespace: metadata.namespace, name: metadata.annotations?.[ANNOTATION_SERVICE_ACCOUNT] ?? '' };
   const wanted = metadata.annotations?.[ANNOTATION_UID];
   const isIt = (account: ServiceAccount | undefined) => account !== undefined && (!wanted || account.metadata.uid === wanted);
   const known = get(serviceAccounts, name);

@@ -5,6 +5,10 @@ export const DEFAULT_SCHEDULER_NAME = 'default-scheduler';
 export const NAMESPACE_PUBLIC = 'kube-public';
 export const NAMESPACE_NODE_LEASE = 'kube-node-lease';
 
+/** Secrets with a token of the account that the annotation names. */
+export const TYPE_SERVICE_ACCOUNT_TOKEN = 'kubernetes.io/service-account-token';
+export const ANNOTATION_SERVICE_ACCOUNT = 'kubernetes.io/service-account.name';
+
 /** Of Secrets with a token that never expires: the day of its last use, and since when it is not to be used any more. */
 export const LABEL_TOKEN_LAST_USED = 'kubernetes.io/legacy-token-last-used';
 export const LABEL_TOKEN_INVALID_SINCE = 'kubernetes.io/legacy-token-invalid-since';

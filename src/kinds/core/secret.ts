@@ -4,8 +4,8 @@ import { isConfigMapKey } from '../../apimachinery/names.js';
 import { checkImmutable, invalids, MAX_DATA_bytes, sameJson } from '../checks.js';
 import { defineKind, type Mutable } from '../define.js';
 import type { Secret } from '../types/core_v1.js';
+import { ANNOTATION_SERVICE_ACCOUNT, TYPE_SERVICE_ACCOUNT_TOKEN } from '../wellknown.js';
 
-const ANNOTATION_SERVICE_ACCOUNT = 'kubernetes.io/service-account.name';
 /** The keys without which a secret of that type is of no use. */
 const REQUIRED_KEYS: { readonly [type: string]: readonly string[] } = {
   'kubernetes.io/dockercfg': ['.dockercfg'],
@@ -59,7 +59,7 @@ function validateSecret({ type = '', data = {}, metadata }: Secret): FieldError[
   if (type === 'kubernetes.io/basic-auth' && data['username'] === undefined && data['password'] === undefined) {
     errors.push(required('data[username]'), required('data[password]'));
   }
-  if (type === 'kubernetes.io/service-account-token' && !metadata.annotations?.[ANNOTATION_SERVICE_ACCOUNT]) {
+  if (type === TYPE_SERVICE_ACCOUNT_TOKEN && !metadata.annotations?.[ANNOTATION_SERVICE_ACCOUNT]) {
     errors.push(required(`metadata.annotations[${ANNOTATION_SERVICE_ACCOUNT}]`));
   }
   return errors;
