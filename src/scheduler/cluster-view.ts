@@ -9,12 +9,13 @@ import { pods } from '../kinds/core/pod.js';
 import { isPodTerminal } from '../kinds/core/podutil.js';
 import { services } from '../kinds/core/service.js';
 import { podDisruptionBudgets } from '../kinds/policy/poddisruptionbudget.js';
+import { volumeAttachments } from '../kinds/storage/volumeattachment.js';
 import type { Namespace, Node, Pod, Service } from '../kinds/types/core_v1.js';
 import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
 import type { Snapshot } from './define.js';
 import { Nominator } from './nominator.js';
 import type { SchedulingQueue } from './queue.js';
-import { unreadable } from './resources.js';
+import { takesSame, unreadable } from './resources.js';
 import { SchedulerCache } from './snapshot.js';
 import { StorageCache } from './storage.js';
 
@@ -58,7 +59,10 @@ export class ClusterView {
       this.#namespaces.onChange(({ old, new: now }) => {
         if (old && now && !sameText(old.metadata.labels, now.metadata.labels)) queue.happened('NamespaceUpdate');
       }),
-      this.storage.onChange(({ old, new: now }) => queue.happened('StorageChange', old, now)),
+      this.storage.onChange(({ old, new: now }) => {
+        if ((now ?? old)?.kind !== volumeAttachments.kind) queue.happened('StorageChange', old, now);
+        else if (!now) queue.happened('VolumeAttachmentDelete', old);
+      }),
     ];
   }
 
@@ -126,13 +130,8 @@ export class ClusterView {
 
 /** Kubelets write a pod's status all the time: only labels, and room that is given back, can help another. */
 function couldFreeOrAttract(old: Pod, now: Pod): boolean {
-  return (
-    !sameText(old.metadata.labels, now.metadata.labels) ||
-    !sameText(old.spec.containers.map(requestsOf), now.spec.containers.map(requestsOf))
-  );
+  return !sameText(old.metadata.labels, now.metadata.labels) || !takesSame(old, now);
 }
-
-const requestsOf = ({ resources }: Pod['spec']['containers'][number]) => resources?.requests;
 
 /** Heartbeats change a node's status all the time; only these parts decide what fits. */
 function couldFitMore(old: Node, now: Node): boolean {

@@ -6,6 +6,7 @@ import type { EventRecorder } from '../client/events.js';
 import type { Lister } from '../kinds/define.js';
 import type { Node, Pod, Service } from '../kinds/types/core_v1.js';
 import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
+import type { VolumeAttachment } from '../kinds/types/storage_v1.js';
 import type { ChangeLog } from './change-log.js';
 import type { Reader } from './config-fields.js';
 
@@ -43,8 +44,13 @@ export interface Snapshot {
   readonly services: readonly Service[];
   /** For affinity terms that choose namespaces by their labels. */
   namespaceLabels(namespace: string): { readonly [name: string]: string };
-  /** Claims, volumes, storage classes and what each node's CSI drivers can do. */
-  readonly storage: Pick<Lister, 'get' | 'list'>;
+  readonly storage: Storage;
+}
+
+/** Claims, volumes, storage classes and what each node's CSI drivers can do. */
+export interface Storage extends Pick<Lister, 'get' | 'list'> {
+  /** Volumes that are attached to the node, on their way there or not yet off it. */
+  attachedTo(node: string): readonly VolumeAttachment[];
 }
 
 /** Pods for which preemption made room on a node and that are not bound yet. */
@@ -65,7 +71,8 @@ export type ClusterEvent =
   | 'AssignedPodUpdate'
   | 'AssignedPodDelete'
   | 'NamespaceUpdate'
-  | 'StorageChange';
+  | 'StorageChange'
+  | 'VolumeAttachmentDelete';
 
 /** An event that may turn a plugin's no into a yes. */
 export interface ClusterEventHint {

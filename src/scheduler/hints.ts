@@ -11,6 +11,7 @@ const ALL: readonly ClusterEventHint[] = (
     'AssignedPodDelete',
     'NamespaceUpdate',
     'StorageChange',
+    'VolumeAttachmentDelete',
   ] satisfies readonly ClusterEvent[]
 ).map((event) => ({ event }));
 /** No plugin spoke of the pod, since there was no node to speak of. */

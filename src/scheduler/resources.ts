@@ -1,5 +1,6 @@
 // Pods and nodes as amounts of resources: what each asks for, has, and blocks. Pure; remembered for each object.
 import { QuantityError } from '../apimachinery/quantity.js';
+import { withHeldRequests } from '../kinds/core/held-resources.js';
 import { hostPortsOf } from '../kinds/core/host-ports.js';
 import { allContainers, podRequests, resourceAmount } from '../kinds/core/podutil.js';
 import type { Node, Pod } from '../kinds/types/core_v1.js';
@@ -10,10 +11,10 @@ const STAND_INS = { cpu: '100m', memory: '200Mi' };
 
 const requests = new WeakMap<Pod, ReadonlyMap<string, number>>();
 
-/** `podRequests`, computed once for each pod object. */
+/** `podRequests` of all that the pod takes, computed once for each pod object. */
 export function requestsOf(pod: Pod): ReadonlyMap<string, number> {
   let known = requests.get(pod);
-  if (!known) requests.set(pod, (known = podRequests(pod)));
+  if (!known) requests.set(pod, (known = podRequests(withHeldRequests(pod))));
   return known;
 }
 
@@ -22,7 +23,7 @@ const scored = new WeakMap<Pod, ReadonlyMap<string, number>>();
 /** What a pod counts for in scores. */
 export function scoredRequest(pod: Pod, resource: 'cpu' | 'memory'): number {
   let known = scored.get(pod);
-  if (!known) scored.set(pod, (known = saysAll(pod) ? requestsOf(pod) : podRequests(pod, STAND_INS)));
+  if (!known) scored.set(pod, (known = saysAll(pod) ? requestsOf(pod) : podRequests(withHeldRequests(pod), STAND_INS)));
   return known.get(resource)!;
 }
 
@@ -138,11 +139,16 @@ export function nodeInfoReplacing(info: NodeInfo, old: Pod, pod: Pod): NodeInfo 
 }
 
 function sameDemands(a: Pod, b: Pod): boolean {
+  if (hasAffinity(a) !== hasAffinity(b) || hasRequiredAntiAffinity(a) !== hasRequiredAntiAffinity(b)) return false;
+  return takesSame(a, b) && hostPortsOf(a).join() === hostPortsOf(b).join();
+}
+
+/** Of every resource as much as the other. */
+export function takesSame(a: Pod, b: Pod): boolean {
   const [before, after] = [takenBy(a).requests, takenBy(b).requests];
-  if (before.size !== after.size || hasAffinity(a) !== hasAffinity(b) || hasRequiredAntiAffinity(a) !== hasRequiredAntiAffinity(b))
-    return false;
+  if (before.size !== after.size) return false;
   for (const [resource, amount] of before) if (after.get(resource) !== amount) return false;
-  return hostPortsOf(a).join() === hostPortsOf(b).join();
+  return true;
 }
 
 /** The node as it would be without that pod. */

@@ -58,8 +58,11 @@ function ownConstraints(pod: Pod, action: Action): Constraints {
   const constraints = all.map((constraint) => {
     const selector = selectorOf(constraint.labelSelector);
     const same = (constraint.matchLabelKeys ?? []).filter((key) => metadata.labels?.[key] !== undefined);
+    // As upstream, which counts nobody by a selector that says nothing.
     const selects = (other: Pod) =>
-      selector.matches(other.metadata.labels) && same.every((key) => other.metadata.labels?.[key] === metadata.labels?.[key]);
+      !(selector.empty && same.length === 0) &&
+      selector.matches(other.metadata.labels) &&
+      same.every((key) => other.metadata.labels?.[key] === metadata.labels?.[key]);
     return constraintOf(constraint, pod, selects);
   });
   const labels = all.flatMap(({ matchLabelKeys = [] }) => matchLabelKeys.map((key) => metadata.labels?.[key]));
@@ -81,10 +84,18 @@ function toleratesAll(pod: Pod, node: Node): boolean {
   return forbidding.every((taint) => pod.spec.tolerations?.some((toleration) => tolerates(toleration, taint)));
 }
 
-/** Pods of the same controller, behind the same Services; a pod that has neither is not spread by default. */
+/** Of these pods are alike; those of a Job or a DaemonSet are not spread by default. */
+const SPREAD_OWNERS = new Set(['v1 ReplicationController', 'apps/v1 ReplicaSet', 'apps/v1 StatefulSet']);
+
+function spreadOwnerOf(pod: Pod): string | undefined {
+  const owner = controllerOf(pod);
+  return owner && SPREAD_OWNERS.has(`${owner.apiVersion} ${owner.kind}`) ? owner.uid : undefined;
+}
+
+/** Pods of the same such controller, behind the same Services; a pod that has neither is not spread by default. */
 function defaultConstraints(pod: Pod, services: readonly Service[], fields: readonly ConstraintFields[]): Constraints {
   if (fields.length === 0) return NONE;
-  const owner = controllerOf(pod)?.uid;
+  const owner = spreadOwnerOf(pod);
   const selectors = services
     .filter(({ metadata }) => metadata.namespace === pod.metadata.namespace)
     .map(selectorOfService)

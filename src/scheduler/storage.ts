@@ -4,25 +4,35 @@ import type { KubeObject } from '../apimachinery/object.js';
 import type { Change, Informer, Informers } from '../client/informer.js';
 import { persistentVolumes } from '../kinds/core/persistentvolume.js';
 import { persistentVolumeClaims } from '../kinds/core/persistentvolumeclaim.js';
-import type { AnyKind, Lister } from '../kinds/define.js';
+import type { AnyKind } from '../kinds/define.js';
 import { csiNodes } from '../kinds/storage/csinode.js';
 import { storageClasses } from '../kinds/storage/storageclass.js';
+import { volumeAttachments } from '../kinds/storage/volumeattachment.js';
+import type { VolumeAttachment } from '../kinds/types/storage_v1.js';
+import type { Storage } from './define.js';
 
-export class StorageCache implements Pick<Lister, 'get' | 'list'> {
+const BY_NODE = 'node';
+
+export class StorageCache implements Storage {
   readonly informers: readonly Informer<KubeObject>[];
+  readonly #attachments: Informer<VolumeAttachment>;
   readonly #byKind: ReadonlyMap<AnyKind, Informer<KubeObject>>;
 
   constructor(
     informers: Informers,
     private readonly clock: Clock,
   ) {
-    const kinds: readonly AnyKind[] = [persistentVolumeClaims, persistentVolumes, storageClasses, csiNodes];
+    const kinds: readonly AnyKind[] = [persistentVolumeClaims, persistentVolumes, storageClasses, csiNodes, volumeAttachments];
     this.#byKind = new Map(kinds.map((kind) => [kind, informers.of<KubeObject>(kind)]));
     this.informers = [...this.#byKind.values()];
+    this.#attachments = informers.of(volumeAttachments);
+    this.#attachments.addIndex(BY_NODE, ({ spec }) => [spec.nodeName]);
   }
 
-  get: Lister['get'] = (kind, name) => (this.#byKind.get(kind) as unknown as Informer<never> | undefined)?.get(name);
-  list: Lister['list'] = (kind, namespace) => (this.#byKind.get(kind) as unknown as Informer<never> | undefined)?.list(namespace) ?? [];
+  get: Storage['get'] = (kind, name) => (this.#byKind.get(kind) as unknown as Informer<never> | undefined)?.get(name);
+  list: Storage['list'] = (kind, namespace) => (this.#byKind.get(kind) as unknown as Informer<never> | undefined)?.list(namespace) ?? [];
+
+  attachedTo = (node: string): readonly VolumeAttachment[] => this.#attachments.byIndex(BY_NODE, node);
 
   /** Returns how to stop. */
   onChange(handler: (change: Change<KubeObject>) => void): () => void {

@@ -27,6 +27,7 @@ const EVENTS: { readonly [event: string]: string } = {
   AssignedPodDelete: 'a placed pod that goes',
   NamespaceUpdate: 'a namespace whose labels change',
   StorageChange: 'a claim, volume or storage class that comes or changes',
+  VolumeAttachmentDelete: 'a volume that is detached',
   any: 'anything',
 };
 

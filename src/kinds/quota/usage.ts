@@ -1,5 +1,6 @@
 // quotaUsage: what one object counts for in a ResourceQuota, by upstream's evaluators: pods, Services, volume claims, and any kind by number.
 import type { KubeObject } from '../../apimachinery/object.js';
+import { withHeldRequests } from '../core/held-resources.js';
 import { persistentVolumeClaims } from '../core/persistentvolumeclaim.js';
 import { pods } from '../core/pod.js';
 import { isPodTerminal, podLimits, podRequests, resourceAmount } from '../core/podutil.js';
@@ -55,7 +56,7 @@ export function quotaUsage(kind: AnyKind, object: KubeObject): Usage {
 function addPod(usage: Map<string, number>, pod: Pod): void {
   if (isPodTerminal(pod)) return;
   usage.set('pods', 1);
-  for (const [resource, amount] of podRequests(pod)) {
+  for (const [resource, amount] of podRequests(withHeldRequests(pod))) {
     usage.set(`requests.${resource}`, amount);
     if (SHORT_NAMES.includes(resource) || resource.startsWith('hugepages-')) usage.set(resource, amount);
   }

@@ -23,8 +23,9 @@ export const imageLocality = definePlugin<undefined, Wanted>({
       preScore({ spec }, _, snapshot) {
         const there = nodesByImage.update(snapshot).domains(IMAGES);
         const containers = allContainers(spec);
+        const mounted = (spec.volumes ?? []).flatMap(({ image }) => (image ? [image.reference] : []));
         // An image that few nodes have would draw all pods to those; so it counts by its spread.
-        const images = containers.map(({ image }) => {
+        const images = [...containers.map(({ image }) => image), ...mounted].map((image) => {
           const name = normalized(image ?? '');
           return { name, spread: (there.get(name)?.amount ?? 0) / snapshot.nodes.length };
         });

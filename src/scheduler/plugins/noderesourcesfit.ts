@@ -1,5 +1,5 @@
 // NodeResourcesFit: a node must have room for all that a pod requests; how full it would then be is its score.
-import { isExtendedResource } from '../../kinds/core/resource-names.js';
+import { isExtendedResource, isScalarResource } from '../../kinds/core/resource-names.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
 import { definePlugin, type FilterResult, type NodeInfo } from '../define.js';
 import { nodeResourcesFitHints } from '../event-hints.js';
@@ -38,7 +38,7 @@ export const nodeResourcesFit = definePlugin<Requested, readonly Wanted[], NodeR
         for (let i = 0; i < all.length; i++) {
           const { name, weight, amount } = all[i]!;
           const capacity = node.allocatable.get(name) ?? 0;
-          if (capacity === 0 || (amount === 0 && isExtendedResource(name))) continue;
+          if (capacity === 0 || (amount === 0 && isScalarResource(name))) continue;
           const score = scorer(taken(node, name) + amount, capacity);
           // By upstream's ratio what scores nothing does not count at all.
           if (score === 0 && type === 'RequestedToCapacityRatio') continue;

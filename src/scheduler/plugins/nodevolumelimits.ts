@@ -5,10 +5,9 @@ import { claimNamesOf } from '../../kinds/core/pod-claims.js';
 import { storageClassOf } from '../../kinds/core/volume-binding.js';
 import { csiNodes } from '../../kinds/storage/csinode.js';
 import { storageClasses } from '../../kinds/storage/storageclass.js';
-import type { Pod } from '../../kinds/types/core_v1.js';
-import { definePlugin, type Snapshot } from '../define.js';
+import type { PersistentVolume, Pod } from '../../kinds/types/core_v1.js';
+import { definePlugin, type Storage } from '../define.js';
 
-type Storage = Snapshot['storage'];
 /** A volume, by what tells it from others -> its driver. */
 type Volumes = ReadonlyMap<string, string>;
 
@@ -17,7 +16,7 @@ const REFUSAL = { reasons: ['node(s) exceed max volume count'] };
 export const nodeVolumeLimits = definePlugin<Volumes>({
   name: 'NodeVolumeLimits',
   make: () => ({
-    events: [{ event: 'NodeAdd' }, { event: 'AssignedPodDelete' }, { event: 'StorageChange' }],
+    events: [{ event: 'NodeAdd' }, { event: 'AssignedPodDelete' }, { event: 'StorageChange' }, { event: 'VolumeAttachmentDelete' }],
     preFilter(pod, { storage }) {
       const state = volumesOf(pod, storage);
       return state.size === 0 ? { skip: true } : { state };
@@ -25,7 +24,8 @@ export const nodeVolumeLimits = definePlugin<Volumes>({
     filter(_, { name, pods }, wanted, { storage }) {
       const limits = limitsOf(name, storage);
       if (limits.size === 0) return undefined;
-      const there = new Map(pods.flatMap((pod) => [...volumesOf(pod, storage)]));
+      // What is attached may be no pod's any more, or that of one that is not there yet.
+      const there = new Map([...pods.flatMap((pod) => [...volumesOf(pod, storage)]), ...attachedTo(name, storage)]);
       const counts = countByDriver(there);
       for (const [driver, count] of countByDriver(new Map([...wanted].filter(([volume]) => !there.has(volume))))) {
         const limit = limits.get(driver);
@@ -39,6 +39,11 @@ export const nodeVolumeLimits = definePlugin<Volumes>({
 function limitsOf(node: string, storage: Storage): ReadonlyMap<string, number> {
   const drivers = storage.get(csiNodes, { name: node })?.spec.drivers ?? [];
   return new Map(drivers.flatMap(({ name, allocatable }) => (allocatable?.count === undefined ? [] : [[name, allocatable.count]])));
+}
+
+function attachedTo(node: string, storage: Storage): Volumes {
+  const named = storage.attachedTo(node).flatMap(({ spec }) => spec.source.persistentVolumeName ?? []);
+  return new Map(named.flatMap((name) => csiVolume(storage.get(persistentVolumes, { name })) ?? []));
 }
 
 function countByDriver(volumes: Volumes): ReadonlyMap<string, number> {
@@ -57,8 +62,14 @@ function volumeOf(namespace: string | undefined, name: string, storage: Storage)
   const claim = storage.get(persistentVolumeClaims, { namespace, name });
   if (!claim) return undefined;
   const volume = claim.spec.volumeName ? storage.get(persistentVolumes, { name: claim.spec.volumeName }) : undefined;
-  if (volume) return volume.spec.csi && [[`${volume.spec.csi.driver}/${volume.spec.csi.volumeHandle}`, volume.spec.csi.driver]];
+  if (volume) return csiVolume(volume);
   // Not bound yet: it will be a new volume of its class's driver.
   const driver = storage.get(storageClasses, { name: storageClassOf(claim) })?.provisioner;
   return driver === undefined ? undefined : [[`${driver}-${namespace}/${name}`, driver]];
+}
+
+/** Undefined: it is no CSI driver's. */
+function csiVolume(volume: PersistentVolume | undefined): [readonly [string, string]] | undefined {
+  const csi = volume?.spec.csi;
+  return csi && [[`${csi.driver}/${csi.volumeHandle}`, csi.driver]];
 }

@@ -174,13 +174,11 @@ const domainOf = ({ name, node }: NodeInfo, topologyKey: string): string | undef
   return label !== undefined && topologyKey === LABEL_HOSTNAME ? name : label;
 };
 
+/** To be in none counts as one more, as upstream's. */
 function domainsAmong(nodes: readonly NodeInfo[], topologyKey: string): number {
   if (topologyKey === LABEL_HOSTNAME) return nodes.length;
-  const domains = new Set<string>();
-  for (const { node } of nodes) {
-    const domain = node.metadata.labels?.[topologyKey];
-    if (domain !== undefined) domains.add(domain);
-  }
+  const domains = new Set<string | undefined>();
+  for (const { node } of nodes) domains.add(node.metadata.labels?.[topologyKey]);
   return domains.size;
 }
 

@@ -4,7 +4,7 @@ import { persistentVolumeClaims } from '../../kinds/core/persistentvolumeclaim.j
 import { claimNamesOf } from '../../kinds/core/pod-claims.js';
 import { storageClassOf, waitsForConsumer } from '../../kinds/core/volume-binding.js';
 import { storageClasses } from '../../kinds/storage/storageclass.js';
-import type { PersistentVolumeClaim, Pod } from '../../kinds/types/core_v1.js';
+import type { PersistentVolumeClaim } from '../../kinds/types/core_v1.js';
 import { definePlugin, type Snapshot } from '../define.js';
 
 /** A label of a volume: the node's must be one of its values. */
@@ -31,7 +31,7 @@ export const volumeZone = definePlugin<readonly Topology[]>({
       const state: Topology[] = [];
       for (const name of claimNamesOf(pod)) {
         const claim = storage.get(persistentVolumeClaims, { namespace: pod.metadata.namespace, name });
-        const found = claim ? topologiesOf(claim, storage) : notFound(pod, name);
+        const found = claim ? topologiesOf(claim, storage) : `persistentvolumeclaim "${name}" not found`;
         if (typeof found === 'string') return { refused: found, unresolvable: true };
         state.push(...found);
       }
@@ -52,14 +52,13 @@ export const volumeZone = definePlugin<readonly Topology[]>({
 
 const otherName = (key: string): string => FORMER.get(key) ?? [...FORMER].find(([, former]) => former === key)?.[0] ?? key;
 
-const notFound = (pod: Pod, name: string): string => `persistentvolumeclaim "${name}" not found in namespace ${pod.metadata.namespace}`;
-
 function topologiesOf(claim: PersistentVolumeClaim, storage: Snapshot['storage']): readonly Topology[] | string {
   const { volumeName } = claim.spec;
   if (!volumeName) {
     const className = storageClassOf(claim);
     if (!className) return 'PersistentVolumeClaim had no pv name and storageClass name';
     const storageClass = storage.get(storageClasses, { name: className });
+    if (!storageClass) return `storageclass.storage.k8s.io "${className}" not found`;
     // What it will be bound to is chosen for the node, not the node for it.
     return waitsForConsumer(storageClass) ? [] : 'PersistentVolume had no name';
   }

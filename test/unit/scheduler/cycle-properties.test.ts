@@ -10,7 +10,8 @@ import { Nominator } from '../../../src/scheduler/nominator.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfoWith, nodeInfoWithout } from '../../../src/scheduler/resources.js';
 import { SchedulerCache } from '../../../src/scheduler/snapshot.js';
-import { listerOf, node, pod } from '../controllers/objects.js';
+import { node, pod } from '../controllers/objects.js';
+import { storageOf } from './plugins/lab.js';
 
 const HOST = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
@@ -134,7 +135,7 @@ const snapshotOf = (cache: SchedulerCache, nominated: Snapshot['nominated'] = ne
   nominated,
   services: [],
   namespaceLabels: () => ({}),
-  storage: listerOf([]),
+  storage: storageOf([]),
 });
 
 const randomOf = (draw: number): Random => ({ next: () => draw, bytes: (length) => new Uint8Array(length) });

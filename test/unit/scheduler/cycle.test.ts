@@ -9,7 +9,8 @@ import { Nominator } from '../../../src/scheduler/nominator.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
 import { showsFields } from '../../suites/pod-spec.js';
-import { controlledBy, listerOf, node, pod, replicaSet, service } from '../controllers/objects.js';
+import { controlledBy, node, pod, replicaSet, service } from '../controllers/objects.js';
+import { storageOf } from './plugins/lab.js';
 
 const profile = defaultProfile();
 const first: Random = { next: () => 0, bytes: (length) => new Uint8Array(length) };
@@ -22,7 +23,7 @@ function snapshotOf(nodes: readonly Node[], pods: readonly Pod[] = [], services:
     ),
   );
   const namespaceLabels = (name: string) => ({ 'kubernetes.io/metadata.name': name });
-  return { ...nodesOf(infos), nominated: new Nominator(), services, namespaceLabels, storage: listerOf([]) };
+  return { ...nodesOf(infos), nominated: new Nominator(), services, namespaceLabels, storage: storageOf([]) };
 }
 
 const place = (what: Pod, nodes: readonly Node[], pods: readonly Pod[] = [], services: readonly Service[] = []) =>

@@ -12,7 +12,8 @@ import { Nominator } from '../../../src/scheduler/nominator.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
 import { fixedRandom } from '../client/fakes.js';
-import { listerOf, NOW, node, pod } from '../controllers/objects.js';
+import { NOW, node, pod } from '../controllers/objects.js';
+import { storageOf } from './plugins/lab.js';
 
 const profile = defaultProfile();
 const requesting = (name: string, cpu: string): Pod =>
@@ -22,7 +23,7 @@ const sized = (name: string, cpu: string, spec: object = {}): Node =>
 
 function attempt(what: Pod, nodes: readonly Node[], count = 1) {
   const infos = nodesOf(nodes.map((each) => nodeInfo(each, [])));
-  const snapshot = { ...infos, nominated: new Nominator(), services: [], namespaceLabels: () => ({}), storage: listerOf([]) };
+  const snapshot = { ...infos, nominated: new Nominator(), services: [], namespaceLabels: () => ({}), storage: storageOf([]) };
   const decision = schedule(what, snapshot, profile, fixedRandom);
   return { decision, attempt: count, at_ms: NOW, duration_ms: 0.5 };
 }

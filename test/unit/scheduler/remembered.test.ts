@@ -9,7 +9,8 @@ import { postFilter } from '../../../src/scheduler/post-filter.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { SchedulerCache } from '../../../src/scheduler/snapshot.js';
 import { fixedRandom } from '../client/fakes.js';
-import { listerOf, node, pod } from '../controllers/objects.js';
+import { node, pod } from '../controllers/objects.js';
+import { storageOf } from './plugins/lab.js';
 
 const KINDS: readonly object[] = [
   { containers: asking('1') },
@@ -68,7 +69,7 @@ test('cycle after cycle, with nodes that change, pods that come, and room that o
         const fresh = step.do === 'pod' && pod(`p${i}`, { spec: KINDS[step.kind]!, status: { phase: 'Pending' } });
         const what = fresh || (step.do === 'again' && promised);
         if (!what) continue;
-        const snapshot = { ...cache.nodes(), nominated, services: [], namespaceLabels: () => ({}), storage: listerOf([]) };
+        const snapshot = { ...cache.nodes(), nominated, services: [], namespaceLabels: () => ({}), storage: storageOf([]) };
         const context = { snapshot, random: fixedRandom, budgets: () => [] } as unknown as PluginContext;
         const decide = (profile: Profile) => {
           const decision = schedule(what, snapshot, profile, fixedRandom);

@@ -6,6 +6,7 @@ import { pods } from '../../../../src/kinds/core/pod.js';
 import { resourceQuotas } from '../../../../src/kinds/core/resourcequota.js';
 import { services } from '../../../../src/kinds/core/service.js';
 import { serviceAccounts } from '../../../../src/kinds/core/serviceaccount.js';
+import { quotaUsage } from '../../../../src/kinds/quota/usage.js';
 import type { Container } from '../../../../src/kinds/types/core_v1.js';
 import { startTestServer, type TestServer } from '../../../suites/apiserver.js';
 
@@ -60,6 +61,12 @@ describe('ResourceQuota', () => {
     const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => createPod(ns, `p-${i}`)));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
     expect(await usedOf(ns)).toEqual({ pods: '5' });
+  });
+
+  test('charges a pod that is made smaller for what it still has', () => {
+    const spec = { containers: [{ name: 'c', resources: { requests: { cpu: '1' } } }] };
+    const status = { containerStatuses: [{ name: 'c', allocatedResources: { cpu: '3' } }] };
+    expect(quotaUsage(pods, { metadata: { name: 'p' }, spec, status } as never).get('requests.cpu')).toBe(3_000);
   });
 
   test('a bound on compute resources makes every container say what it wants', async () => {

@@ -1,7 +1,7 @@
-// Filters by tables: NodeUnschedulable, NodeName, TaintToleration and NodePorts, each asked alone.
+// By tables: NodeUnschedulable, NodeName, TaintToleration and NodePorts, each asked alone.
 import { describe, expect, test } from 'vitest';
 import { node, pod } from '../../controllers/objects.js';
-import { on, refusals } from './lab.js';
+import { on, refusals, scores } from './lab.js';
 
 type Refused = { readonly [node: string]: string };
 
@@ -54,6 +54,20 @@ describe('TaintToleration', () => {
   ])('%s', (_, taints, tolerations, fits) => {
     const told = refusals('TaintToleration', pod('p', { spec: { tolerations } }), [node('n1', { spec: { taints } })]);
     expect(told).toEqual(fits ? {} : { n1: WHY });
+  });
+
+  // Of a node's taints that are only wishes, those that are not tolerated, against the most that any node has.
+  const wishes = (name: string, ...keys: string[]) =>
+    node(name, { spec: { taints: keys.map((key) => ({ key, effect: 'PreferNoSchedule' })) } });
+  const nodes = [wishes('n1', 'a', 'b'), wishes('n2', 'a'), wishes('n3')];
+  test.each<[string, object[], readonly number[]]>([
+    ['none tolerated', [], [0, 50, 100]],
+    ['one, whatever the effect', [{ key: 'a', operator: 'Exists' }], [0, 100, 100]],
+    ['one, of that effect', [{ key: 'a', operator: 'Exists', effect: 'PreferNoSchedule' }], [0, 100, 100]],
+    ['one, of another effect', [{ key: 'a', operator: 'Exists', effect: 'NoSchedule' }], [0, 50, 100]],
+    ['all', [{ operator: 'Exists' }], [100, 100, 100]],
+  ])('scores: %s', (_, tolerations, expected) => {
+    expect(scores('TaintToleration', pod('p', { spec: { tolerations } }), nodes)).toEqual(expected);
   });
 });
 
