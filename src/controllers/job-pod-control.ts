@@ -104,7 +104,7 @@ export async function createJobPods(
   });
 }
 
-/** Removes pods that do not count: they are let go first. `removed` is called for each. */
+/** Removes pods that do not count: they are let go first. `removed` is called for each that was there as it was seen. */
 export async function removeJobPods(
   context: ReconcileContext,
   job: Job,
@@ -113,9 +113,9 @@ export async function removeJobPods(
 ): Promise<void> {
   const results = await Promise.allSettled(
     surplus.map(async (pod) => {
-      if (isTracked(pod)) await letGo(context, pod);
-      await deletePod(context, job, pod);
-      removed(pod);
+      const free = isTracked(pod) ? await letGo(context, pod) : pod;
+      const isOurs = free && controllerOf(free)?.uid === job.metadata.uid;
+      if (isOurs && (await deletePod(context, job, free))) removed(pod);
     }),
   );
   const failed = results.find((result) => result.status === 'rejected');
@@ -132,11 +132,11 @@ export async function release(
   return { released: new Set(ended.filter((_, i) => results[i]!.status === 'fulfilled')), failure: failed?.reason };
 }
 
-/** The uid in the patch refuses a namesake made since. */
-async function letGo({ client }: ReconcileContext, { metadata }: Pod): Promise<void> {
+/** Gives what became of it; undefined: it is gone. The uid in the patch refuses a namesake made since. */
+async function letGo({ client }: ReconcileContext, { metadata }: Pod): Promise<Pod | undefined> {
   const patch = { metadata: { uid: metadata.uid, '$deleteFromPrimitiveList/finalizers': [FINALIZER_TRACKING] } };
   try {
-    await client.patch(pods, metadata, 'application/strategic-merge-patch+json', patch);
+    return await client.patch(pods, metadata, 'application/strategic-merge-patch+json', patch);
   } catch (error) {
     if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
   }

@@ -58,6 +58,8 @@ class JobSync {
   #ready: number;
   #terminating: number;
   readonly #removed = new Set<Pod>();
+  /** Pods that were to go have changed or gone since they were seen. */
+  #hasChangedPods = false;
   #conditions: NonNullable<JobStatus['conditions']>;
   #startTime: string | undefined;
   #waits: number[] = [];
@@ -98,7 +100,8 @@ class JobSync {
       const left_ms = deadlineLeft_ms(started, now_ms);
       if (left_ms !== undefined) this.#waits.push(left_ms);
     }
-    await this.#count(outcome);
+    // Else the counts would be wrong, and another manager's right: what has changed brings the Job back.
+    if (!this.#hasChangedPods) await this.#count(outcome);
     if (this.#failure !== undefined && !isNamespaceTerminating(this.#failure)) throw this.#failure;
     return this.#waits.length > 0 ? { requeueAfter_ms: Math.min(...this.#waits) } : {};
   }
@@ -117,9 +120,10 @@ class JobSync {
     const results = await Promise.allSettled(view.active.map((pod) => deletePod(context, job, pod)));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
-    this.#terminating += view.active.length;
-    this.#active = 0;
-    this.#ready = 0;
+    results.forEach((result, i) => {
+      if (result.status === 'fulfilled' && result.value) this.#leaves(view.active[i]!);
+      else this.#hasChangedPods = true;
+    });
   }
 
   async #managePods(now_ms: number): Promise<void> {
@@ -128,11 +132,16 @@ class JobSync {
     if (wait_ms !== undefined) this.#waits.push(wait_ms);
     await removeJobPods(context, job, remove, (pod) => {
       this.#removed.add(pod);
-      this.#active--;
-      this.#terminating++;
-      if (isPodReady(pod)) this.#ready--;
+      this.#leaves(pod);
     });
+    this.#hasChangedPods = this.#removed.size < remove.length;
     await createJobPods(context, view, create, () => void this.#active++);
+  }
+
+  #leaves(pod: Pod): void {
+    this.#active--;
+    this.#terminating++;
+    if (isPodReady(pod)) this.#ready--;
   }
 
   #tellSuspension(): void {

@@ -67,14 +67,18 @@ export function isNamespaceTerminating(error: unknown): boolean {
   return isStatus(error, 'Forbidden') && (error.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating');
 }
 
-/** Begins the deletion of `pod`, and of no namesake; one that is gone already is fine. */
-export async function deletePod(context: ReconcileContext, owner: KubeObject, pod: Pod): Promise<void> {
-  const { name, namespace, uid } = pod.metadata;
+/**
+ * Begins the deletion of `pod` if it is as it was seen, and says whether it is. One that has changed since may be its owner's no longer, and
+ * one may be gone: that brings the owner back as soon as it is seen.
+ */
+export async function deletePod(context: ReconcileContext, owner: KubeObject, pod: Pod): Promise<boolean> {
+  const { name, namespace, uid, resourceVersion } = pod.metadata;
   try {
-    await context.client.delete(pods, { name, namespace }, { preconditions: { uid } });
+    await context.client.delete(pods, { name, namespace }, { preconditions: { uid, resourceVersion } });
     context.events.event(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
+    return true;
   } catch (error) {
-    if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return;
+    if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return false;
     if (error instanceof StatusError) context.events.event(owner, 'Warning', 'FailedDelete', `Error deleting: ${error.message}`);
     throw error;
   }

@@ -136,11 +136,14 @@ class Step {
     return { template: templateOf(revision), revision: revision.metadata.name };
   }
 
+  /** As it was seen: one that has changed since may be the set's no longer, and the change brings the set back. */
   async #remove(pod: Pod): Promise<void> {
-    const { name, namespace, uid } = pod.metadata;
+    const { name, namespace, uid, resourceVersion } = pod.metadata;
+    const preconditions = { uid, resourceVersion };
     try {
-      await this.#telling('delete', name, () => this.context.client.delete(pods, { name, namespace }, { preconditions: { uid } }));
+      await this.#telling('delete', name, () => this.context.client.delete(pods, { name, namespace }, { preconditions }));
     } catch (error) {
+      if (isStatus(error, 'Conflict')) return;
       if (!isStatus(error, 'NotFound')) throw error;
     }
     this.#removed.push(pod);
@@ -156,7 +159,7 @@ class Step {
       events.event(this.set, 'Normal', `Successful${title}`, `${what} successful`);
       return result;
     } catch (error) {
-      if (error instanceof StatusError && isNews(error))
+      if (error instanceof StatusError && isNews(error) && !(verb === 'delete' && isStatus(error, 'Conflict')))
         events.event(this.set, 'Warning', `Failed${title}`, `${what} failed error: ${error.message}`);
       throw error;
     }
