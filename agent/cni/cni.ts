@@ -1,5 +1,6 @@
 // The pod network by CNI: runs the first configuration list for each sandbox and keeps what it takes to undo it.
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { renameSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/apimachinery/json.js';
 import type { Logger } from '../../src/apimachinery/logger.js';
@@ -88,10 +89,13 @@ export class CniNetwork implements PodNetwork {
     await this.askStatus();
   }
 
-  private async isAsRead(): Promise<boolean> {
-    // Why it cannot be read is told by whoever reads it.
-    const mark = await conflistMark(this.options.confDirectory, this.list?.name).catch(() => undefined);
-    return this.list !== undefined && mark === this.mark;
+  private isAsRead(): boolean {
+    try {
+      return this.list !== undefined && conflistMark(this.options.confDirectory, this.list.name) === this.mark;
+    } catch {
+      // Why it cannot be read is told by whoever reads it.
+      return false;
+    }
   }
 
   /** Pods that start at the same time share one look. */
@@ -107,7 +111,7 @@ export class CniNetwork implements PodNetwork {
     const before = this.list;
     try {
       // Before it is read: what changes meanwhile is read again.
-      this.mark = await conflistMark(confDirectory, before?.name);
+      this.mark = conflistMark(confDirectory, before?.name);
       const network = { podCidr: this.podCidr ?? '', ipamDirectory: this.ipamDirectory, ...(mtu === undefined ? {} : { mtu }) };
       if (this.podCidr) await ensureDefaultConflist(confDirectory, network, binDirectories);
       this.list = await readConflist(confDirectory);
@@ -137,7 +141,7 @@ export class CniNetwork implements PodNetwork {
   }
 
   async whenReady(): Promise<void> {
-    if (!(await this.isAsRead())) await this.refresh();
+    if (!this.isAsRead()) await this.refresh();
     if (this.unable) await this.askStatus();
     const problem = this.notReady();
     if (problem) throw new RuntimeError(503, `network is not ready: ${problem}`);
@@ -171,8 +175,8 @@ export class CniNetwork implements PodNetwork {
 
   private async save(sandboxId: string, attachment: Attachment): Promise<void> {
     const path = this.path(sandboxId);
-    await writeFile(`${path}.tmp`, JSON.stringify(attachment));
-    await rename(`${path}.tmp`, path);
+    writeFileSync(`${path}.tmp`, JSON.stringify(attachment));
+    renameSync(`${path}.tmp`, path);
     this.attachments.set(sandboxId, attachment);
   }
 

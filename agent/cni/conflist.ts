@@ -1,5 +1,6 @@
 // CNI network configuration lists: reading the first of a directory, as container runtimes do. What one says is checked, not changed.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdirSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../src/apimachinery/json.js';
 
@@ -22,7 +23,7 @@ const CONFIGURATION = /\.(conflist|conf|json)$/;
 
 /** The first list of a directory, in the order of the file names; undefined where it has none. Throws where it is broken. */
 export async function readConflist(directory: string): Promise<NetworkConfigList | undefined> {
-  const file = (await conflistFiles(directory, CONFIGURATION))[0];
+  const file = conflistFiles(directory, CONFIGURATION)[0];
   if (!file) return undefined;
   const path = join(directory, file);
   const list = parseConflist(await readFile(path, 'utf8'), path);
@@ -32,30 +33,32 @@ export async function readConflist(directory: string): Promise<NetworkConfigList
 }
 
 /** What is another one where what is to be read of a directory may be another: `name` is that of the list that was read last. */
-export async function conflistMark(directory: string, name: string | undefined): Promise<string> {
-  const files = await conflistFiles(directory, CONFIGURATION);
+export function conflistMark(directory: string, name: string | undefined): string {
+  const files = conflistFiles(directory, CONFIGURATION);
   const read = [files[0], name].filter((each) => each !== undefined);
-  const marks = read.map((file) =>
-    stat(join(directory, file)).then(
-      ({ ino, size, mtimeMs }) => `${ino} ${size} ${mtimeMs}`,
-      () => 'none',
-    ),
-  );
-  return [...files, ...(await Promise.all(marks))].join();
+  const marks = read.map((file) => {
+    const found = statSync(join(directory, file), { throwIfNoEntry: false });
+    return found ? `${found.ino} ${found.size} ${found.mtimeMs}` : 'none';
+  });
+  return [...files, ...marks].join();
 }
 
 /** The files of a directory that may be configurations, in the order that counts. */
-export async function conflistFiles(directory: string, pattern: RegExp): Promise<string[]> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+export function conflistFiles(directory: string, pattern: RegExp): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => pattern.test(name))
+      .sort();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw error;
-  });
-  return names.filter((name) => pattern.test(name)).sort();
+  }
 }
 
 /** Plugins that others have added to a list: each a file of the folder that is called as the list is. */
 async function readPlugins(directory: string): Promise<readonly JsonObject[]> {
-  const files = await conflistFiles(directory, /\.conf$/);
+  const files = conflistFiles(directory, /\.conf$/);
   const texts = files.map(async (file) => parsePlugin(parse(await readFile(join(directory, file), 'utf8'), file), join(directory, file)));
   return Promise.all(texts);
 }

@@ -1,5 +1,5 @@
 // Runs one CNI plugin as the specification says: parameters in the environment, configuration on stdin, result on stdout.
-import { access, constants, stat } from 'node:fs/promises';
+import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../src/apimachinery/json.js';
 import { RuntimeError } from '../runtime/runtime.js';
@@ -27,23 +27,24 @@ export interface PluginCall {
 }
 
 /** Undefined where no directory has it. */
-async function findPlugin(type: string, directories: readonly string[]): Promise<string | undefined> {
+function findPlugin(type: string, directories: readonly string[]): string | undefined {
   if (type.includes('/')) throw new RuntimeError(500, `invalid plugin name: ${type}`);
-  for (const directory of directories) {
-    const path = join(directory, type);
-    const found = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return path;
+  return directories.map((directory) => join(directory, type)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
-  return undefined;
 }
 
 /** The plugin's result, absent for all but ADD. Rejects with its own message. */
 export async function runPlugin(call: PluginCall, config: JsonObject, directories: readonly string[]): Promise<JsonObject | undefined> {
   const type = String(config['type']);
-  const path = await findPlugin(type, directories);
+  const path = findPlugin(type, directories);
   if (!path) throw new RuntimeError(500, `failed to find plugin "${type}" in path [${directories.join(' ')}]`);
   const { code, stdout, stderr } = await run(path, environment(call, directories), JSON.stringify(config));
   if (code !== 0)
@@ -56,9 +57,9 @@ const versionsOf = new Map<string, { readonly mtimeMs: number; readonly versions
 
 /** The versions of the specification that a plugin speaks; undefined where it is not there, empty where it does not say. */
 export async function pluginVersions(type: string, directories: readonly string[]): Promise<readonly string[] | undefined> {
-  const path = await findPlugin(type, directories);
+  const path = findPlugin(type, directories);
   if (!path) return undefined;
-  const { mtimeMs } = await stat(path);
+  const { mtimeMs } = statSync(path);
   const known = versionsOf.get(path);
   if (known?.mtimeMs === mtimeMs) return known.versions;
   const { stdout } = await run(path, environment({ command: 'VERSION' }, directories), '{"cniVersion":"1.0.0"}');

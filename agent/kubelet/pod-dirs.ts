@@ -1,5 +1,7 @@
-// Where a pod's files lie on the node: upstream's layout below --root-dir.
-import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+// Where a pod's files lie on the node: upstream's layout below --root-dir. The small ones that a pod begins with are written on the spot
+// (see ARCHITECTURE.md).
+import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unmountBelow } from '../volumes/mount.js';
 
@@ -31,18 +33,18 @@ export class PodDirs {
 
   /** The pod's directory, which others than root may not look into. */
   async make(uid: string): Promise<void> {
-    await mkdir(this.pods, { recursive: true });
-    await mkdir(this.pod(uid), { recursive: true, mode: 0o750 });
+    mkdirSync(this.pods, { recursive: true });
+    mkdirSync(this.pod(uid), { recursive: true, mode: 0o750 });
   }
 
   /** An empty file for a container's last words, one a run, which any user in the container may write. */
   async makeMessageFile(uid: string, container: string, attempt: number): Promise<string> {
     const directory = join(this.pod(uid), 'containers', container);
-    await mkdir(directory, { recursive: true });
+    mkdirSync(directory, { recursive: true });
     const path = join(directory, String(attempt));
-    const file = await open(path, 'w');
-    await file.chmod(0o666);
-    await file.close();
+    writeFileSync(path, '');
+    // Apart from writing, where the umask would cut it.
+    chmodSync(path, 0o666);
     return path;
   }
 
@@ -64,13 +66,12 @@ export class PodDirs {
 
   /** An empty file where there is none yet: a mount needs it before its contents are known. */
   async touch(path: string): Promise<void> {
-    const file = await open(path, 'a', 0o644);
-    await file.close();
+    closeSync(openSync(path, 'a', 0o644));
   }
 
   /** In place: containers have the file itself mounted, and would go on seeing one that was replaced. */
   async write(path: string, text: string): Promise<void> {
-    await writeFile(path, text, { mode: 0o644 });
+    writeFileSync(path, text, { mode: 0o644 });
   }
 
   /** Of a pod that is over: what it kept on the node is for nobody any more. */

@@ -1,5 +1,6 @@
 // PodLogs: where log collectors look for containers' logs (/var/log/pods, /var/log/containers): links to the files that the engine writes.
-import { mkdir, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { readdir, readlink, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Logger } from '../../src/apimachinery/logger.js';
 import type { RuntimeContainer } from '../runtime/runtime.js';
@@ -22,16 +23,18 @@ export class PodLogs {
     private readonly log: Logger,
   ) {}
 
-  /** Makes links for containers that have none yet. Never rejects: a pod runs without them. */
-  async sync(pod: LoggedPod, containers: readonly Logged[]): Promise<void> {
+  /** Makes links for containers that have none yet. Never throws: a pod runs without them. */
+  sync(pod: LoggedPod, containers: readonly Logged[]): void {
     const linked = this.#linked.get(pod.uid) ?? new Set<string>();
     this.#linked.set(pod.uid, linked);
     for (const container of containers) {
       if (!container.logPath || container.startedAt_ms === 0 || linked.has(container.id)) continue;
       linked.add(container.id);
-      await this.#link(pod, container, container.logPath).catch((error: Error) =>
-        this.log.warn({ pod: pod.name, container: container.name, error: error.message }, 'cannot link to a log'),
-      );
+      try {
+        this.#link(pod, container, container.logPath);
+      } catch (error) {
+        this.log.warn({ pod: pod.name, container: container.name, error: (error as Error).message }, 'cannot link to a log');
+      }
     }
   }
 
@@ -53,12 +56,12 @@ export class PodLogs {
     }
   }
 
-  async #link(pod: LoggedPod, { id, name, attempt }: Logged, logPath: string): Promise<void> {
+  #link(pod: LoggedPod, { id, name, attempt }: Logged, logPath: string): void {
     const path = join(this.directory, directoryName(pod), name, `${attempt}.log`);
-    await mkdir(dirname(path), { recursive: true });
-    await relink(logPath, path);
-    await mkdir(this.#containers, { recursive: true });
-    await relink(path, join(this.#containers, `${pod.name}_${pod.namespace}_${name}-${id}.log`));
+    mkdirSync(dirname(path), { recursive: true });
+    relink(logPath, path);
+    mkdirSync(this.#containers, { recursive: true });
+    relink(path, join(this.#containers, `${pod.name}_${pod.namespace}_${name}-${id}.log`));
   }
 
   get #containers(): string {
@@ -90,7 +93,7 @@ const directoryName = ({ namespace, name, uid }: LoggedPod) => `${namespace}_${n
 const list = (directory: string): Promise<readonly string[]> => readdir(directory).catch(() => []);
 
 /** What an agent before this one may have made already is made anew. */
-async function relink(target: string, path: string): Promise<void> {
-  await rm(path, { force: true });
-  await symlink(target, path);
+function relink(target: string, path: string): void {
+  rmSync(path, { force: true });
+  symlinkSync(target, path);
 }

@@ -47,7 +47,7 @@ export class PodReporter {
     });
     statuses.set(pod, status);
     metrics.starts.observed({ ...pod, status }, false);
-    await logs.sync({ uid, name, namespace }, observed.containers);
+    logs.sync({ uid, name, namespace }, observed.containers);
   }
 
   /** Of a pod that is being ended, for as long as some of it runs and `current` gives it: what ends first is told first. */

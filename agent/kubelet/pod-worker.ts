@@ -3,7 +3,7 @@ import type { Timer } from '../../src/apimachinery/clock.js';
 import { isBeingDeleted } from '../../src/apimachinery/object.js';
 import { isPodTerminal, isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, Pod } from '../../src/kinds/types/core_v1.js';
-import type { RuntimePod } from '../runtime/runtime.js';
+import type { FirstStart, RuntimePod } from '../runtime/runtime.js';
 import { isManaged, setUpVolumes } from '../volumes/index.js';
 import { VolumeError } from '../volumes/volume.js';
 import { deletePod } from './delete-pod.js';
@@ -30,11 +30,15 @@ const ROOM_LOOK_MS = 200;
 /** What the node says to a pod that comes. */
 export interface Verdict {
   readonly failure: Failure | undefined;
+  /** Nothing of it is there when it comes. */
+  readonly isNew: boolean;
   /** Those that had to go for it have gone. */
   hasRoom(): boolean;
 }
 
 const DEADLINE_EXCEEDED: Failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
+
+const NOTHING: RuntimePod = { sandboxes: [], containers: [] };
 
 export class PodWorker {
   private pod: Pod;
@@ -256,7 +260,9 @@ export class PodWorker {
 
   private async bringUp(pod: Pod): Promise<number | undefined> {
     const { runtime, probes, events } = this.services;
-    let observed = await this.observe(pod);
+    // Before its first status nothing was done for it.
+    const isUntouched = this.verdict.isNew && pod.status.startTime === undefined;
+    let observed = await this.observe(pod, isUntouched ? NOTHING : undefined);
     const resize = await this.resize.actuate(pod, observed);
     if (resize.update.length > 0) observed = await this.observe(pod);
     const resizeAgain_ms = this.resize.settle(pod, observed);
@@ -295,10 +301,11 @@ export class PodWorker {
         if (isSidecar(container)) this.wake();
       },
     );
+    let first: FirstStart | undefined;
     try {
-      await start.run(actions, observed);
+      first = await start.run(actions, observed);
     } finally {
-      const after = await this.observe(pod);
+      const after = await this.observe(pod, first && runtime.podStatus(pod.metadata.uid, first));
       // A container that had to start anew for it may run now.
       this.resize.settle(pod, after);
       await this.reporter.report(this.services.statuses.newest(pod), after);
@@ -318,8 +325,9 @@ export class PodWorker {
     }
   }
 
-  private async observe(pod: Pod): Promise<RuntimePod> {
-    const observed = await this.services.runtime.podStatus(pod.metadata.uid);
+  /** `status`: where it need not be looked for. */
+  private async observe(pod: Pod, status: RuntimePod | Promise<RuntimePod> | undefined = undefined): Promise<RuntimePod> {
+    const observed = await (status ?? this.services.runtime.podStatus(pod.metadata.uid));
     const running = observed.containers.filter(({ state }) => state === 'running');
     this.looked?.();
     if (!this.starting.signal.aborted) this.services.probes.sync(pod, running, podIp(observed, this.services));

@@ -34,7 +34,7 @@ export class PodWorkers {
       this.informer.onChange(({ old, new: pod }) => {
         // What stands for a static pod is not run, it is only shown.
         if (mirroredUid((pod ?? old)!) !== undefined) this.statics.mirrorChanged(old, pod);
-        else if (pod) this.update(pod);
+        else if (pod) this.update(pod, old === undefined);
         else if (old) this.delete(old);
         if (old && (!pod || freesResources(old, pod))) this.wakeDeferred();
       });
@@ -69,15 +69,16 @@ export class PodWorkers {
     return this.workers.has(podUid);
   }
 
-  update(pod: Pod): void {
+  /** `isNew`: it came while the agent looked on, so nothing of it can be there yet. */
+  update(pod: Pod, isNew = false): void {
     const { uid } = pod.metadata;
     const worker = this.workers.get(uid);
     if (worker) worker.update(pod);
-    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.ended(uid), this.verdict(pod)));
+    else this.workers.set(uid, new PodWorker(pod, this.services, () => this.ended(uid), { ...this.verdict(pod), isNew }));
   }
 
   /** Only a pod that is new to the node is asked about; one that is over or goes takes nothing. */
-  private verdict(pod: Pod): Verdict {
+  private verdict(pod: Pod): Omit<Verdict, 'isNew'> {
     if (wasTaken(pod) || !isPodActive(pod)) return { failure: undefined, hasRoom: () => true };
     const { events, admit, metrics } = this.services;
     metrics.starts.seen(pod.metadata.uid);

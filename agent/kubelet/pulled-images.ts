@@ -1,7 +1,8 @@
 // PulledImages: who an image on this node was pulled for, so that a private one is no one else's only because it is here already. Kept in
 // files, one an image, that survive the agent.
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
 import { locationOfImage, type PullCredential, type SecretName } from './pull-secrets.js';
@@ -31,8 +32,8 @@ export class PulledImages {
   async mayUse(imageId: string, reference: string, credentials: readonly PullCredential[]): Promise<boolean> {
     const { imagePullCredentialsVerificationPolicy: policy } = this.settings;
     if (policy === 'NeverVerify') return true;
-    const record = await this.#read(imageId);
-    if (!record && !(await this.#isUnderWay(reference))) return this.#isPreloadedFree(reference);
+    const record = this.#read(imageId);
+    if (!record && !this.#isUnderWay(reference)) return this.#isPreloadedFree(reference);
     const access = record?.access[repositoryOf(reference)];
     if (!access) return false;
     return (
@@ -48,7 +49,7 @@ export class PulledImages {
 
   /** `credential`: what the registry took; undefined: it asked for none. */
   async end(imageId: string, reference: string, credential: PullCredential | undefined): Promise<void> {
-    const record = (await this.#read(imageId)) ?? { imageId, access: {} };
+    const record = this.#read(imageId) ?? { imageId, access: {} };
     const repository = repositoryOf(reference);
     const { anonymous, secrets } = record.access[repository] ?? { anonymous: false, secrets: [] };
     const others = credential ? secrets.filter((known) => !isSame(known, credential.secret)) : secrets;
@@ -84,12 +85,12 @@ export class PulledImages {
     );
   }
 
-  async #isUnderWay(reference: string): Promise<boolean> {
-    return (await this.#file(join('pulling', keyOf(reference)))) !== undefined;
+  #isUnderWay(reference: string): boolean {
+    return this.#file(join('pulling', keyOf(reference))) !== undefined;
   }
 
-  async #read(imageId: string): Promise<PulledRecord | undefined> {
-    const text = await this.#file(join('pulled', keyOf(imageId)));
+  #read(imageId: string): PulledRecord | undefined {
+    const text = this.#file(join('pulled', keyOf(imageId)));
     if (text === undefined) return undefined;
     try {
       return JSON.parse(text) as PulledRecord;
@@ -99,11 +100,13 @@ export class PulledImages {
     }
   }
 
-  #file(path: string): Promise<string | undefined> {
-    return readFile(join(this.directory, path), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
+  #file(path: string): string | undefined {
+    try {
+      return readFileSync(join(this.directory, path), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
-    });
+    }
   }
 
   async #write(path: string, value: object): Promise<void> {

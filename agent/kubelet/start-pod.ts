@@ -1,9 +1,9 @@
 // The effects of starting: sandbox, images, volumes and containers, as much as possible at the same time.
 
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Container, EphemeralContainer, Pod } from '../../src/kinds/types/core_v1.js';
-import type { PodDns, PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
+import type { FirstStart, PodDns, PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
 import { type ReadyVolume, setUpVolumes } from '../volumes/index.js';
 import { VolumeError } from '../volumes/volume.js';
 import { containerConfig } from './container-config.js';
@@ -45,11 +45,11 @@ export class PodStart {
     private readonly started: (action: StartAction) => void,
   ) {}
 
-  /** Rejects where nothing of the pod can start: no sandbox, no volumes. */
-  async run(actions: PodActions, observed: RuntimePod): Promise<void> {
+  /** Rejects where nothing of the pod can start: no sandbox, no volumes. Tells what there is of it now where there was nothing before. */
+  async run(actions: PodActions, observed: RuntimePod): Promise<FirstStart | undefined> {
     const { dirs } = this.services;
     const starts = actions.start.filter((action) => this.mayStart(action));
-    if (starts.length === 0) return;
+    if (starts.length === 0) return undefined;
     await dirs.make(this.pod.metadata.uid);
     const [runtimeHandler, dns] = await Promise.all([this.runtimeHandler(), this.dns()]).catch((error) => {
       throw this.eventOf(error);
@@ -73,6 +73,9 @@ export class PodStart {
     }
     await images.settled();
     if (problem !== undefined) throw this.eventOf(problem);
+    if (observed.sandboxes.length + observed.containers.length > 0) return undefined;
+    const containerIds = (await Promise.all(created)).flatMap(({ value }) => (value === undefined ? [] : [value]));
+    return { sandbox: await sandbox.ready, containerIds };
   }
 
   /** Not while it backs off, and not with fields that this node cannot honour. */
@@ -141,7 +144,7 @@ export class PodStart {
   private async dns(): Promise<PodDns> {
     const { clusterDns, resolvConf } = this.services;
     const { metadata, spec } = this.pod;
-    return podDns(spec, metadata.namespace ?? '', clusterDns, parseResolvConf(await readFile(resolvConf, 'utf8')));
+    return podDns(spec, metadata.namespace ?? '', clusterDns, parseResolvConf(readFileSync(resolvConf, 'utf8')));
   }
 
   private async writeFiles(dns: PodDns): Promise<void> {
@@ -157,7 +160,7 @@ export class PodStart {
     const { dirs, clusterDns } = this.services;
     const { metadata, spec } = this.pod;
     const text = spec.hostNetwork
-      ? hostNetworkHosts(await readFile('/etc/hosts', 'utf8'), spec)
+      ? hostNetworkHosts(readFileSync('/etc/hosts', 'utf8'), spec)
       : podHosts(this.pod, sandbox.ips, clusterDns.domain);
     await dirs.write(dirs.hosts(metadata.uid), text);
     return sandbox;

@@ -25,6 +25,7 @@ import {
   type ContainerResources,
   type ContainerRuntime,
   type ExecOptions,
+  type FirstStart,
   type Image,
   type LogOptions,
   type PodDialer,
@@ -170,7 +171,20 @@ export class DockerRuntime implements ContainerRuntime {
     return call(this.docker.listContainers({ all: true, filters: { label: [label] } }));
   }
 
-  async podStatus(podUid: string): Promise<RuntimePod> {
+  async podStatus(podUid: string, first?: FirstStart): Promise<RuntimePod> {
+    return (first && (await this.afterStart(podUid, first))) ?? this.look(podUid);
+  }
+
+  /** undefined where some of it is there no more. */
+  private async afterStart(podUid: string, { sandbox, containerIds }: FirstStart): Promise<RuntimePod | undefined> {
+    const containers = (await Promise.all(containerIds.map((id) => this.inspect(id)))).filter((each) => each !== undefined);
+    if (containers.length < containerIds.length) return undefined;
+    const pod = { sandboxes: [sandbox], containers: containers.sort(byAge) };
+    this.looked.set(podUid, pod);
+    return pod;
+  }
+
+  private async look(podUid: string): Promise<RuntimePod> {
     const listed = await this.list(`${LABEL_POD_UID}=${podUid}`);
     const isSandbox = ({ Labels: labels }: Listed) => labels[LABEL_TYPE] === TYPE_SANDBOX;
     const sandboxes = listed.filter(isSandbox).map((entry) => this.sandboxes.from(entry));
@@ -179,7 +193,7 @@ export class DockerRuntime implements ContainerRuntime {
     const inspected = await Promise.all(listed.filter((entry) => !isSandbox(entry)).map(details));
     const pod: RuntimePod = {
       sandboxes: sandboxes.sort((a, b) => b.attempt - a.attempt || b.createdAt_ms - a.createdAt_ms),
-      containers: inspected.filter((container) => container !== undefined).sort((a, b) => b.createdAt_ms - a.createdAt_ms),
+      containers: inspected.filter((container) => container !== undefined).sort(byAge),
     };
     if (listed.length > 0) this.looked.set(podUid, pod);
     else this.looked.delete(podUid);
@@ -274,6 +288,9 @@ export class DockerRuntime implements ContainerRuntime {
     });
   }
 }
+
+/** Newest first. */
+const byAge = (a: RuntimeContainer, b: RuntimeContainer) => b.createdAt_ms - a.createdAt_ms;
 
 /** With the rotated ones beside it. */
 async function logSize_bytes(path: string): Promise<number> {

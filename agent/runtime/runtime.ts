@@ -160,6 +160,12 @@ export interface RuntimePod {
   readonly containers: readonly RuntimeContainer[];
 }
 
+/** All that the runtime has of a pod which was just started for the first time. */
+export interface FirstStart {
+  readonly sandbox: PodSandbox;
+  readonly containerIds: readonly string[];
+}
+
 /** A container that runs now, or a sandbox: where the kernel counts what it uses. */
 export interface RunningContainer {
   readonly id: string;
@@ -310,7 +316,8 @@ export interface ContainerRuntime {
   diskUsage_bytes(containerId: string): Promise<number>;
 
   listPods(): Promise<readonly RuntimePodName[]>;
-  podStatus(podUid: string): Promise<RuntimePod>;
+  /** `first`: what there is of it, so that nothing has to be looked for. */
+  podStatus(podUid: string, first?: FirstStart): Promise<RuntimePod>;
   /**
    * The pod as it was when it was looked at last, but for one container, which is as it is now: costs little, whatever else runs on the
    * node. undefined where that look did not show it running.

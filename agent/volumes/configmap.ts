@@ -8,7 +8,7 @@ export default defineVolume({
   managed: true,
   async setUp(volume, context) {
     const payload = await configMapPayload(volume.configMap?.name, volume.configMap ?? {}, context);
-    await writePayload(context.directory, payload, context.pod.spec.securityContext?.fsGroup);
+    writePayload(context.directory, payload, context.pod.spec.securityContext?.fsGroup);
     return context.directory;
   },
 });

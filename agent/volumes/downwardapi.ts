@@ -12,7 +12,7 @@ export default defineVolume({
   managed: true,
   async setUp(volume, context) {
     const { items = [], defaultMode = DEFAULT_MODE } = volume.downwardAPI ?? {};
-    await writePayload(context.directory, downwardPayload(items, defaultMode, context), context.pod.spec.securityContext?.fsGroup);
+    writePayload(context.directory, downwardPayload(items, defaultMode, context), context.pod.spec.securityContext?.fsGroup);
     return context.directory;
   },
 });

@@ -1,5 +1,18 @@
-// Files that come from the API (configMap, secret, downwardAPI): which, and written so that readers see all old or all new.
-import { chmod, chown, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+// Files that come from the API (configMap, secret, downwardAPI): which, and written so that readers see all old or all new. On the spot: an
+// object of the API is small (see ARCHITECTURE.md).
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { KeyToPath } from '../../src/kinds/types/core_v1.js';
 import { VolumeError } from './volume.js';
@@ -49,55 +62,59 @@ export function safePath(path: string): string {
  * Writes the files into a directory of their own and swaps a symbolic link to it, as upstream's atomic writer does:
  * `<directory>/key -> ..data/key`, `..data -> ..<n>`. Does nothing where they are there already.
  */
-export async function writePayload(directory: string, payload: Payload, group: number | undefined): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  const current = await readlink(join(directory, DATA_LINK)).catch(() => undefined);
-  if (current && (await isSame(join(directory, current), payload))) return;
+export function writePayload(directory: string, payload: Payload, group: number | undefined): void {
+  mkdirSync(directory, { recursive: true });
+  const current = linkIn(directory);
+  if (current && isSame(join(directory, current), payload)) return;
   const next = `..${Number(current?.slice(2) ?? 0) + 1}`;
-  await rm(join(directory, next), { recursive: true, force: true });
-  await mkdir(join(directory, next));
+  rmSync(join(directory, next), { recursive: true, force: true });
+  mkdirSync(join(directory, next));
   for (const [path, { data, mode, user = 0 }] of payload) {
     const file = join(directory, next, path);
-    await mkdir(dirname(file), { recursive: true });
+    if (path.includes('/')) mkdirSync(dirname(file), { recursive: true });
     // A group that may read does so through the group's bits, as upstream's fsGroup.
-    await writeFile(file, data, { mode: 0o600 });
-    if (group !== undefined || user !== 0) await chown(file, user, group ?? 0);
+    writeFileSync(file, data, { mode: 0o600 });
+    if (group !== undefined || user !== 0) chownSync(file, user, group ?? 0);
     // Apart from writing, where the umask would cut it.
-    await chmod(file, group === undefined ? mode : mode | 0o440);
+    chmodSync(file, group === undefined ? mode : mode | 0o440);
   }
   const swap = join(directory, `${DATA_LINK}_tmp`);
-  await rm(swap, { force: true });
-  await symlink(next, swap);
-  await rename(swap, join(directory, DATA_LINK));
-  await linkTopLevel(directory, payload);
-  if (current) await rm(join(directory, current), { recursive: true, force: true });
+  rmSync(swap, { force: true });
+  symlinkSync(next, swap);
+  renameSync(swap, join(directory, DATA_LINK));
+  linkTopLevel(directory, payload);
+  if (current) rmSync(join(directory, current), { recursive: true, force: true });
 }
 
-async function isSame(directory: string, payload: Payload): Promise<boolean> {
-  const names = await filesBelow(directory, '');
-  if (names.length !== payload.size) return false;
-  for (const name of names) {
-    const wanted = payload.get(name);
-    if (!wanted?.data.equals(await readFile(join(directory, name)))) return false;
+/** Which of its directories a volume shows; undefined: none yet. */
+function linkIn(directory: string): string | undefined {
+  try {
+    return readlinkSync(join(directory, DATA_LINK));
+  } catch {
+    return undefined;
   }
-  return true;
 }
 
-async function filesBelow(directory: string, prefix: string): Promise<string[]> {
-  const entries = await readdir(join(directory, prefix), { withFileTypes: true }).catch(() => []);
-  const nested = entries.map((entry) => {
+function isSame(directory: string, payload: Payload): boolean {
+  const names = filesBelow(directory, '');
+  return names.length === payload.size && names.every((name) => payload.get(name)?.data.equals(readFileSync(join(directory, name))));
+}
+
+/** None where it is not there: it is written anew then. */
+function filesBelow(directory: string, prefix: string): string[] {
+  if (!existsSync(join(directory, prefix))) return [];
+  return readdirSync(join(directory, prefix), { withFileTypes: true }).flatMap((entry) => {
     const path = prefix ? `${prefix}/${entry.name}` : entry.name;
     return entry.isDirectory() ? filesBelow(directory, path) : [path];
   });
-  return (await Promise.all(nested)).flat();
 }
 
-async function linkTopLevel(directory: string, payload: Payload): Promise<void> {
+function linkTopLevel(directory: string, payload: Payload): void {
   const wanted = new Set([...payload.keys()].map((path) => path.split('/')[0]!));
-  for (const name of await readdir(directory)) {
+  for (const name of readdirSync(directory)) {
     if (name.startsWith('..')) continue;
     if (wanted.has(name)) wanted.delete(name);
-    else await rm(join(directory, name), { force: true });
+    else rmSync(join(directory, name), { force: true });
   }
-  for (const name of wanted) await symlink(join(DATA_LINK, name), join(directory, name));
+  for (const name of wanted) symlinkSync(join(DATA_LINK, name), join(directory, name));
 }

@@ -22,7 +22,7 @@ export default defineVolume({
     // Where two sources have a file of the same path, the later one's counts.
     const all = new Map(payloads.flatMap((payload) => [...payload]));
     if (sources.some(({ secret }) => secret)) await keepInMemory(context);
-    await writePayload(context.directory, all, context.pod.spec.securityContext?.fsGroup);
+    writePayload(context.directory, all, context.pod.spec.securityContext?.fsGroup);
     return context.directory;
   },
 });

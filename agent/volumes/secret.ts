@@ -10,7 +10,7 @@ export default defineVolume({
   async setUp(volume, context) {
     const payload = await secretPayload(volume.secret?.secretName, volume.secret ?? {}, context);
     await keepInMemory(context);
-    await writePayload(context.directory, payload, context.pod.spec.securityContext?.fsGroup);
+    writePayload(context.directory, payload, context.pod.spec.securityContext?.fsGroup);
     return context.directory;
   },
 });

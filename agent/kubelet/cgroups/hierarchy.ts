@@ -1,5 +1,7 @@
-// The kernel's control group files: groups made, written, read, found and removed in every hierarchy.
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+// The kernel's control group files: groups made, written, read, found and removed in every hierarchy. What a pod's start and end do with
+// them is done on the spot: no disk is behind them, and a thread would cost many times what the kernel does.
+import { type Dirent, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../../src/apimachinery/clock.js';
 import type { CgroupFile } from './limits.js';
@@ -12,11 +14,13 @@ const HANDED_DOWN_V2 = [...LIMITING, 'cpuset', 'io'];
 const BUSY_TRIES = 20;
 const BUSY_WAIT_MS = 50;
 
+/** ENODEV: the group went while it was read. */
+const isMissing = (error: unknown) => ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '');
+
 const orIfMissing =
   <T>(value: T) =>
-  (error: NodeJS.ErrnoException): T => {
-    // ENODEV: the group went while it was read.
-    if (error.code === 'ENOENT' || error.code === 'ENODEV') return value;
+  (error: unknown): T => {
+    if (isMissing(error)) return value;
     throw error;
   };
 
@@ -51,22 +55,22 @@ export class CgroupHierarchy {
 
   async make(path: string): Promise<void> {
     if (this.version === 1) {
-      await Promise.all((await this.present(LIMITING)).map((controller) => mkdir(this.directory(path, controller), { recursive: true })));
+      for (const controller of await this.present(LIMITING)) mkdirSync(this.directory(path, controller), { recursive: true });
       return;
     }
-    await mkdir(join(this.root, path), { recursive: true });
+    mkdirSync(join(this.root, path), { recursive: true });
     // A group has only the controllers that each of its ancestors hands down.
     const parts = path.split('/').filter(Boolean);
     const enable = (await this.present(HANDED_DOWN_V2)).map((controller) => `+${controller}`).join(' ');
     for (const [depth] of parts.entries()) {
-      await writeFile(join(this.root, ...parts.slice(0, depth), 'cgroup.subtree_control'), enable);
+      writeFileSync(join(this.root, ...parts.slice(0, depth), 'cgroup.subtree_control'), enable);
     }
   }
 
   async write(path: string, files: readonly CgroupFile[]): Promise<void> {
     const controllers = await this.present(LIMITING);
     for (const { controller, file, value } of files) {
-      if (controllers.includes(controller)) await writeFile(join(this.directory(path, controller), file), value);
+      if (controllers.includes(controller)) writeFileSync(join(this.directory(path, controller), file), value);
     }
   }
 
@@ -81,8 +85,7 @@ export class CgroupHierarchy {
 
   /** Names of the groups directly below, in any hierarchy. */
   async children(path: string): Promise<readonly string[]> {
-    const names = await Promise.all((await this.everywhere(path)).map(async (directory) => (await subdirectories(directory)) ?? []));
-    return [...new Set(names.flat())];
+    return [...new Set((await this.everywhere(path)).flatMap((directory) => subdirectories(directory) ?? []))];
   }
 
   /** With all below it and every process in it; what still has some after a while stays, and rejects. */
@@ -91,13 +94,14 @@ export class CgroupHierarchy {
   }
 
   private async removeTree(directory: string): Promise<void> {
-    const children = await subdirectories(directory);
+    const children = subdirectories(directory);
     if (!children) return;
     for (const child of children) await this.removeTree(join(directory, child));
     for (let tries = 1; ; tries++) {
       try {
-        return await rmdir(directory).catch(orIfMissing(undefined));
+        return rmdirSync(directory);
       } catch (error) {
+        if (isMissing(error)) return;
         if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || tries === BUSY_TRIES) throw error;
       }
       // The engine may have forgotten them: it was killed while it started a container.
@@ -126,7 +130,12 @@ async function killAll(list: string): Promise<void> {
 }
 
 /** undefined where it is not there itself. */
-async function subdirectories(directory: string): Promise<readonly string[] | undefined> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(orIfMissing(undefined));
-  return entries?.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+function subdirectories(directory: string): readonly string[] | undefined {
+  let entries: readonly Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    return orIfMissing(undefined)(error);
+  }
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

@@ -13,13 +13,13 @@ const payload = (files: { readonly [path: string]: string }, mode = 0o644) =>
 const read = (path: string) => readFileSync(join(directory, path), 'utf8');
 
 it('are all new or all old, and stay untouched when nothing changed', async () => {
-  await writePayload(directory, payload({ a: '1', 'b/c': '2' }, 0o666), undefined);
+  writePayload(directory, payload({ a: '1', 'b/c': '2' }, 0o666), undefined);
   expect([read('a'), read('b/c')]).toEqual(['1', '2']);
   expect(statSync(join(directory, 'a')).mode & 0o777).toBe(0o666);
   const before = statSync(join(directory, 'a')).ino;
-  await writePayload(directory, payload({ a: '1', 'b/c': '2' }), undefined);
+  writePayload(directory, payload({ a: '1', 'b/c': '2' }), undefined);
   expect(statSync(join(directory, 'a')).ino).toBe(before);
-  await writePayload(directory, payload({ a: '9', d: '3' }), undefined);
+  writePayload(directory, payload({ a: '9', d: '3' }), undefined);
   expect([read('a'), read('d')]).toEqual(['9', '3']);
   expect(readdirSync(directory).filter((name) => !name.startsWith('..'))).toEqual(['a', 'd']);
   expect(readdirSync(directory).filter((name) => /^\.\.\d/.test(name))).toHaveLength(1);
