@@ -16,7 +16,7 @@ import { priorityClasses } from '../../src/kinds/scheduling/priorityclass.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
 import { startTestServer, type TestServer } from '../suites/apiserver.js';
 import { type Started, startLoop } from './scheduler-loop.js';
-import { type Case, HIGH_PRIORITY, lowOn, nodeOf, podsOf, WARM_UP } from './scheduler-pods.js';
+import { type Case, HIGH_PRIORITY, lowOn, nodeOf, podsOf, VICTIMS, WARM_UP } from './scheduler-pods.js';
 
 export interface LabResult {
   /** How many were placed in how long. */
@@ -44,32 +44,47 @@ let apartChild: ReturnType<typeof fork> | undefined;
 
 async function measure({ client }: TestServer, { size, kind, apart, records }: Case): Promise<LabResult> {
   await each(size.nodes, (i) => createNode(client, nodeOf(i)));
-  const { before, warmUp, measured } = podsOf(kind, size);
-  if (kind === 'preemption') await client.create(priorityClasses, { metadata: { name: HIGH_PRIORITY }, value: 1_000 });
+  const { before, warmUp, measured, meanwhile } = podsOf(kind, size);
+  const preempts = kind === 'preemption' || kind === 'all-preempt';
+  if (preempts) await client.create(priorityClasses, { metadata: { name: HIGH_PRIORITY }, value: 1_000 });
   await each(before.length, (i) => client.create(pods, before[i]!));
   const start = apart ? startApart : () => startHere(records);
   // What is measured next is compiled by then, as that of a server that has run for a while.
   const first = await start();
-  for (let round = 1; ; round++) {
+  for (let made = 0, round = 1; made < WARM_UP; made += warmUp.length, round++) {
     await each(warmUp.length, (i) => client.create(pods, warmUp[i]!));
     await placed(client, warmUp.length, isOf('warm-up'));
-    if (round * warmUp.length >= WARM_UP) break;
-    await makeAsBefore(client, round);
+    if (preempts) await makeAsBefore(client, round);
   }
   await first.stop();
   await each(measured.length, (i) => client.create(pods, measured[i]!));
   const began_ms = performance.now();
   const second = await start();
+  const others = meanwhile && again(meanwhile.every_ms, (i) => client.create(pods, meanwhile.make(i)));
   const ended_ms = await placed(client, measured.length, isOf('measured'));
+  await others?.stop();
   const cost = await second.stop();
   return { pods: measured.length, seconds: (ended_ms - began_ms) / 1000, ...cost };
 }
 
+/** Does it at once and after each interval. */
+function again(every_ms: number, act: (i: number) => Promise<unknown>) {
+  const acts = [act(0)];
+  const timer = setInterval(() => acts.push(act(acts.length)), every_ms);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(acts);
+    },
+  };
+}
+
 /** Nodes that have been taken get such pods again as had to go. */
 async function makeAsBefore(client: Client, round: number): Promise<void> {
-  const taking = (await client.list(pods)).items.filter(isOf('warm-up'));
-  await each(taking.length, (i) => client.delete(pods, taking[i]!.metadata));
-  const low = taking.flatMap(({ spec }) => lowOn(spec.nodeName!, `again-${round}-${spec.nodeName}`));
+  const warmUp = (await client.list(pods)).items.filter(isOf('warm-up'));
+  await each(warmUp.length, (i) => client.delete(pods, warmUp[i]!.metadata));
+  const taking = warmUp.filter(({ spec }) => spec.priorityClassName === HIGH_PRIORITY);
+  const low = taking.flatMap(({ spec }) => lowOn(spec.nodeName!, `again-${round}-${spec.nodeName}`, VICTIMS));
   await each(low.length, (i) => client.create(pods, low[i]!));
 }
 
@@ -83,17 +98,17 @@ const isOf =
   ({ metadata }: Pod) =>
     metadata.labels?.['stage'] === stage;
 
-/** Resolves with the time at which the last of `count` such pods was seen to have its node. */
+/** Resolves with the time at which the last of `count` such pods was seen to have its node, or to go for another. */
 async function placed(client: Client, count: number, which: (pod: Pod) => boolean): Promise<number> {
   const { items, resourceVersion } = await client.list(pods, { resourceVersion: '0' });
   const done = new Set<string>();
-  const see = (pod: Pod) => {
-    if (pod.spec.nodeName && which(pod)) done.add(pod.metadata.uid);
+  const see = (pod: Pod, type?: string) => {
+    if ((pod.spec.nodeName || type === 'DELETED') && which(pod)) done.add(pod.metadata.uid);
     return done.size === count;
   };
-  if (count === 0 || items.map(see).some(Boolean)) return performance.now();
-  for await (const { object } of client.watch(pods, { resourceVersion }, new AbortController().signal)) {
-    if (see(object)) return performance.now();
+  if (count === 0 || items.map((pod) => see(pod)).some(Boolean)) return performance.now();
+  for await (const { type, object } of client.watch(pods, { resourceVersion }, new AbortController().signal)) {
+    if (see(object, type)) return performance.now();
   }
   throw new Error('the watch ended before all pods had a node');
 }

@@ -2,7 +2,11 @@
 import type { Draft } from '../../src/apimachinery/json.js';
 import type { Node, Pod } from '../../src/kinds/types/core_v1.js';
 
-export type PodKind = 'plain' | 'spread' | 'anti-affinity' | 'preemption' | 'unschedulable';
+/**
+ * `preemption` is what upstream's floor for it is about (PreemptionAsync): pods that fit, while one that has to preempt others comes every now
+ * and then. In `all-preempt` each pod has to (PreemptionBasic, which upstream does not run with so many nodes and has no floor for).
+ */
+export type PodKind = 'plain' | 'spread' | 'anti-affinity' | 'preemption' | 'all-preempt' | 'unschedulable';
 
 export interface Size {
   readonly nodes: number;
@@ -23,6 +27,8 @@ interface Stages {
   readonly before: readonly Draft<Pod>[];
   readonly warmUp: readonly Draft<Pod>[];
   readonly measured: readonly Draft<Pod>[];
+  /** Comes again and again while those are placed. */
+  readonly meanwhile?: { readonly every_ms: number; readonly make: (i: number) => Draft<Pod> };
 }
 
 const AMOUNTS = { cpu: '4', memory: '32Gi', 'ephemeral-storage': '100Gi', pods: '110' };
@@ -32,12 +38,15 @@ export const WARM_UP = 500;
 /** Of those that fit nowhere. */
 const UNSCHEDULABLE = 200;
 const SMALL = { cpu: '100m', memory: '500Mi' };
-/** Four on each node leave no room for one of high priority, which has to evict three. */
+/** Four on each node leave no room for one of high priority, for which three have to go. */
 const [LOW, HIGH] = [
   { cpu: '900m', memory: '500Mi' },
   { cpu: '3', memory: '500Mi' },
 ];
 const LOW_PER_NODE = 4;
+export const VICTIMS = 3;
+/** Upstream's interval. */
+const PREEMPTING_EVERY_MS = 200;
 
 export const nodeName = (i: number) => `node-${i}`;
 
@@ -51,7 +60,8 @@ export function nodeOf(i: number): { readonly metadata: Draft<Node['metadata']> 
 
 export function podsOf(kind: PodKind, { nodes, pods }: Size): Stages {
   const warmUp = many(WARM_UP, 'warm-up', (i) => ({ labels: labelsOf(kind, i, nodes), spec: specOf(kind, i, nodes) }));
-  if (kind === 'preemption') return { before: low(nodes), ...high(nodes) };
+  if (kind === 'all-preempt') return { before: low(nodes), warmUp: high(nodes / 10, 'warm-up'), measured: high(nodes / 2, 'measured') };
+  if (kind === 'preemption') return besidePreemption(nodes);
   const measured = many(pods, 'measured', (i) => ({ labels: labelsOf(kind, i, nodes), spec: specOf(kind, i, nodes) }));
   const before = kind === 'unschedulable' ? many(UNSCHEDULABLE, 'before', () => ({ spec: asking({ cpu: '9', memory: '500Mi' }) })) : [];
   return { before, warmUp, measured };
@@ -59,19 +69,29 @@ export function podsOf(kind: PodKind, { nodes, pods }: Size): Stages {
 
 /** Every node holds pods that have to go; each of the first and the second turn takes one node. */
 function low(nodes: number): readonly Draft<Pod>[] {
-  return Array.from({ length: nodes }, (_, i) => lowOn(nodeName(i), `before-${i}`)).flat();
+  return Array.from({ length: nodes }, (_, i) => lowOn(nodeName(i), `before-${i}`, LOW_PER_NODE)).flat();
 }
 
-/** As many as a node holds. */
-export function lowOn(node: string, name: string): readonly Draft<Pod>[] {
-  return many(LOW_PER_NODE, name, () => ({ spec: { ...asking(LOW), nodeName: node, terminationGracePeriodSeconds: 0 } }));
+export function lowOn(node: string, name: string, count: number): readonly Draft<Pod>[] {
+  return many(count, name, () => ({ spec: { ...asking(LOW), nodeName: node, terminationGracePeriodSeconds: 0 } }));
 }
 
-function high(nodes: number): Pick<Stages, 'warmUp' | 'measured'> {
-  const make = (count: number, stage: string) =>
-    many(count, stage, () => ({ spec: { ...asking(HIGH), priorityClassName: HIGH_PRIORITY, terminationGracePeriodSeconds: 0 } }));
-  return { warmUp: make(Math.floor(nodes / 10), 'warm-up'), measured: make(Math.floor(nodes / 2), 'measured') };
+function besidePreemption(nodes: number): Stages {
+  // One for each node, as upstream: it fits beside the pods that are there, and beside the one of high priority and whom that one leaves.
+  const small = (count: number, stage: string) =>
+    many(count, `${stage}-small`, () => ({ spec: { ...asking(SMALL), terminationGracePeriodSeconds: 0 } }), stage);
+  return {
+    before: low(nodes),
+    warmUp: [...high(nodes / 10, 'warm-up'), ...small(nodes / 10, 'warm-up')],
+    measured: small(nodes, 'measured'),
+    meanwhile: { every_ms: PREEMPTING_EVERY_MS, make: (i) => high(1, `meanwhile-${i}`)[0]! },
+  };
 }
+
+const high = (count: number, stage: string): readonly Draft<Pod>[] =>
+  many(Math.floor(count), stage, () => ({
+    spec: { ...asking(HIGH), priorityClassName: HIGH_PRIORITY, terminationGracePeriodSeconds: 0 },
+  }));
 
 export const HIGH_PRIORITY = 'high';
 
@@ -100,11 +120,12 @@ const asking = (requests: { readonly cpu: string; readonly memory: string }): Dr
 
 function many(
   count: number,
-  stage: string,
+  name: string,
   make: (i: number) => { readonly labels?: object; readonly spec: Draft<Pod['spec']> },
+  stage = name,
 ): readonly Draft<Pod>[] {
   return Array.from({ length: count }, (_, i) => {
     const { labels, spec } = make(i);
-    return { metadata: { namespace: 'default', name: `${stage}-${i}`, labels: { ...labels, stage } }, spec } as Draft<Pod>;
+    return { metadata: { namespace: 'default', name: `${name}-${i}`, labels: { ...labels, stage } }, spec } as Draft<Pod>;
   });
 }

@@ -12,7 +12,11 @@ const MEDIUM: Size = { nodes: 1_000, pods: 5_000 };
 const LARGE: Size = { nodes: 5_000, pods: 10_000 };
 /** Pods a second: upstream's own floors at 5,000 nodes, and more where more is wanted. */
 const FLOOR = 680;
-const GOALS: { readonly [kind in PodKind]?: number } = { preemption: 570, unschedulable: 590 };
+const GOALS: { readonly [kind in PodKind]?: number } = { spread: FLOOR, 'anti-affinity': FLOOR, preemption: 570, unschedulable: 590 };
+const LABELS: { readonly [kind in PodKind]?: string } = {
+  preemption: 'preemption (pods that fit, while one that preempts comes every 200 ms, as in the case that has the floor)',
+  'all-preempt': 'each pod has to preempt three',
+};
 const PLAIN_GOALS = new Map([
   [MEDIUM, 1_500],
   [LARGE, 1_000],
@@ -51,13 +55,14 @@ export async function benchScheduler(): Promise<readonly Row[]> {
       row(`${what(size)}, plain: CPU of that process a pod`, cpu_ms / pods, 'ms', {}),
     );
   }
-  for (const kind of ['spread', 'anti-affinity', 'preemption', 'unschedulable'] as const) {
+  for (const kind of ['spread', 'anti-affinity', 'preemption', 'all-preempt', 'unschedulable'] as const) {
     for (const size of [SMALL, MEDIUM, LARGE]) {
       const { pods, seconds, cycles_ms } = await run({ kind, size, apart: false });
-      const goal = GOALS[kind] ?? FLOOR;
+      const goal = GOALS[kind];
+      const name = what({ ...size, pods });
       rows.push(
-        row(`${what(size)}, ${kind}`, pods / seconds, '/s', { goal, atLeast: true }),
-        row(`${what(size)}, ${kind}: cycle p50`, cycles_ms.p50, 'ms', { yardstick: `p99 ${cycles_ms.p99.toPrecision(3)} ms` }),
+        row(`${name}, ${LABELS[kind] ?? kind}`, pods / seconds, '/s', goal ? { goal, atLeast: true } : {}),
+        row(`${name}, ${kind}: cycle p50`, cycles_ms.p50, 'ms', { yardstick: `p99 ${cycles_ms.p99.toPrecision(3)} ms` }),
       );
     }
   }
