@@ -4,17 +4,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { Clock } from '../src/apimachinery/clock.js';
-import type { Logger } from '../src/apimachinery/logger.js';
-import type { Client } from '../src/client/client.js';
-import type { KubeletSettings } from './config/kubelet-configuration.js';
-import type { GlassBox } from './glassbox/proxyz.js';
-import type { KubeletMetrics } from './kubelet/metrics.js';
-import type { ContainerRuntime } from './runtime/runtime.js';
 import { Access } from './server/access.js';
-import type { PodLookup } from './server/find-container.js';
 import { startHealthServer } from './server/health.js';
 import { listen } from './server/listen.js';
+import type { KubeletServerOptions } from './server/options.js';
 import type { PageContext } from './server/pages.js';
 import { startReadOnlyServer } from './server/read-only.js';
 import { type Gate, serve } from './server/serve.js';
@@ -25,26 +18,6 @@ import { NodeStats } from './stats/node-stats.js';
 
 /** Streams at once, of which each holds a connection to the engine as well. */
 const CONNECTIONS_MAX = 1000;
-export interface KubeletServerOptions {
-  readonly settings: KubeletSettings;
-  /** PEM. */
-  readonly cert: string;
-  readonly key: string;
-  /** PEM: the CA that clients' certificates come from. */
-  readonly clientCa: string;
-  readonly nodeName: string;
-  /** Where pods' directories lie. */
-  readonly rootDirectory: string;
-  /** The node's own, to ask who somebody is and what that one may do. */
-  readonly client: Client;
-  readonly metrics: KubeletMetrics;
-  /** Absent until the node's network runs. */
-  readonly glassBox?: () => GlassBox | undefined;
-  readonly lookup: PodLookup;
-  readonly runtime: ContainerRuntime;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
 
 export interface KubeletServer {
   readonly port: number;

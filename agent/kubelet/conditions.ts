@@ -2,7 +2,8 @@
 import { rfc3339 } from '../../src/apimachinery/clock.js';
 import { isSidecar, podCondition } from '../../src/kinds/core/podutil.js';
 import type { ContainerStatus, Pod, PodCondition } from '../../src/kinds/types/core_v1.js';
-import type { ResizeCondition } from './pod-resize.js';
+
+export type ResizeCondition = Pick<PodCondition, 'type' | 'reason' | 'message'>;
 
 export interface ConditionsContext {
   readonly pod: Pod;

@@ -1,6 +1,7 @@
 // One pod's resizes: what it is given, its running containers brought to that without a restart, and the conditions that tell of it.
-import type { Pod, PodCondition } from '../../src/kinds/types/core_v1.js';
+import type { Pod } from '../../src/kinds/types/core_v1.js';
 import type { RuntimePod } from '../runtime/runtime.js';
+import type { ResizeCondition } from './conditions.js';
 import {
   type Allocation,
   allocationFromStatus,
@@ -14,8 +15,6 @@ import {
 } from './resize.js';
 import { containerResources } from './resources.js';
 import type { PodServices } from './services.js';
-
-export type ResizeCondition = Pick<PodCondition, 'type' | 'reason' | 'message'>;
 
 /** A limit below what is in use can be had once that has shrunk. */
 const RETRY_MS = 10_000;

@@ -4,11 +4,10 @@ import { qosClassOf } from '../../src/kinds/core/pod-qos.js';
 import { isPodTerminal, isSidecar } from '../../src/kinds/core/podutil.js';
 import type { Container, ContainerStatus, Pod, PodSpec, PodStatus } from '../../src/kinds/types/core_v1.js';
 import type { RuntimeContainer, RuntimePod } from '../runtime/runtime.js';
-import { podConditions } from './conditions.js';
+import { podConditions, type ResizeCondition } from './conditions.js';
 import { type ContainerType, containerStatus, type ProbeVerdicts, type Waiting } from './container-status.js';
 import type { Failure } from './failure.js';
 import { allTerminated } from './finished-statuses.js';
-import type { ResizeCondition } from './pod-resize.js';
 import { restartsAfter } from './restart-policy.js';
 
 export interface StatusContext {

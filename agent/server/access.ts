@@ -1,9 +1,9 @@
 // Access: each request to the kubelet has a user, who may do what it asks for, or it is refused.
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { KubeletServerOptions } from '../server.js';
 import { Authenticator } from './authentication.js';
 import { Authorizer } from './authorization.js';
+import type { KubeletServerOptions } from './options.js';
 
 export class Access {
   readonly #authenticator: Authenticator;

@@ -8,11 +8,11 @@ import { ANNOTATION_MIRROR_POD, GIT_VERSION } from '../../src/kinds/wellknown.js
 import { configz } from '../config/load.js';
 import { proxyz } from '../glassbox/proxyz.js';
 import type { ContainerRuntime, RunningContainer } from '../runtime/runtime.js';
-import type { KubeletServerOptions } from '../server.js';
 import { cadvisorMetrics } from '../stats/cadvisor-metrics.js';
 import { resourceMetrics } from '../stats/resource-metrics.js';
 import { type SummaryOptions, summary } from '../stats/summary.js';
 import { volumeMetrics, volumeTotals } from '../stats/volume-metrics.js';
+import type { KubeletServerOptions } from './options.js';
 import { flag } from './query.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

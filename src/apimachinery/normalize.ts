@@ -5,15 +5,8 @@ import { JSON_DEPTH_MAX, type MutableJson, type MutableJsonObject, setMember, to
 import { MAX_STRICT_ERRORS } from './codec/strict.js';
 import { isJsonObject, type Json, type JsonObject } from './json.js';
 import { describe, isScalar, type ScalarRules, scalars, UnfitValue } from './scalars.js';
-import type { Field, ObjectSchema } from './schema.js';
+import type { Field, Normalized, ObjectSchema } from './schema.js';
 import { badRequest } from './status.js';
-
-export interface Normalized {
-  /** Fresh: shares nothing with the input, and the caller's to change. */
-  readonly object: MutableJsonObject;
-  /** Paths such as `spec.containers[0].foo`, in the order met: dropped from the object. */
-  readonly unknownFields: string[];
-}
 
 /**
  * Checks types, drops what the schema does not know, nulls and empty optional values, adds what Go always has (structs that

@@ -1,8 +1,8 @@
 // The schema of API types as data: what defaulting, pruning, patches, apply, OpenAPI and protobuf all read.
 // Facts are generated per package (schema/); `Schemas` links them by type id such as `core.v1.Pod`.
 import type { ApplyType } from './apply/type.js';
+import type { MutableJsonObject } from './clone.js';
 import type { Json, JsonObject } from './json.js';
-import type { Normalized } from './normalize.js';
 
 /**
  * What a leaf is. Quantity, IntOrString, Time, MicroTime and Duration are JSON strings (or numbers) with messages of their own in
@@ -73,6 +73,14 @@ export interface ObjectSchema {
   readonly bare: boolean;
   /** Of a kind that is defined at run time; `fields` then has the metadata only. */
   readonly custom?: CustomSchema;
+}
+
+/** An object as Go would hold it: typed, pruned, zero values where Go has them. */
+export interface Normalized {
+  /** Fresh: shares nothing with the input, and the caller's to change. */
+  readonly object: MutableJsonObject;
+  /** Paths such as `spec.containers[0].foo`, in the order met: dropped from the object. */
+  readonly unknownFields: string[];
 }
 
 /** What a custom resource's structural schema does in place of field facts. */

@@ -119,6 +119,9 @@ async function askAll(
   }
 }
 
+/** Throws the refusal. */
+export type Refuse = (why: string) => never;
+
 /** 403 in upstream's words. An object whose name is yet to be generated goes by what it has of one. */
 export function refusal({ resource, name }: AdmissionRequest, object: KubeObject | undefined, why: string): StatusError {
   const { name: generated, generateName } = object?.metadata ?? {};

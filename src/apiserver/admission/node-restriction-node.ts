@@ -1,8 +1,7 @@
 // What a kubelet may write of Nodes: its own, without taints once it is there, and no labels that others use to keep it from pods.
 import { isDeepStrictEqual } from 'node:util';
 import type { Node } from '../../kinds/types/core_v1.js';
-import type { AdmissionRequest } from './admission.js';
-import type { Refuse } from './node-restriction.js';
+import type { AdmissionRequest, Refuse } from './admission.js';
 
 /** Of Kubernetes' own domains, those that kubelets set. */
 const KUBELET_LABELS: ReadonlySet<string> = new Set([

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../apimachinery/object.js';
 import type { Pod } from '../../kinds/types/core_v1.js';
 import { ANNOTATION_MIRROR_POD } from '../../kinds/wellknown.js';
 import { podReferences } from '../authorization/node-references.js';
-import type { Refuse } from './node-restriction.js';
+import type { Refuse } from './admission.js';
 
 export function checkMirrorPod(pod: Pod, node: KubeObject | undefined, name: string, refuse: Refuse): void {
   const quoted = JSON.stringify(name);

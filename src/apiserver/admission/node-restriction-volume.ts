@@ -4,8 +4,7 @@ import { sameJson } from '../../kinds/checks.js';
 import { FINALIZER_LOCAL_PATH } from '../../kinds/storage/local-path.js';
 import type { PersistentVolume } from '../../kinds/types/core_v1.js';
 import { LABEL_HOSTNAME } from '../../kinds/wellknown.js';
-import type { AdmissionRequest } from './admission.js';
-import type { Refuse } from './node-restriction.js';
+import type { AdmissionRequest, Refuse } from './admission.js';
 
 export function checkVolumeWrite(request: AdmissionRequest, volume: PersistentVolume | undefined, node: string, refuse: Refuse): void {
   const quoted = JSON.stringify(node);

@@ -12,13 +12,10 @@ import { apiAudiences } from '../authentication/authenticator.js';
 import { findObject } from '../authentication/service-account-tokens.js';
 import { nodeOf } from '../authorization/node.js';
 import type { ApiContext } from '../context.js';
-import { type AdmissionPlugin, type AdmissionRequest, refusal } from './admission.js';
+import { type AdmissionPlugin, type AdmissionRequest, type Refuse, refusal } from './admission.js';
 import { checkNodeWrite } from './node-restriction-node.js';
 import { checkMirrorPod } from './node-restriction-pod.js';
 import { checkVolumeWrite } from './node-restriction-volume.js';
-
-/** Throws the refusal. */
-export type Refuse = (why: string) => never;
 
 interface Check {
   readonly request: AdmissionRequest;
