@@ -1,10 +1,11 @@
 // One scheduling cycle: find nodes that fit, score them, take the best; returns all of its reasoning. Pure.
 import type { Random } from '../apimachinery/clock.js';
 import type { Pod } from '../kinds/types/core_v1.js';
-import type { Decision, Filters, NodeInfo, Profile, Refusal, SchedulerPlugin, ScoreColumn, Snapshot } from './define.js';
-import { attempt, PluginError, preFilter, refusalOf, type Verdict } from './filters.js';
+import type { Decision, Filters, NodeInfo, Profile, Refusal, Run, SchedulerPlugin, Snapshot } from './define.js';
+import { PluginError, preFilter, refusalOf, type Verdict } from './filters.js';
 import { failureMessage } from './messages.js';
 import { memoFor, NOWHERE, type NodeMemo, ownNode, splitFilters } from './remembered.js';
+import { freshNumbers, NO_SCORES, type NumbersRoom, pick, type Scored, scoreAll } from './scoring.js';
 
 /** Upstream's bounds of the search: in small clusters all nodes are looked at, in large ones a share that shrinks with the size. */
 const MIN_FEASIBLE_NODES = 100;
@@ -12,85 +13,126 @@ const MIN_PERCENTAGE = 5;
 /** Where no more nodes than these may fit, they are asked before all are gone round. */
 const OPEN_FEW = 64;
 
-const NONE = { node: undefined, refused: [], refusedBy: [], refusals: [], feasible: [], scores: [], totals: [], best: 0 } as const;
-
 /** Chooses a node for `pod`; the search begins at node `start`, and `random` only decides between equally good ones. */
-export function schedule(pod: Pod, snapshot: Snapshot, profile: Profile, random: Random, start = 0): Decision {
-  const about = { pod, profile, total: snapshot.nodes.length };
-  try {
-    return { ...about, ...decide(pod, snapshot, profile, random, start) };
-  } catch (error) {
-    if (!(error instanceof PluginError)) throw error;
-    return { ...about, ...NONE, nextStart: start, message: error.message, failed: true };
-  }
-}
-
-function decide(
+export function schedule(
   pod: Pod,
   snapshot: Snapshot,
   profile: Profile,
   random: Random,
-  start: number,
-): Omit<Decision, 'pod' | 'profile' | 'total'> {
-  if (snapshot.nodes.length === 0) return { ...NONE, nextStart: 0, message: failureMessage(0, {}) };
+  start = 0,
+  room: NumbersRoom = freshNumbers,
+): Decision {
+  try {
+    return decide(pod, snapshot, profile, random, start, room);
+  } catch (error) {
+    if (!(error instanceof PluginError)) throw error;
+    return decision(pod, profile, snapshot, new Found(start), { message: error.message, failed: true });
+  }
+}
+
+function decide(pod: Pod, snapshot: Snapshot, profile: Profile, random: Random, start: number, room: NumbersRoom): Decision {
+  const total = snapshot.nodes.length;
+  if (total === 0) return decision(pod, profile, snapshot, new Found(0), { message: failureMessage(0, {}) });
   const prepared = preFilter(pod, snapshot, profile);
   if ('refusedAll' in prepared) {
-    return { ...NONE, ...prepared, nextStart: start, message: failureMessage(snapshot.nodes.length, prepared) };
+    const { refusedAll } = prepared;
+    return decision(pod, profile, snapshot, new Found(start), { refusedAll, message: failureMessage(total, prepared) });
   }
   const { filters, restrictedBy } = prepared;
   const memo = memoFor(pod, profile).update(snapshot);
   const found =
     onNominated(filters, start) ?? (restrictedBy ? among(filters, restrictedBy.nodes, start) : search(filters, profile, start, memo));
-  const so = { ...found, ...(restrictedBy ? { restrictedBy } : {}) };
-  if (found.feasible.length === 0) {
-    const message = failureMessage(snapshot.nodes.length, so);
-    return { ...NONE, ...so, message, filters };
+  const { feasible, refusals } = found;
+  if (feasible.length === 0) {
+    const message = failureMessage(total, { restrictedBy, refusals });
+    return decision(pod, profile, snapshot, found, { restrictedBy, message, filters });
   }
-  if (found.feasible.length === 1) return { ...so, node: found.feasible[0], scores: [], totals: [], best: 1, message: '' };
-  const scores = scoreAll(pod, found, snapshot, profile, memo);
-  const totals = totalsOf(scores, found.feasible.length);
-  return { ...so, ...pick(found.feasible, totals, random), scores, totals, message: '' };
+  const scored = feasible.length === 1 ? undefined : scoreAll(pod, found, snapshot, profile, memo, room);
+  const picked = scored ? pick(scored.totals, random) : THE_ONLY;
+  return decision(pod, profile, snapshot, found, { restrictedBy, scored, picked });
+}
+
+const THE_ONLY = { chosen: 0, best: 1 };
+
+interface Outcome extends Pick<Decision, 'refusedAll' | 'restrictedBy' | 'failed' | 'filters'> {
+  /** Absent: no node was found. */
+  readonly picked?: Pick<Decision, 'chosen' | 'best'>;
+  /** Absent: nothing was to be compared. */
+  readonly scored?: Scored | undefined;
+  readonly message?: string;
+}
+
+/** Of one shape, and put together at once: spreads cost more than some plugins. */
+function decision(pod: Pod, profile: Profile, { nodes, order }: Snapshot, found: Found, outcome: Outcome): Decision {
+  const { scored = NO_SCORES, picked } = outcome;
+  return {
+    pod,
+    profile,
+    node: picked && found.feasible[picked.chosen],
+    total: nodes.length,
+    order,
+    refusedAll: outcome.refusedAll,
+    restrictedBy: outcome.restrictedBy,
+    runs: found.runs,
+    refused: found.refused,
+    refusals: found.refusals,
+    feasible: found.feasible,
+    scores: scored.scores,
+    numbers: scored.numbers,
+    totals: scored.totals,
+    chosen: picked ? picked.chosen : 0,
+    best: picked ? picked.best : 0,
+    nextStart: found.nextStart,
+    message: outcome.message ?? '',
+    failed: outcome.failed,
+    filters: outcome.filters,
+  };
 }
 
 class Found {
+  readonly runs: Run[] = [];
   readonly feasible: NodeInfo[] = [];
-  /** Of `feasible`, in `Snapshot.nodes`; NOWHERE: nothing that is remembered holds for the node, nor is to be remembered of it. */
-  readonly at: number[] = [];
 
   constructor(
     public nextStart: number,
     readonly refused: NodeInfo[] = [],
-    readonly refusedBy: SchedulerPlugin[] = [],
     readonly refusals: Refusal[] = [],
   ) {}
 
   add(node: NodeInfo, no: Verdict | undefined, at: number): void {
-    if (!no) {
-      this.feasible.push(node);
-      this.at.push(at);
-    } else {
+    this.addToRuns(at, no?.plugin, no?.refusal);
+    if (!no) this.feasible.push(node);
+    else {
       this.refused.push(node);
-      this.refusedBy.push(no.plugin);
       this.refusals.push(no.refusal);
     }
+  }
+
+  addToRuns(at: number, refusedBy: SchedulerPlugin | undefined, refusal: Refusal | undefined): void {
+    const last = this.runs[this.runs.length - 1];
+    const goesOn = last && last.first + last.count === at && last.refusal === refusal && last.refusedBy === refusedBy;
+    if (goesOn) last.count++;
+    else this.runs.push({ first: at, count: 1, refusedBy, refusal });
   }
 }
 
 /** Room was made for the pod on one node: that is all to look at where it still fits there. */
 function onNominated(filters: Filters, start: number): Found | undefined {
-  const node = filters.snapshot.byName.get(filters.pod.status?.nominatedNodeName ?? '');
-  if (!node || refused(filters, node)) return undefined;
+  const { nodes, order } = filters.snapshot;
+  const at = order.get(filters.pod.status?.nominatedNodeName ?? '');
+  if (at === undefined || refused(filters, nodes[at]!)) return undefined;
   const found = new Found(start);
-  found.add(node, undefined, NOWHERE);
+  found.add(nodes[at]!, undefined, at);
   return found;
 }
 
 /** Only nodes that can be meant; they are few. */
 function among(filters: Filters, names: ReadonlySet<string>, start: number): Found {
+  const { nodes, order } = filters.snapshot;
   const found = new Found(start);
   for (const name of names) {
-    const node = filters.snapshot.byName.get(name);
-    if (node) found.add(node, refused(filters, node), NOWHERE);
+    const at = order.get(name);
+    if (at !== undefined) found.add(nodes[at]!, refused(filters, nodes[at]!), at);
   }
   return found;
 }
@@ -114,7 +156,7 @@ function search(filters: Filters, profile: Profile, start: number, memo: NodeMem
   const wanted = profile.score.length === 0 ? 1 : feasibleNodesToFind(nodes.length, profile.percentageOfNodesToScore);
   const found = new Found(at);
   for (let tried = 0; tried < nodes.length && found.feasible.length < wanted; tried++) {
-    found.add(nodes[at]!, ask(at), at === own ? NOWHERE : at);
+    found.add(nodes[at]!, ask(at), at);
     at = at + 1 === nodes.length ? 0 : at + 1;
   }
   found.nextStart = at;
@@ -136,7 +178,9 @@ function allRefused(nodes: readonly NodeInfo[], start: number, own: number, memo
     refusedBy[at] = no.plugin;
     refusals[at] = no.refusal;
   }
-  return new Found(start, nodes.slice(), refusedBy, refusals);
+  const found = new Found(start, nodes.slice(), refusals);
+  for (let at = 0; at < refusals.length; at++) found.addToRuns(at, refusedBy[at], refusals[at]);
+  return found;
 }
 
 function refused(filters: Filters, node: NodeInfo): Verdict | undefined {
@@ -152,82 +196,4 @@ export function feasibleNodesToFind(nodes: number, percentage: number): number {
   if (nodes < MIN_FEASIBLE_NODES) return nodes;
   const per_cent = percentage > 0 ? percentage : Math.max(MIN_PERCENTAGE, 50 - Math.floor(nodes / 125));
   return Math.max(MIN_FEASIBLE_NODES, Math.floor((nodes * per_cent) / 100));
-}
-
-function scoreAll(pod: Pod, found: Found, snapshot: Snapshot, profile: Profile, memo: NodeMemo): readonly ScoreColumn[] {
-  const { feasible } = found;
-  const states = new Map(
-    profile.preScore.map((plugin) => [plugin, attempt('PreScore', plugin, () => plugin.preScore!(pod, feasible, snapshot))]),
-  );
-  const columns: ScoreColumn[] = [];
-  for (const { plugin, weight } of profile.score) {
-    const state = states.get(plugin);
-    if (state === 'skip') continue;
-    const raw = attempt('Score', plugin, () =>
-      plugin.signature
-        ? remembered(plugin, state, pod, found, snapshot, memo.scores(plugin))
-        : rawScores(plugin, state, pod, feasible, snapshot),
-    );
-    columns.push(normalized(plugin, weight, raw, state, feasible));
-  }
-  return columns;
-}
-
-function rawScores(plugin: SchedulerPlugin, state: unknown, pod: Pod, nodes: readonly NodeInfo[], snapshot: Snapshot): readonly number[] {
-  const raw: number[] = [];
-  for (let i = 0; i < nodes.length; i++) raw.push(plugin.score!(pod, nodes[i]!, state, snapshot));
-  return raw;
-}
-
-function remembered(plugin: SchedulerPlugin, state: unknown, pod: Pod, { feasible, at }: Found, snapshot: Snapshot, memo: number[]) {
-  const raw: number[] = [];
-  for (let i = 0; i < feasible.length; i++) {
-    const index = at[i]!;
-    let score = index === NOWHERE ? Number.NaN : memo[index]!;
-    if (Number.isNaN(score)) {
-      score = plugin.score!(pod, feasible[i]!, state, snapshot);
-      if (index !== NOWHERE) memo[index] = score;
-    }
-    raw.push(score);
-  }
-  return raw;
-}
-
-function normalized(
-  plugin: SchedulerPlugin,
-  weight: number,
-  raw: readonly number[],
-  state: unknown,
-  nodes: readonly NodeInfo[],
-): ScoreColumn {
-  if (!plugin.normalize) return { plugin, weight, raw, normalized: raw };
-  const scores = raw.slice();
-  plugin.normalize(scores, nodes, state);
-  return { plugin, weight, raw, normalized: scores };
-}
-
-function totalsOf(scores: readonly ScoreColumn[], nodes: number): readonly number[] {
-  const totals: number[] = [];
-  for (let i = 0; i < nodes; i++) {
-    let total = 0;
-    for (let j = 0; j < scores.length; j++) total += scores[j]!.normalized[i]! * scores[j]!.weight;
-    totals.push(total);
-  }
-  return totals;
-}
-
-/** One of the best, by lot. */
-function pick(nodes: readonly NodeInfo[], totals: readonly number[], random: Random): { readonly node: NodeInfo; readonly best: number } {
-  let highest = Number.NEGATIVE_INFINITY;
-  let best = 0;
-  for (const total of totals) {
-    if (total > highest) {
-      highest = total;
-      best = 0;
-    }
-    if (total === highest) best++;
-  }
-  let left = Math.floor(random.next() * best);
-  for (let i = 0; i < nodes.length; i++) if (totals[i] === highest && left-- === 0) return { node: nodes[i]!, best };
-  throw new Error('no node has the highest score');
 }

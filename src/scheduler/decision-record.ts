@@ -1,7 +1,7 @@
 // Decision records: what a cycle decided, as data that a person can read. Made of what is kept of it when somebody asks.
 import { rfc3339Micro } from '../apimachinery/clock.js';
 import type { DecisionRecord, ReasonCount, RefusedNode, ScoredNode, TieBreak, WaitsFor } from '../client/pod-decisions.js';
-import { type Attempt, type KeptDecision, keptDecision, verdictsOf } from './decision.js';
+import { type Attempt, type KeptDecision, keptDecision } from './decision.js';
 import { DecisionRing, type Scores, type Whole } from './decision-ring.js';
 
 /** Of names in a draw: there may be thousands. */
@@ -9,7 +9,7 @@ const DRAW_MAX = 20;
 
 /** Of an attempt that nothing is kept of. */
 export function recordOfAttempt(attempt: Attempt): DecisionRecord {
-  const ring = DecisionRing.for(attempt.decision, verdictsOf(attempt.decision).runs, attempt.postFilter?.preemption?.candidates ?? []);
+  const ring = DecisionRing.for(attempt.decision, attempt.postFilter?.preemption?.candidates ?? []);
   return recordOf(keptDecision(attempt, ring), ring);
 }
 

@@ -1,30 +1,34 @@
 // Where lies what decisions say node by node: two arrays that are written round and round, so that no cycle leaves anything behind for the
 // collector of garbage to carry. A decision stays for as long as not as much again has been written as there is room for.
 import type { PreemptionCandidate } from '../client/pod-decisions.js';
-import type { Candidate, Decision, NodeInfo } from './define.js';
+import type { Candidate, Decision } from './define.js';
 import { priorityOf } from './plugins/preemption-victims.js';
 
-/** Scores, above all: 4 MiB hold those of some 80 decisions in clusters of thousands of nodes, of thousands in small ones. */
+/** Scores, above all: 4 MiB hold those of some 170 decisions in clusters of thousands of nodes, of thousands in small ones. */
 const NUMBERS_MAX = 512 * 1024;
-/** Names of nodes, above all: 2 MiB hold those of some 50 pods that none of 5,000 nodes could take. */
+/** Names of nodes, above all, anew where one came or went: 2 MiB hold those of 5,000 nodes some 50 times. */
 const TEXTS_MAX = 256 * 1024;
+
+/** Of a run: its first node, how many, and what they were told. */
+const RUN_NUMBERS = 3;
+/** What nodes that fit were told. */
+export const FITS = -1;
 
 /** Where a decision was written, and how much of what. */
 export interface Written {
   readonly number: number;
   readonly text: number;
-  /** Of the names of nodes that were refused, which may be those of a decision before. */
-  readonly refusedText: number;
-  readonly columns: number;
-  readonly feasible: number;
-  readonly refused: number;
-  /** How many numbers its verdicts take. */
-  readonly verdicts: number;
+  /** The names of all nodes in their order, which may have been written for a decision before. */
+  readonly order: number;
+  readonly runs: number;
+  /** How many numbers they are. */
+  readonly scores: number;
   readonly candidates: number;
 }
 
 export interface Whole {
   readonly scores: Scores;
+  /** In the turn in which they were asked about, as the nodes that were scored are. */
   readonly refused: readonly string[];
   /** Of each that was refused, which of the decision's verdicts. */
   readonly verdicts: readonly number[];
@@ -43,8 +47,8 @@ export class DecisionRing {
   readonly #texts: string[] = [];
   readonly #numberRounds: Rounds;
   readonly #textRounds: Rounds;
-  /** Whom the last decision that refused any refused, and where their names are. */
-  #refused: { readonly nodes: readonly NodeInfo[]; readonly text: number } = { nodes: [], text: 0 };
+  /** The last that was written, and where. */
+  #order: { readonly of: Decision['order'] | undefined; readonly text: number } = { of: undefined, text: 0 };
 
   constructor(numbersMax = NUMBERS_MAX, textsMax = TEXTS_MAX) {
     this.#numbers = new Float64Array(numbersMax);
@@ -53,66 +57,66 @@ export class DecisionRing {
   }
 
   /** Just large enough for that one. */
-  static for(decision: Decision, verdicts: readonly number[], candidates: readonly Candidate[]): DecisionRing {
-    const { numbers, texts } = roomFor(decision, verdicts, candidates);
-    return new DecisionRing(numbers, texts);
+  static for(decision: Decision, candidates: readonly Candidate[]): DecisionRing {
+    const { numbers, texts } = roomFor(decision, candidates);
+    return new DecisionRing(numbers, decision.order.size + texts);
   }
 
-  /** `verdicts`: which one, and for how many of the next nodes, in turn. undefined: there could never be so much room. */
-  write(decision: Decision, verdicts: readonly number[], candidates: readonly Candidate[]): Written | undefined {
-    const { feasible, refused, scores } = decision;
-    const room = roomFor(decision, verdicts, candidates);
-    if (room.numbers > this.#numberRounds.size || room.texts > this.#textRounds.size) return undefined;
-    const refusedText = this.#writeRefused(refused);
-    const [number, text] = [this.#numberRounds.take(room.numbers), this.#textRounds.take(room.texts - refused.length)];
+  /** `told`: of each run a number. undefined: there could never be so much room. */
+  write(decision: Decision, told: readonly number[], candidates: readonly Candidate[]): Written | undefined {
+    const { runs, order, numbers } = decision;
+    const room = roomFor(decision, candidates);
+    if (room.numbers > this.#numberRounds.size || order.size + room.texts > this.#textRounds.size) return undefined;
+    const orderText = this.#writeOrder(order);
+    const [number, text] = [this.#numberRounds.take(room.numbers), this.#textRounds.take(room.texts)];
     const at = { number: this.#numberRounds.index(number), text: this.#textRounds.index(text) };
-    this.#writeScores(decision, at);
-    this.#numbers.set(verdicts, at.number);
-    at.number += verdicts.length;
+    for (let i = 0; i < runs.length; i++) {
+      this.#numbers[at.number++] = runs[i]!.first;
+      this.#numbers[at.number++] = runs[i]!.count;
+      this.#numbers[at.number++] = told[i]!;
+    }
+    this.#numbers.set(numbers, at.number);
+    at.number += numbers.length;
     this.#writeCandidates(candidates, at);
-    const counts = { feasible: feasible.length, refused: refused.length, verdicts: verdicts.length, candidates: candidates.length };
-    return { number, text, refusedText, columns: columnsIn(scores), ...counts };
+    return { number, text, order: orderText, runs: runs.length, scores: numbers.length, candidates: candidates.length };
   }
 
   /** undefined: it has been written over. */
   read(written: Written): Whole | undefined {
-    const { refusedText } = written;
-    const isHeld = this.#textRounds.holds(written.text) && this.#textRounds.holds(refusedText);
+    const isHeld = this.#textRounds.holds(written.text) && this.#textRounds.holds(written.order);
     if (!isHeld || !this.#numberRounds.holds(written.number)) return undefined;
-    const refusedAt = this.#textRounds.index(refusedText);
     const at = { number: this.#numberRounds.index(written.number), text: this.#textRounds.index(written.text) };
     const numbers = (count: number) => this.#numbers.subarray(at.number, (at.number += count));
     const texts = (count: number) => this.#texts.slice(at.text, (at.text += count));
-    const { columns, feasible, refused, verdicts, candidates } = written;
+    const { nodes, refused, verdicts } = this.#readRuns(numbers(RUN_NUMBERS * written.runs), this.#textRounds.index(written.order));
     return {
-      scores: { nodes: texts(feasible), numbers: numbers(columns * feasible) },
-      refused: this.#texts.slice(refusedAt, refusedAt + refused),
-      verdicts: nodeByNode(numbers(verdicts)),
-      candidates: Array.from({ length: candidates }, () => readCandidate(numbers, texts)),
+      scores: { nodes, numbers: numbers(written.scores) },
+      refused,
+      verdicts,
+      candidates: Array.from({ length: written.candidates }, () => readCandidate(numbers, texts)),
     };
   }
 
-  #writeScores({ scores, feasible }: Decision, at: At): void {
-    for (let i = 0; i < scores.length; i++) {
-      const { plugin, raw, normalized } = scores[i]!;
-      this.#numbers.set(raw, at.number);
-      at.number += raw.length;
-      if (!plugin.normalize) continue;
-      this.#numbers.set(normalized, at.number);
-      at.number += raw.length;
-    }
-    for (let i = 0; i < feasible.length; i++) this.#texts[at.text++] = feasible[i]!.name;
+  /** Nodes come and go seldom: decision after decision they are the same. */
+  #writeOrder(order: Decision['order']): number {
+    if (this.#order.of === order && this.#textRounds.holds(this.#order.text)) return this.#order.text;
+    const text = this.#textRounds.take(order.size);
+    let at = this.#textRounds.index(text);
+    for (const name of order.keys()) this.#texts[at++] = name;
+    this.#order = { of: order, text };
+    return text;
   }
 
-  /** Pods that fit nowhere are mostly refused by the same nodes, one after the other. */
-  #writeRefused(nodes: readonly NodeInfo[]): number {
-    const last = this.#refused;
-    if (nodes.length > 0 && this.#textRounds.holds(last.text) && sameNames(nodes, last.nodes)) return last.text;
-    const text = this.#textRounds.take(nodes.length);
-    const from = this.#textRounds.index(text);
-    for (let i = 0; i < nodes.length; i++) this.#texts[from + i] = nodes[i]!.name;
-    if (nodes.length > 0) this.#refused = { nodes, text };
-    return text;
+  #readRuns(runs: Float64Array, order: number) {
+    const [nodes, refused, verdicts]: [string[], string[], number[]] = [[], [], []];
+    for (let i = 0; i < runs.length; i += RUN_NUMBERS) {
+      const [first, count, told] = [runs[i]!, runs[i + 1]!, runs[i + 2]!];
+      for (const name of this.#texts.slice(order + first, order + first + count)) {
+        if (told === FITS) nodes.push(name);
+        else verdicts[refused.push(name) - 1] = told;
+      }
+    }
+    return { nodes, refused, verdicts };
   }
 
   #writeCandidates(candidates: readonly Candidate[], at: At): void {
@@ -129,31 +133,18 @@ export class DecisionRing {
   }
 }
 
-const columnsIn = (scores: Decision['scores']): number => scores.reduce((sum, { plugin }) => sum + (plugin.normalize ? 2 : 1), 0);
-
-function nodeByNode(verdicts: ArrayLike<number>): readonly number[] {
-  const all: number[] = [];
-  for (let i = 0; i < verdicts.length; i += 2) for (let n = 0; n < verdicts[i + 1]!; n++) all.push(verdicts[i]!);
-  return all;
-}
-
-function sameNames(a: readonly NodeInfo[], b: readonly NodeInfo[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && a[i]!.name !== b[i]!.name) return false;
-  return true;
-}
-
 interface At {
   number: number;
   text: number;
 }
 
-function roomFor({ feasible, refused, scores }: Decision, verdicts: readonly number[], candidates: readonly Candidate[]) {
+/** Without the names of all nodes. */
+function roomFor({ runs, numbers }: Decision, candidates: readonly Candidate[]) {
   let victims = 0;
   for (const candidate of candidates) victims += candidate.victims.pods.length;
   return {
-    numbers: columnsIn(scores) * feasible.length + verdicts.length + 2 * candidates.length + victims,
-    texts: feasible.length + refused.length + candidates.length + 3 * victims,
+    numbers: RUN_NUMBERS * runs.length + numbers.length + 2 * candidates.length + victims,
+    texts: candidates.length + 3 * victims,
   };
 }
 

@@ -1,6 +1,6 @@
 // What is kept of a cycle's Decision: a few names and numbers, and where the rest was written. Done in every cycle, so little is made.
 import type { PreemptionCandidate } from '../client/pod-decisions.js';
-import type { DecisionRing, Scores, Written } from './decision-ring.js';
+import { type DecisionRing, FITS, type Scores, type Written } from './decision-ring.js';
 import type { Candidate, Decision, PostFilterResult, Profile, Refusal, SchedulerPlugin } from './define.js';
 import { priorityOf } from './plugins/preemption-victims.js';
 
@@ -60,7 +60,7 @@ interface KeptPreemption {
 export function keptDecision({ decision, postFilter, attempt, at_ms, duration_ms }: Attempt, ring: DecisionRing): KeptDecision {
   const { pod, profile, total, feasible, node, refusedAll, restrictedBy, best, message } = decision;
   const { namespace = '', name, uid } = pod.metadata;
-  const { verdicts, runs } = verdictsOf(decision);
+  const { verdicts, told } = toldTo(decision);
   const preemption = postFilter?.preemption;
   return {
     namespace,
@@ -82,36 +82,33 @@ export function keptDecision({ decision, postFilter, attempt, at_ms, duration_ms
     preemption: preemption && { message: preemption.message, chosen: preemption.chosen && candidateOf(preemption.chosen) },
     nominatedNode: postFilter?.nominatedNode || undefined,
     message: postFilter?.message ? `${message} ${postFilter.message}` : message,
-    written: ring.write(decision, runs, preemption?.candidates ?? []),
+    written: ring.write(decision, told, preemption?.candidates ?? []),
   };
 }
 
-const NO_VERDICTS = { verdicts: [], runs: [] };
-
-/** Nodes mostly refuse with the same few objects, many in a row. */
-export function verdictsOf({ refused, refusedBy, refusals }: Decision): {
+/** What the nodes of each run were told: an index in `verdicts`, or that they fit. */
+interface Told {
   readonly verdicts: readonly Verdict[];
-  readonly runs: readonly number[];
-} {
-  if (refused.length === 0) return NO_VERDICTS;
+  readonly told: readonly number[];
+}
+
+/** Nodes mostly refuse with the same few objects. */
+function toldTo({ runs, refused }: Decision): Told {
+  if (refused.length === 0) return { verdicts: [], told: runs.map(() => FITS) };
   const verdicts: Verdict[] = [];
-  const runs: number[] = [];
   const known = new Map<string, number>();
-  for (let i = 0; i < refused.length; ) {
-    const from = i;
-    const plugin = refusedBy[i]!;
-    const refusal = refusals[i]!;
-    while (i < refused.length && refusals[i] === refusal && refusedBy[i] === plugin) i++;
-    let which = verdicts.findIndex((verdict) => verdict.refusal === refusal && verdict.plugin === plugin);
+  const told = runs.map(({ refusedBy, refusal, count }) => {
+    if (!refusedBy || !refusal) return FITS;
+    let which = verdicts.findIndex((verdict) => verdict.refusal === refusal && verdict.plugin === refusedBy);
     if (which === -1) {
-      const text = `${plugin.name} ${refusal.unresolvable === true} ${refusal.reasons.join()}`;
-      which = known.get(text) ?? verdicts.push({ plugin, refusal, nodes: 0 }) - 1;
+      const text = `${refusedBy.name} ${refusal.unresolvable === true} ${refusal.reasons.join()}`;
+      which = known.get(text) ?? verdicts.push({ plugin: refusedBy, refusal, nodes: 0 }) - 1;
       known.set(text, which);
     }
-    verdicts[which]!.nodes += i - from;
-    runs.push(which, i - from);
-  }
-  return { verdicts, runs };
+    verdicts[which]!.nodes += count;
+    return which;
+  });
+  return { verdicts, told };
 }
 
 function scoredIn({ profile, scores }: Decision): number {
@@ -126,20 +123,18 @@ function scoredIn({ profile, scores }: Decision): number {
 
 const NOTHING: Scores = { nodes: [], numbers: [] };
 
-function bestFewOf({ node, feasible, totals, scores }: Decision): Scores {
+function bestFewOf({ feasible, totals, numbers, chosen }: Decision): Scores {
   if (totals.length === 0) return NOTHING;
-  const best = bestFew(totals, feasible.indexOf(node!));
-  const columns = scores.flatMap(({ plugin, raw, normalized }) => (plugin.normalize ? [raw, normalized] : [raw]));
+  const best = bestFew(totals, chosen);
+  const columns = numbers.length / feasible.length;
   // As large as it has to be: thousands of them are kept.
-  const numbers = new Array<number>(columns.length * best.length);
-  columns.forEach((column, j) => {
-    for (let i = 0; i < best.length; i++) numbers[j * best.length + i] = column[best[i]!]!;
-  });
-  return { nodes: best.map((i) => feasible[i]!.name), numbers };
+  const few = new Array<number>(columns * best.length);
+  for (let j = 0, at = 0; j < columns; j++) for (const i of best) few[at++] = numbers[j * feasible.length + i]!;
+  return { nodes: best.map((i) => feasible[i]!.name), numbers: few };
 }
 
 /** Indices; `chosen`, than which none is better, comes first. */
-function bestFew(totals: readonly number[], chosen: number): readonly number[] {
+function bestFew(totals: Float64Array, chosen: number): readonly number[] {
   const best = [chosen];
   /** What is to be exceeded. */
   let least = Number.NEGATIVE_INFINITY;

@@ -34,6 +34,8 @@ export interface Snapshot {
   /** In upstream's order: zones in turn. */
   readonly nodes: readonly NodeInfo[];
   readonly byName: ReadonlyMap<string, NodeInfo>;
+  /** Of each node its index in `nodes`, the first first; one object for as long as no node comes, goes or has another place. */
+  readonly order: ReadonlyMap<string, number>;
   /** Only the nodes that hold such pods, so that clusters without any pay nothing. */
   readonly withAffinity: readonly NodeInfo[];
   readonly withRequiredAntiAffinity: readonly NodeInfo[];
@@ -179,7 +181,7 @@ export interface SchedulerPlugin<State = unknown, ScoreState = unknown> {
   /** How good the node is; any scale, brought to 0..100 by `normalize`. */
   score?(pod: Pod, node: NodeInfo, state: ScoreState, snapshot: Snapshot): number;
   /** Brings all nodes' scores to 0..100, where 100 is best, in place; absent: they are already. */
-  normalize?(scores: number[], nodes: readonly NodeInfo[], state: ScoreState): void;
+  normalize?(scores: Float64Array, nodes: readonly NodeInfo[], state: ScoreState): void;
   /** The node is chosen, in the cycle itself; a throw gives the pod back. `unreserve` undoes it, whatever happened. */
   reserve?(pod: Pod, node: NodeInfo, context: PluginContext): void;
   unreserve?(pod: Pod, node: NodeInfo, context: PluginContext): void;
@@ -239,8 +241,20 @@ export interface Filters {
 export interface ScoreColumn {
   readonly plugin: SchedulerPlugin;
   readonly weight: number;
-  readonly raw: readonly number[];
-  readonly normalized: readonly number[];
+  readonly raw: Float64Array;
+  /** Where the plugin does not normalize, the raw ones themselves. */
+  readonly normalized: Float64Array;
+}
+
+/** Nodes in a row that all fit, or that one plugin refused alike. */
+export interface Run {
+  /** In `Snapshot.nodes`. */
+  readonly first: number;
+  /** How many; it never goes past the last node. */
+  count: number;
+  /** Absent: they fit. */
+  readonly refusedBy: SchedulerPlugin | undefined;
+  readonly refusal: Refusal | undefined;
 }
 
 /** A cycle's whole reasoning, returned and not logged: which node, and what each plugin said of each. References only: text is made where somebody asks. */
@@ -251,19 +265,26 @@ export interface Decision {
   /** Of the whole cluster. */
   readonly total: number;
   /** A preFilter that refused them all. */
-  readonly refusedAll?: { readonly plugin: SchedulerPlugin; readonly refused: string; readonly unresolvable: boolean };
+  readonly refusedAll?: { readonly plugin: SchedulerPlugin; readonly refused: string; readonly unresolvable: boolean } | undefined;
   /** preFilters that left only some nodes to be looked at: those outside are refused by them. */
-  readonly restrictedBy?: { readonly plugins: readonly SchedulerPlugin[]; readonly nodes: ReadonlySet<string> };
-  /** Nodes that a filter refused; which and why at the same index of the next two. */
+  readonly restrictedBy?: { readonly plugins: readonly SchedulerPlugin[]; readonly nodes: ReadonlySet<string> } | undefined;
+  /** Where the indices of `runs` point to. */
+  readonly order: Snapshot['order'];
+  /** All nodes that were asked about, as they were gone through: what follows of them is in the same turn. */
+  readonly runs: readonly Run[];
+  /** Nodes that a filter refused; why at the same index of the next. */
   readonly refused: readonly NodeInfo[];
-  readonly refusedBy: readonly SchedulerPlugin[];
   readonly refusals: readonly Refusal[];
   /** Nodes that fit, as many as were looked for. */
   readonly feasible: readonly NodeInfo[];
   /** Absent where fewer than two nodes fit: nothing is to be compared. */
   readonly scores: readonly ScoreColumn[];
+  /** The same in one piece: each plugin's raw ones and then, where it normalizes, those. */
+  readonly numbers: Float64Array;
   /** For each feasible node the weighted sum. */
-  readonly totals: readonly number[];
+  readonly totals: Float64Array;
+  /** Which of `feasible` is the node. */
+  readonly chosen: number;
   /** How many were equally the best; 1: no draw. */
   readonly best: number;
   /** Where the next cycle's search begins. */
@@ -271,7 +292,7 @@ export interface Decision {
   /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s).`; empty where a node was found. */
   readonly message: string;
   /** A plugin failed (a quantity that cannot be read): the message says which and how; the pod cannot be placed as it is. */
-  readonly failed?: true;
+  readonly failed?: true | undefined;
   /** For postFilter, to ask again with pods taken away; of this cycle only, not to be kept. */
-  readonly filters?: Filters;
+  readonly filters?: Filters | undefined;
 }

@@ -19,13 +19,9 @@ const NODES: readonly ClusterEventHint[] = [{ event: 'NodeAdd' }, { event: 'Node
 /** Room is made by deleting pods. */
 const VICTIMS: readonly ClusterEventHint[] = [{ event: 'AssignedPodDelete' }];
 
-export function hintsOf(
-  { refusedBy, refusedAll, restrictedBy }: Decision,
-  post: PostFilterResult | undefined,
-): readonly ClusterEventHint[] {
+export function hintsOf({ runs, refusedAll, restrictedBy }: Decision, post: PostFilterResult | undefined): readonly ClusterEventHint[] {
   const refusing = new Set<SchedulerPlugin>();
-  // Thousands of nodes are mostly refused by the same few.
-  for (let i = 0; i < refusedBy.length; i++) if (refusedBy[i] !== refusedBy[i - 1]) refusing.add(refusedBy[i]!);
+  for (const { refusedBy } of runs) if (refusedBy) refusing.add(refusedBy);
   if (refusedAll) refusing.add(refusedAll.plugin);
   for (const plugin of restrictedBy?.plugins ?? []) refusing.add(plugin);
   if (refusing.size === 0) return NODES;

@@ -35,10 +35,9 @@ export function questionOf({ pod, plugins }: Filters): string | undefined {
 }
 
 /** The node on which the pod itself is to get room, which counts as taken for all others: nothing that it is told of it is to be remembered. */
-export function ownNode({ pod, snapshot: { nodes, byName, nominated } }: Filters): number {
+export function ownNode({ pod, snapshot: { order, nominated } }: Filters): number {
   const name = nominated.nodeOf(pod);
-  const node = name === undefined ? undefined : byName.get(name);
-  return node ? nodes.indexOf(node) : NOWHERE;
+  return (name === undefined ? undefined : order.get(name)) ?? NOWHERE;
 }
 
 /** No index in `Snapshot.nodes`. */
@@ -80,7 +79,7 @@ export class NodeMemo {
   #refusals: Refusal[] = [];
   /** How many nodes fit, as far as is known. */
   open = 0;
-  readonly #scores = new Map<SchedulerPlugin, number[]>();
+  readonly #scores = new Map<SchedulerPlugin, Float64Array>();
   /** Verdicts that say the same are one object, so that they are quickly counted. */
   readonly #alike = new Map<string, Verdict>();
 
@@ -127,10 +126,10 @@ export class NodeMemo {
     return { refusedBy: this.#refusedBy.slice(), refusals: this.#refusals.slice() };
   }
 
-  /** Of nodes whose verdict was asked for; NaN where it is not known. */
-  scores(plugin: SchedulerPlugin): number[] {
+  /** NaN where it is not known. */
+  scores(plugin: SchedulerPlugin): Float64Array {
     let scores = this.#scores.get(plugin);
-    if (!scores) this.#scores.set(plugin, (scores = new Array(this.#verdicts.length).fill(Number.NaN)));
+    if (!scores) this.#scores.set(plugin, (scores = new Float64Array(this.#verdicts.length).fill(Number.NaN)));
     return scores;
   }
 

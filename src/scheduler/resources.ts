@@ -74,7 +74,7 @@ export function unreadable(read: Pod | Node): string | undefined {
   return said instanceof QuantityError ? said.message : undefined;
 }
 
-type Snapshots = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity'>;
+type Snapshots = Pick<Snapshot, 'nodes' | 'byName' | 'order' | 'withAffinity' | 'withRequiredAntiAffinity'>;
 
 /** A node and the pods on it, as plugins see them. */
 export function nodeInfo(node: Node, pods: readonly Pod[]): NodeInfo {
@@ -188,11 +188,14 @@ const hasAffinity = ({ spec: { affinity } }: Pod): boolean =>
 export const hasRequiredAntiAffinity = ({ spec }: Pod): boolean =>
   (spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0;
 
+export const orderOf = (nodes: readonly NodeInfo[]): Map<string, number> => new Map(nodes.map(({ name }, i) => [name, i]));
+
 /** A snapshot's parts that follow from its nodes. */
 export function nodesOf(nodes: readonly NodeInfo[]): Snapshots {
   return {
     nodes,
     byName: new Map(nodes.map((info) => [info.name, info])),
+    order: orderOf(nodes),
     withAffinity: nodes.filter(({ podsWithAffinity }) => podsWithAffinity.length > 0),
     withRequiredAntiAffinity: nodes.filter(({ podsWithRequiredAntiAffinity }) => podsWithRequiredAntiAffinity.length > 0),
   };

@@ -25,6 +25,7 @@ import { podDecisions, trialDecisions } from './pod-decisions.js';
 import { postFilter } from './post-filter.js';
 import { defaultProfile } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
+import { reusedNumbers } from './scoring.js';
 
 /** Bindings and status writes under way at once: enough to keep the store's group commit full, and a bound on memory. */
 const WRITES_MAX = 64;
@@ -80,6 +81,7 @@ class Scheduler implements RunningScheduler {
   readonly #waiting = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #nextStart = 0;
+  readonly #numbers = reusedNumbers();
   ready = false;
   /** The loop is under way and will look at the queue again by itself. */
   #looping = false;
@@ -227,7 +229,7 @@ class Scheduler implements RunningScheduler {
     const began_ms = clock.monotonic();
     const snapshot = this.#view.snapshot();
     const context = this.#context(snapshot, profile);
-    const decision = schedule(pod, snapshot, profile, random, this.#nextStart);
+    const decision = schedule(pod, snapshot, profile, random, this.#nextStart, this.#numbers);
     const post = decision.node ? undefined : postFilter(pod, decision, context);
     return { decision, post, context, duration_ms: clock.monotonic() - began_ms };
   }

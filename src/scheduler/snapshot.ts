@@ -4,9 +4,9 @@ import type { Node, Pod } from '../kinds/types/core_v1.js';
 import { ChangeLog } from './change-log.js';
 import type { NodeInfo, Snapshot } from './define.js';
 import { nodesInTurn, zoneOf } from './node-order.js';
-import { nodeInfo, nodeInfoOn, nodeInfoReplacing, nodeInfoWith, nodeInfoWithout } from './resources.js';
+import { nodeInfo, nodeInfoOn, nodeInfoReplacing, nodeInfoWith, nodeInfoWithout, orderOf } from './resources.js';
 
-type Nodes = Pick<Snapshot, 'nodes' | 'byName' | 'withAffinity' | 'withRequiredAntiAffinity' | 'changes'>;
+type Nodes = Pick<Snapshot, 'nodes' | 'byName' | 'order' | 'withAffinity' | 'withRequiredAntiAffinity' | 'changes'>;
 
 /** Where a pod counts: as the cache has it, which may be an object older than the API's newest. */
 interface Place {
@@ -23,7 +23,7 @@ export class SchedulerCache {
   readonly #orphans = new Map<string, Pod[]>();
   #inTurn: NodeInfo[] = [];
   /** Node -> index in `#inTurn`; undefined: nodes have come or gone since it was made. */
-  #turns: Map<string, number> | undefined;
+  #order: Map<string, number> | undefined;
   readonly #changes = new ChangeLog();
   readonly #withAffinity = new NodeList();
   readonly #withRequiredAntiAffinity = new NodeList();
@@ -33,7 +33,7 @@ export class SchedulerCache {
     const known = this.#infos.get(name);
     this.#set(known ? nodeInfoOn(known, node) : nodeInfo(node, this.#orphans.get(name) ?? []));
     this.#orphans.delete(name);
-    if (!known || zoneOf(known.node) !== zoneOf(node)) this.#turns = undefined;
+    if (!known || zoneOf(known.node) !== zoneOf(node)) this.#order = undefined;
   }
 
   removeNode(name: string): void {
@@ -42,7 +42,7 @@ export class SchedulerCache {
     this.#infos.delete(name);
     this.#withAffinity.delete(name);
     this.#withRequiredAntiAffinity.delete(name);
-    this.#turns = undefined;
+    this.#order = undefined;
     if (known.pods.length > 0) this.#orphans.set(name, [...known.pods]);
   }
 
@@ -78,7 +78,7 @@ export class SchedulerCache {
 
   /** Something of it has changed that is not kept here. */
   touch(name: string): void {
-    const turn = this.#turns?.get(name);
+    const turn = this.#order?.get(name);
     if (turn !== undefined) this.#changes.add(turn);
   }
 
@@ -88,14 +88,15 @@ export class SchedulerCache {
 
   /** Good until the cache is next changed. */
   nodes(): Nodes {
-    if (!this.#turns) {
+    if (!this.#order) {
       this.#inTurn = nodesInTurn([...this.#infos.values()]);
-      this.#turns = new Map(this.#inTurn.map(({ name }, i) => [name, i]));
+      this.#order = orderOf(this.#inTurn);
       this.#changes.reset();
     }
     return {
       nodes: this.#inTurn,
       byName: this.#infos,
+      order: this.#order,
       withAffinity: this.#withAffinity.nodes,
       withRequiredAntiAffinity: this.#withRequiredAntiAffinity.nodes,
       changes: this.#changes,
@@ -121,7 +122,7 @@ export class SchedulerCache {
 
   #set(info: NodeInfo): void {
     this.#infos.set(info.name, info);
-    const turn = this.#turns?.get(info.name);
+    const turn = this.#order?.get(info.name);
     if (turn !== undefined) {
       this.#inTurn[turn] = info;
       this.#changes.add(turn);

@@ -32,7 +32,7 @@ export const nodeResourcesFit = definePlugin<Requested, readonly Wanted[], NodeR
         for (let i = 0; i < requested.length; i++) if (lacks(node, requested[i]!)) return refusal(node, requested);
         return undefined;
       },
-      preScore: (pod) => resources.map((resource) => ({ ...resource, amount: wanted(pod, resource.name) })),
+      preScore: (pod) => resources.map(({ name, weight }) => ({ name, weight, amount: wanted(pod, name) })),
       score(_, node, all) {
         let [sum, weights] = [0, 0];
         for (let i = 0; i < all.length; i++) {

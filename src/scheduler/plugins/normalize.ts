@@ -3,7 +3,7 @@
 export const MAX_SCORE = 100;
 
 /** In proportion to the highest; `reverse`: the lowest is best. Where all are 0 nobody is better than another. */
-export function byHighest(scores: number[], reverse = false): void {
+export function byHighest(scores: Float64Array, reverse = false): void {
   let highest = 0;
   for (const score of scores) if (score > highest) highest = score;
   for (let i = 0; i < scores.length; i++) {

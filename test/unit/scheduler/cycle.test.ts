@@ -11,6 +11,7 @@ import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
 import { showsFields } from '../../suites/pod-spec.js';
 import { controlledBy, node, pod, replicaSet, service } from '../controllers/objects.js';
 import { storageOf } from './plugins/lab.js';
+import { refusedIn } from './refusals.js';
 
 const profile = defaultProfile();
 const first: Random = { next: () => 0, bytes: (length) => new Uint8Array(length) };
@@ -32,9 +33,9 @@ const place = (what: Pod, nodes: readonly Node[], pods: readonly Pod[] = [], ser
 /** Nodes that no filter refused. */
 const fitting = ({ feasible }: Decision) => feasible.map(({ name }) => name);
 
-const refusalOn = ({ refused, refusedBy, refusals }: Decision, name: string) => {
-  const at = refused.findIndex((node) => node.name === name);
-  return { plugin: refusedBy[at]?.name, reasons: refusals[at]?.reasons };
+const refusalOn = (decision: Decision, name: string) => {
+  const { plugin, reasons } = refusedIn(decision).find((one) => one.node === name)!;
+  return { plugin, reasons };
 };
 
 const requesting = (cpu: string, memory = '64Mi') => [{ name: 'c', image: 'busybox', resources: { requests: { cpu, memory } } }];

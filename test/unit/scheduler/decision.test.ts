@@ -11,9 +11,11 @@ import { DecisionStore } from '../../../src/scheduler/decision-store.js';
 import { Nominator } from '../../../src/scheduler/nominator.js';
 import { defaultProfile } from '../../../src/scheduler/profile.js';
 import { nodeInfo, nodesOf } from '../../../src/scheduler/resources.js';
+import { freshNumbers, reusedNumbers } from '../../../src/scheduler/scoring.js';
 import { fixedRandom } from '../client/fakes.js';
 import { NOW, node, pod } from '../controllers/objects.js';
 import { storageOf } from './plugins/lab.js';
+import { refusedIn } from './refusals.js';
 
 const profile = defaultProfile();
 const requesting = (name: string, cpu: string): Pod =>
@@ -21,10 +23,10 @@ const requesting = (name: string, cpu: string): Pod =>
 const sized = (name: string, cpu: string, spec: object = {}): Node =>
   node(name, { spec, status: { allocatable: { cpu, memory: '8Gi', pods: '110' } } });
 
-function attempt(what: Pod, nodes: readonly Node[], count = 1) {
+function attempt(what: Pod, nodes: readonly Node[], count = 1, start = 0, room = freshNumbers) {
   const infos = nodesOf(nodes.map((each) => nodeInfo(each, [])));
   const snapshot = { ...infos, nominated: new Nominator(), services: [], namespaceLabels: () => ({}), storage: storageOf([]) };
-  const decision = schedule(what, snapshot, profile, fixedRandom);
+  const decision = schedule(what, snapshot, profile, fixedRandom, start, room);
   return { decision, attempt: count, at_ms: NOW, duration_ms: 0.5 };
 }
 
@@ -70,6 +72,26 @@ describe('a record', () => {
     expect(record.waitsFor.map(({ plugin }) => plugin).sort()).toEqual(['NodeResourcesFit', 'NodeUnschedulable']);
     expect(record.waitsFor.every(({ events }) => events.length > 0)).toBe(true);
     expect(record.message).toBe('0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.');
+  });
+
+  test('says of each node what the cycle said, whichever it began with, and keeps it while other cycles write where that one did', () => {
+    const nodes = Array.from({ length: 7 }, (_, i) => sized(`n${i}`, ['1', '2', '8'][i % 3]!, i === 4 ? { unschedulable: true } : {}));
+    const store = new DecisionStore();
+    const room = reusedNumbers();
+    const said = nodes.map((_, start) => {
+      const one = attempt(requesting(`p${start}`, '2'), nodes, 1, start, room);
+      store.add(one);
+      const { feasible, scores } = one.decision;
+      const scored = feasible.map(({ name }, i) => [name, scores.map(({ raw, normalized }) => [raw[i], normalized[i]])] as const);
+      return { refused: refusedIn(one.decision), scored: Object.fromEntries(scored) };
+    });
+    for (const [start, { refused, scored }] of said.entries()) {
+      const [record] = store.of(`uid-p${start}`) as [DecisionRecord];
+      expect(record.refused).toEqual(refused.map((one) => ({ unresolvable: false, ...one })));
+      const kept = record.scores.map(({ node, plugins }) => [node, plugins.map(({ raw, normalized }) => [raw, normalized])]);
+      expect(Object.fromEntries(kept)).toEqual(scored);
+    }
+    expect(new Set(said.map(({ refused }) => refused[0]!.node)).size).toBeGreaterThan(2);
   });
 
   test('that is thinned keeps the counts, the chosen node and the best few', () => {

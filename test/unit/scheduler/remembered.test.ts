@@ -11,6 +11,7 @@ import { SchedulerCache } from '../../../src/scheduler/snapshot.js';
 import { fixedRandom } from '../client/fakes.js';
 import { node, pod } from '../controllers/objects.js';
 import { storageOf } from './plugins/lab.js';
+import { refusedIn } from './refusals.js';
 
 const KINDS: readonly object[] = [
   { containers: asking('1') },
@@ -30,11 +31,11 @@ const nodeOf = (i: number, changed: number): Node =>
     status: { allocatable: { cpu: String(2 + (i % 2)), memory: '8Gi', pods: '4' } },
   });
 
-const told = ({ node: chosen, feasible, refused, refusedBy, refusals, message }: Decision) => ({
-  chosen: chosen?.name,
-  feasible: feasible.map(({ name }) => name),
-  refused: refused.map(({ name }, i) => [name, refusedBy[i]!.name, refusals[i]!.reasons, refusals[i]!.unresolvable ?? false]),
-  message,
+const told = (decision: Decision) => ({
+  chosen: decision.node?.name,
+  feasible: decision.feasible.map(({ name }) => name),
+  refused: refusedIn(decision),
+  message: decision.message,
 });
 
 type Step =

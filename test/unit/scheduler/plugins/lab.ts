@@ -95,9 +95,9 @@ export function scores(name: string, what: Pod, nodes: readonly Node[], given: G
   const snapshot = snapshotOf(nodes, given);
   const state = plugin.preScore?.(what, snapshot.nodes, snapshot);
   if (state === 'skip') return undefined;
-  const all = snapshot.nodes.map((info) => plugin.score!(what, info, state, snapshot));
+  const all = Float64Array.from(snapshot.nodes, (info) => plugin.score!(what, info, state, snapshot));
   plugin.normalize?.(all, snapshot.nodes, state);
-  return all;
+  return [...all];
 }
 
 export const asking = (requests: { readonly [resource: string]: string }) => ({ containers: [{ name: 'c', resources: { requests } }] });
