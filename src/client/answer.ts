@@ -25,7 +25,7 @@ export async function readAnswer(response: IncomingMessage, max_bytes: number): 
 export function decodeAnswer(code: number, body: Buffer): unknown {
   const text = body.toString('utf8');
   if (code >= 200 && code < 300) return text ? JSON.parse(text) : {};
-  throw StatusError.fromStatus(statusIn(text), code);
+  throw StatusError.fromStatus(statusIn(text, code), code);
 }
 
 /** The events of a watch's answer. Throws the Status that the server ended it with, and an Error for what are no events. */
@@ -42,8 +42,24 @@ export async function* watchEvents(answer: AsyncIterable<Buffer>): AsyncGenerato
   }
 }
 
+/** What a code amounts to, as client-go reads it, where the answer does not say. */
+const REASONS: { readonly [code: number]: string } = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'MethodNotAllowed',
+  406: 'NotAcceptable',
+  409: 'Conflict',
+  415: 'UnsupportedMediaType',
+  422: 'Invalid',
+  429: 'TooManyRequests',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+};
+
 /** Not all that answers an error is an API server: a proxy's page becomes the message, cut short. */
-function statusIn(text: string): Partial<Status> {
+function statusIn(text: string, code: number): Partial<Status> {
   const PAGE_MAX_chars = 200;
   try {
     const parsed: unknown = JSON.parse(text);
@@ -51,5 +67,6 @@ function statusIn(text: string): Partial<Status> {
   } catch {
     // No JSON: its text is the message.
   }
-  return text.trim() ? { message: text.trim().slice(0, PAGE_MAX_chars) } : {};
+  const reason = REASONS[code] ?? (code >= 500 ? 'InternalError' : 'Unknown');
+  return { reason, ...(text.trim() ? { message: text.trim().slice(0, PAGE_MAX_chars) } : {}) };
 }
