@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, Pod, SELinuxOptions, SeccompProfile } from '../../src/kinds/types/core_v1.js';
-import type { ContainerSecurity, Image } from '../runtime/runtime.js';
+import type { ContainerSecurity, ContainerUser, Image } from '../runtime/runtime.js';
 import { ContainerConfigError } from './env.js';
-import { imageUser } from './image-user.js';
+import { groupNumber, imageUser } from './image-user.js';
 import { WaitingError } from './waiting.js';
 
 export interface SecurityDefaults {
@@ -27,13 +27,15 @@ export async function containerSecurity(
   const group = own.runAsGroup ?? ofPod.runAsGroup;
   if (own.runAsNonRoot ?? ofPod.runAsNonRoot) checkNonRoot(user, image, pod, container);
   const fsGroup = ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup];
-  const { memberships, ...identity } = await identityOf(user, group, ofPod.supplementalGroupsPolicy === 'Strict', image);
+  const { memberships, inImage, ...identity } = await identityOf(user, group, ofPod.supplementalGroupsPolicy === 'Strict', image);
+  const asked = [...(ofPod.supplementalGroups ?? []), ...fsGroup];
   const { add = [], drop = [] } = own.capabilities ?? {};
   const profile = own.seccompProfile ?? ofPod.seccompProfile ?? (seccompDefault ? { type: 'RuntimeDefault' } : undefined);
   const appArmor = own.appArmorProfile ?? ofPod.appArmorProfile;
   return {
     ...identity,
-    supplementalGroups: [...new Set([...(ofPod.supplementalGroups ?? []), ...fsGroup, ...memberships])],
+    supplementalGroups: [...new Set([...asked, ...memberships])],
+    ...(inImage ? { runsAs: runsAs(inImage, asked) } : {}),
     privileged: own.privileged === true,
     capAdd: add,
     capDrop: drop,
@@ -50,6 +52,14 @@ interface Identity {
   readonly user?: string;
   /** What the engine does not add by itself: it looks for them only where no group is named. */
   readonly memberships: readonly number[];
+  /** Who that is, and in which groups by the image; undefined where the image cannot be read, or does not know. */
+  readonly inImage: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] } | undefined;
+}
+
+/** As the engine puts them together: its own group first. */
+function runsAs({ uid, gid, groups }: NonNullable<Identity['inImage']>, asked: readonly number[]): ContainerUser {
+  const others = [...asked, ...groups].filter((group) => group !== gid).sort((a, b) => a - b);
+  return { uid, gid, supplementalGroups: [gid, ...new Set(others)] };
 }
 
 /** Strict: whoever the image says is a member of what, does not count. */
@@ -57,14 +67,17 @@ async function identityOf(user: number | undefined, group: number | undefined, i
   const [imageUserName, imageGroup] = image.user.split(':');
   const name = user === undefined ? imageUserName || '0' : String(user);
   const named = group ?? (user === undefined ? imageGroup : undefined);
-  if (isStrict) {
-    if (named === undefined && !image.layers?.length) {
-      throw new ContainerConfigError('SupplementalGroupsPolicy=Strict without runAsGroup is not supported in this node');
-    }
-    return { user: `${name}:${named ?? (await imageUser(image.layers ?? [], name)).gid}`, memberships: [] };
+  const layers = image.layers ?? [];
+  if (isStrict && named === undefined && layers.length === 0) {
+    throw new ContainerConfigError('SupplementalGroupsPolicy=Strict without runAsGroup is not supported in this node');
   }
-  if (named === undefined) return { ...(user === undefined ? {} : { user: name }), memberships: [] };
-  return { user: `${name}:${named}`, memberships: (await imageUser(image.layers ?? [], name)).groups };
+  const { uid, gid: ownGroup, groups } = await imageUser(layers, name);
+  const gid = named === undefined ? ownGroup : await groupNumber(layers, String(named));
+  const isKnown = layers.length > 0 && uid !== undefined && gid !== undefined;
+  const inImage = isKnown ? { uid, gid, groups: isStrict ? [] : groups } : undefined;
+  if (isStrict) return { user: `${name}:${named ?? ownGroup}`, memberships: [], inImage };
+  if (named === undefined) return { ...(user === undefined ? {} : { user: name }), memberships: [], inImage };
+  return { user: `${name}:${named}`, memberships: groups, inImage };
 }
 
 function checkNonRoot(user: number | undefined, image: Image, { metadata }: Pod, container: Container): void {

@@ -64,6 +64,7 @@ export function containerStatus(context: ContainerStatusContext): ContainerStatu
     ...resourcesOf(container, latest),
     ...mountsOf(container),
     ...(stopSignal ? { stopSignal } : {}),
+    ...(latest.user ? { user: { linux: latest.user } } : {}),
   };
 }
 

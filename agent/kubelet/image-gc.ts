@@ -39,7 +39,7 @@ export function statusImages(images: readonly Image[], max: number): readonly Co
 
 export interface ImageGcOptions {
   readonly settings: KubeletSettings;
-  readonly runtime: ContainerRuntime;
+  readonly runtime: Pick<ContainerRuntime, 'listImages' | 'imagesInUse' | 'removeImage'>;
   readonly pulled: Pick<PulledImages, 'prune'>;
   /** Of the file system that images are on; undefined while it is not known. */
   readonly disk: () => Promise<Observation | undefined>;
@@ -69,18 +69,22 @@ export class ImageGc {
     return this.listed?.images ?? [];
   }
 
-  /** Looks until the agent stops. */
+  /** Looks until the agent stops. What fails once may be well the next time, and is told only where it is not. */
   async run(): Promise<void> {
     const { clock, stopping, log } = this.options;
-    while (!stopping.aborted) {
-      await this.collect().catch((error: Error) =>
-        log.warn({ error: error.message }, 'image garbage collection failed, trying again later'),
+    for (let hasFailed = false; !stopping.aborted; ) {
+      const failure = await this.collect().then(
+        () => undefined,
+        (error: Error) => error,
       );
+      if (failure) log.warn({ error: failure.message }, 'image garbage collection failed, trying again later');
+      if (failure && hasFailed) this.tell('ImageGCFailed', failure.message);
+      hasFailed = failure !== undefined;
       await sleep(clock, PERIOD_MS, stopping).catch(() => undefined);
     }
   }
 
-  /** Once: those too old, and where the disk is fuller than it may be, as many as bring it down. */
+  /** Once: those too old, and where the disk is fuller than it may be, as many as bring it down. Rejects where that cannot be had. */
   async collect(): Promise<void> {
     const { settings, disk, clock } = this.options;
     const unused = await this.unused();
@@ -88,8 +92,9 @@ export class ImageGc {
     const aged = maxAge_ms > 0 ? unused.filter(({ lastUsed_ms }) => clock.monotonic() - lastUsed_ms > maxAge_ms) : [];
     for (const record of aged) await this.remove(record);
     const observed = await disk();
-    if (!observed || observed.capacity === 0) return;
+    if (!observed) return;
     const { available, capacity } = observed;
+    if (capacity === 0) throw this.told('InvalidDiskCapacity', 'invalid capacity 0 on image filesystem');
     const used_percent = 100 - Math.floor((available * 100) / capacity);
     if (used_percent < settings.imageGCHighThresholdPercent) return;
     const wanted = Math.floor((capacity * (100 - settings.imageGCLowThresholdPercent)) / 100) - available;
@@ -97,7 +102,7 @@ export class ImageGc {
       unused.filter((record) => !aged.includes(record)),
       wanted,
     );
-    if (freed < wanted) this.tellShortage(wanted, freed);
+    if (freed < wanted) throw this.told('FreeDiskSpaceFailed', shortage(used_percent, capacity, freed));
   }
 
   /** Under pressure: all that nobody uses, however young. */
@@ -108,12 +113,17 @@ export class ImageGc {
   private async free(unused: readonly ImageRecord[], wanted_bytes: number): Promise<number> {
     const { clock, settings } = this.options;
     let freed = 0;
+    const failures: string[] = [];
     for (const record of byLastUse(unused)) {
       if (freed >= wanted_bytes) break;
       if (clock.monotonic() - record.firstSeen_ms < settings.imageMinimumGCAge) continue;
-      if (await this.remove(record)) freed += record.image.size_bytes;
+      const failure = await this.remove(record);
+      if (failure) failures.push(failure.message);
+      else freed += record.image.size_bytes;
     }
-    return freed;
+    if (failures.length === 0) return freed;
+    const why = failures.length === 1 ? failures[0] : `[${failures.join(', ')}]`;
+    throw new Error(`wanted to free ${wanted_bytes} bytes, but freed ${freed} bytes space with errors in image deletion: ${why}`);
   }
 
   /** Those that no container has, no pod has mounted and that are not the runtime's own. */
@@ -135,24 +145,40 @@ export class ImageGc {
     return [...this.records.values()].filter(({ image }) => !inUse.has(image.id) && !image.pinned);
   }
 
-  private async remove({ image }: ImageRecord): Promise<boolean> {
+  /** Why it could not be removed; a container may have been made of it meanwhile. */
+  private async remove({ image }: ImageRecord): Promise<Error | undefined> {
     const { runtime, log } = this.options;
     try {
       await runtime.removeImage(image);
       this.records.delete(image.id);
       this.listed = undefined;
       log.info({ image: image.tags[0] ?? image.id, size_bytes: image.size_bytes }, 'removed an image that nobody uses');
-      return true;
+      return undefined;
     } catch (error) {
-      // A container may have been made of it meanwhile.
       log.warn({ image: image.id, error: (error as Error).message }, 'cannot remove an image');
-      return false;
+      return error as Error;
     }
   }
 
-  private tellShortage(wanted: number, freed: number): void {
-    const message = `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
-    const node = this.options.node();
-    if (node) this.options.events.event(node, 'Warning', 'FreeDiskSpaceFailed', message);
+  private told(reason: string, message: string): Error {
+    this.tell(reason, message);
+    return new Error(message);
   }
+
+  private tell(reason: string, message: string): void {
+    const node = this.options.node();
+    if (node) this.options.events.event(node, 'Warning', reason, message);
+  }
+}
+
+/** Upstream's words, since 1.35. */
+const shortage = (used_percent: number, capacity: number, freed: number) =>
+  `Insufficient free disk space on the node's image filesystem (${used_percent}% of ${formatSize(capacity)} used). ` +
+  `Failed to free sufficient space by deleting unused images (freed ${freed} bytes). ` +
+  'Investigate disk usage, as it could be used by active images, logs, volumes, or other data.';
+
+function formatSize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(bytes) / 10)));
+  return `${(bytes / 1024 ** power).toFixed(1)} ${units[power]}`;
 }

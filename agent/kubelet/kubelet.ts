@@ -96,6 +96,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const pulled = new PulledImages(join(options.rootDirectory, 'image_manager'), settings);
   const care = new NodeCare({
     ...options,
+    dirs,
     pulled,
     log,
     stopping: signal,
@@ -191,7 +192,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     () => {
       void runCleanup(cleanup);
       void workers.statics.keepMirrors(signal);
-      care.run(workers, cgroups, dirs);
+      care.run(workers, cgroups);
     },
     () => undefined,
   );

@@ -9,7 +9,7 @@ import { EvictionManager, type EvictionOptions } from './eviction/manager.js';
 import { nodeSignals, type ReadSignals } from './eviction/signals.js';
 import { PressureState, parseThresholds } from './eviction/thresholds.js';
 import { ImageGc } from './image-gc.js';
-import { PodDirs } from './pod-dirs.js';
+import type { PodDirs } from './pod-dirs.js';
 import { PodUsages } from './pod-usage.js';
 import type { PodWorkers } from './pod-workers.js';
 import type { PulledImages } from './pulled-images.js';
@@ -33,7 +33,7 @@ export interface NodeCareOptions
   extends NodeCareSeams,
     Pick<EvictionOptions, 'metrics' | 'events' | 'clock' | 'log' | 'stopping' | 'node' | 'changed'> {
   readonly settings: KubeletSettings;
-  readonly rootDirectory: string;
+  readonly dirs: PodDirs;
   readonly runtime: ContainerRuntime;
   readonly pulled: PulledImages;
 }
@@ -45,9 +45,9 @@ export class NodeCare {
 
   /** Throws where a setting makes no sense. */
   constructor(private readonly options: NodeCareOptions) {
-    const { settings, rootDirectory } = options;
+    const { settings, dirs } = options;
     checkShutdown(settings);
-    const signals = options.signals ?? nodeSignals(rootDirectory, imageDirectory(options.runtime));
+    const signals = options.signals ?? nodeSignals(dirs.root, imageDirectory(options.runtime));
     this.eviction = new EvictionManager({
       ...options,
       state: new PressureState(parseThresholds(settings), settings.evictionPressureTransitionPeriod),
@@ -55,7 +55,6 @@ export class NodeCare {
       interval_ms: options.evictionMonitoringPeriod_ms ?? EVICTION_MONITORING_PERIOD_MS,
       softGrace_s: settings.evictionMaxPodGracePeriod,
     });
-    const dirs = new PodDirs(rootDirectory);
     this.images = new ImageGc({
       ...options,
       disk: async () => (await signals()).get('imagefs.available'),
@@ -84,8 +83,9 @@ export class NodeCare {
   }
 
   /** Once the API's pods are known; goes on until the agent stops. */
-  run(workers: PodWorkers, cgroups: CgroupManager, dirs: PodDirs): void {
-    const usages = new PodUsages({ cgroups, runtime: this.options.runtime, dirs, exec: systemExec });
+  run(workers: PodWorkers, cgroups: CgroupManager): void {
+    const { runtime, dirs } = this.options;
+    const usages = new PodUsages({ cgroups, runtime, dirs, exec: systemExec });
     const reclaimDisk = async () => {
       await workers.removeDead();
       await this.images.removeUnused();

@@ -1,5 +1,5 @@
 // Names and labels of a pod's Docker containers, as dockershim gave them: what a restarted agent knows its containers by.
-import type { ContainerConfig, PodSandboxConfig } from './runtime.js';
+import type { ContainerConfig, ContainerUser, PodSandboxConfig } from './runtime.js';
 
 export const LABEL_TYPE = 'io.kubernetes.docker.type';
 export const LABEL_POD_NAME = 'io.kubernetes.pod.name';
@@ -13,6 +13,8 @@ const LABEL_RESTART_COUNT = 'annotation.io.kubernetes.container.restartCount';
 const LABEL_MESSAGE_POLICY = 'annotation.io.kubernetes.container.terminationMessagePolicy';
 /** Ours: where the message lies on the node, since only the path inside the container is upstream's to know. */
 const LABEL_MESSAGE_FILE = 'annotation.porthole/termination-message-file';
+/** Ours: `uid:gid:group,group`, which the engine finds out and does not tell. */
+const LABEL_USER = 'annotation.porthole/user';
 
 export const TYPE_SANDBOX = 'podsandbox';
 export const TYPE_CONTAINER = 'container';
@@ -56,7 +58,17 @@ export function containerLabels(pod: PodSandboxConfig, sandboxId: string, contai
     [LABEL_RESTART_COUNT]: String(container.attempt),
     [LABEL_MESSAGE_POLICY]: container.terminationMessagePolicy,
     [LABEL_MESSAGE_FILE]: container.terminationMessageFile,
+    ...userLabel(container.security.runsAs),
   };
+}
+
+const userLabel = (user: ContainerUser | undefined): Labels =>
+  user ? { [LABEL_USER]: `${user.uid}:${user.gid}:${user.supplementalGroups.join()}` } : {};
+
+/** undefined where it was not known, or the container is an agent's from before there was the label. */
+export function userOf(labels: Labels): ContainerUser | undefined {
+  const [, uid, gid, groups] = /^(\d+):(\d+):([\d,]+)$/.exec(labels[LABEL_USER] ?? '') ?? [];
+  return groups === undefined ? undefined : { uid: Number(uid), gid: Number(gid), supplementalGroups: groups.split(',').map(Number) };
 }
 
 export const hashOf = (labels: Labels) => labels[LABEL_HASH] ?? '';

@@ -1,6 +1,6 @@
 // Docker's view of a container as the contract's.
 import type { ContainerInspectInfo, HostConfig } from 'dockerode';
-import { attemptOf, hashOf, LABEL_CONTAINER_NAME, LABEL_SANDBOX_ID, messageFileOf, messagePolicyOf } from './docker-names.js';
+import { attemptOf, hashOf, LABEL_CONTAINER_NAME, LABEL_SANDBOX_ID, messageFileOf, messagePolicyOf, userOf } from './docker-names.js';
 import type { RuntimeContainer } from './runtime.js';
 
 /** Docker's zero time is the year 1. */
@@ -25,6 +25,7 @@ export function containerFrom(info: ContainerInspectInfo): RuntimeContainer {
   const { State: state, Config: config } = info;
   const createdAt_ms = millis(info.Created);
   const finishedAt_ms = millis(state.FinishedAt);
+  const user = userOf(config.Labels);
   const base = {
     id: info.Id,
     name: config.Labels[LABEL_CONTAINER_NAME] ?? '',
@@ -43,6 +44,7 @@ export function containerFrom(info: ContainerInspectInfo): RuntimeContainer {
     stdinOnce: config.StdinOnce,
     terminationMessageFile: messageFileOf(config.Labels),
     terminationMessagePolicy: messagePolicyOf(config.Labels),
+    ...(user ? { user } : {}),
     resources: resourcesOf(info.HostConfig),
   } as const;
   if (state.Running) return { ...base, state: 'running' };

@@ -70,9 +70,19 @@ export interface ContainerResources {
   readonly oomScoreAdj: number;
 }
 
+/** As whom a container's first process begins. */
+export interface ContainerUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** The group itself first. */
+  readonly supplementalGroups: readonly number[];
+}
+
 export interface ContainerSecurity {
   /** `uid` or `uid:gid`; absent: the image's. */
   readonly user?: string;
+  /** Who that is; absent where nobody can tell. */
+  readonly runsAs?: ContainerUser;
   readonly supplementalGroups: readonly number[];
   readonly privileged: boolean;
   readonly capAdd: readonly string[];
@@ -150,6 +160,8 @@ export interface RuntimeContainer {
   readonly stdinOnce: boolean;
   readonly terminationMessageFile: string;
   readonly terminationMessagePolicy: 'File' | 'FallbackToLogsOnError';
+  /** Absent where nobody could tell. */
+  readonly user?: ContainerUser;
   /** As they are now. */
   readonly resources: Omit<ContainerResources, 'oomScoreAdj'>;
 }

@@ -62,6 +62,9 @@ describe('users, groups and rights', () => {
     await lab.ready('users');
     expect(await lab.sh('users', 'id', 'pods')).toBe('uid=1000 gid=2000 groups=2000,3000,4000\n');
     expect(await lab.sh('users', 'id -u; id -g', 'own')).toBe('0\n5\n');
+    const told = (await lab.get('users')).status.containerStatuses!.map(({ user }) => user?.linux);
+    expect(told.find((user) => user?.uid === 1000)).toEqual({ uid: 1000, gid: 2000, supplementalGroups: [2000, 3000, 4000] });
+    expect(told.find((user) => user?.uid === 0)).toMatchObject({ gid: 5, supplementalGroups: expect.arrayContaining([5, 3000, 4000]) });
     expect(await lab.sh('users', 'touch /x 2>&1 || true', 'own')).toContain('Read-only file system');
     const own = await lab.sh('users', 'cat /proc/1/status', 'own');
     // Bit 12 alone: CAP_NET_ADMIN.
@@ -87,6 +90,10 @@ describe('users, groups and rights', () => {
       await lab.ready(name);
       const [own] = (await statusLine(name, 'Gid'))!.split('\t');
       const all = (await statusLine(name, 'Groups'))!.trim().split(' ');
+      const { uid, gid, supplementalGroups = [] } = (await lab.get(name)).status.containerStatuses![0]!.user!.linux!;
+      expect([uid, gid, ...supplementalGroups.map(String)].join(' ')).toBe(
+        `1000 ${[own, own, ...all.filter((group) => group !== own)].join(' ')}`,
+      );
       return [own, ...all.filter((group) => group !== own)].join(' ');
     };
     const strict = { supplementalGroupsPolicy: 'Strict' };

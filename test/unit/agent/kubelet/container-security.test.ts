@@ -66,6 +66,33 @@ it('groups that the image says its user is in, which no link in it leads out of'
   expect(await user([trap], { runAsUser: 1000, runAsGroup: 2 })).toEqual(['1000:2', 5]);
 });
 
+it.each<[string, SecurityContext, string, string, string | undefined]>([
+  ["the image's root", {}, 'Merge', '', '0:0 0,5,8'],
+  ["the image's user, by its name", {}, 'Merge', 'app', '1000:1001 1001,5,8'],
+  ['its user and a group that it names', {}, 'Merge', 'app:team', '1000:8 8,5'],
+  ['a group that it does not name', {}, 'Merge', 'app:staff', undefined],
+  ['a user that it does not know by name', {}, 'Merge', 'nobody', undefined],
+  ['a user that it does not know, in the group of root', { runAsUser: 3 }, 'Merge', 'app', '3:0 0,5'],
+  ['a user and a group that the pod names', { runAsUser: 1000, runAsGroup: 2 }, 'Merge', '', '1000:2 2,5,8'],
+  ['the same, without what the image says', { runAsUser: 1000, runAsGroup: 2 }, 'Strict', '', '1000:2 2,5'],
+])('as whom a container begins is known beforehand: %s', async (_, own, policy, imagesUser, expected) => {
+  const layer = join(rootDirectory, 'identities');
+  mkdirSync(join(layer, 'etc'), { recursive: true });
+  writeFileSync(join(layer, 'etc/passwd'), 'root:x:0:0:::\napp:x:1000:1001:::\n');
+  writeFileSync(join(layer, 'etc/group'), 'team:x:8:root,app\n');
+  const { runsAs } = await containerSecurity(
+    pod({ securityContext: { supplementalGroups: [5], supplementalGroupsPolicy: policy } }),
+    container('main', { securityContext: own }),
+    { user: imagesUser, layers: [layer] as readonly string[] } as Image,
+    { seccompDefault: false, rootDirectory },
+  );
+  expect(runsAs && `${runsAs.uid}:${runsAs.gid} ${runsAs.supplementalGroups}`).toBe(expected);
+});
+
+it('of an image whose layers cannot be read nobody knows as whom it begins', async () => {
+  expect(await of({ runAsUser: 5, runAsGroup: 2 })).not.toHaveProperty('runsAs');
+});
+
 const WHERE = '(pod: "web_shop(uid-1)", container: main)';
 it.each<[SecurityContext, string, string | undefined]>([
   [{ runAsUser: 1 }, '', undefined],

@@ -258,6 +258,14 @@ it('shows what containers have mounted, whether they run yet or not; read-only i
   }
 });
 
+it('shows as whom a container began, where that is known', () => {
+  const user = { uid: 1000, gid: 3000, supplementalGroups: [3000, 4000] };
+  const shown = (extra: object) =>
+    buildStatus(pod(), observed([sandbox()], run('main', 'running', extra)), context()).containerStatuses![0]!.user;
+  expect(shown({ user })).toEqual({ linux: user });
+  expect(shown({})).toBeUndefined();
+});
+
 it('shows addresses, class and times', () => {
   expect(buildStatus(pod(), observed([sandbox()], run('main', 'running')), context())).toMatchObject({
     podIP: '10.244.1.5',

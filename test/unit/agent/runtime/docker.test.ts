@@ -6,6 +6,7 @@ import { readSettings } from '../../../../agent/config/load.js';
 import { sandboxConfig } from '../../../../agent/kubelet/sandbox-config.js';
 import { containerOptions, sandboxOptions } from '../../../../agent/runtime/docker-create.js';
 import { eventFrom } from '../../../../agent/runtime/docker-events.js';
+import { containerLabels, userOf } from '../../../../agent/runtime/docker-names.js';
 import { FrameReader, splitOutput } from '../../../../agent/runtime/docker-streams.js';
 import type { ContainerConfig } from '../../../../agent/runtime/runtime.js';
 import { pod } from '../kubelet/fixtures.js';
@@ -97,6 +98,7 @@ it('makes a container in the namespaces of its sandbox, with what its spec allow
     resources: { cpuShares: 10, cpuPeriod_us: 100_000, cpuQuota_us: 5_000, memory_bytes: 1024, oomScoreAdj: 7 },
     security: {
       user: '5:6',
+      runsAs: { uid: 5, gid: 6, supplementalGroups: [6, 7] },
       supplementalGroups: [7],
       privileged: false,
       capAdd: ['NET_ADMIN'],
@@ -135,6 +137,18 @@ it('makes a container in the namespaces of its sandbox, with what its spec allow
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1048576', 'max-file': '3' } },
     },
   });
+});
+
+it('keeps with a container as whom it begins, for an agent that comes later', () => {
+  const runsAs = { uid: 5, gid: 6, supplementalGroups: [6, 7] };
+  const labels = (security: object) =>
+    containerLabels(sandboxConfig(pod(), 0, { oomFloor: 0, clusterDomain: '' }), 'box', {
+      ...({ name: 'main', attempt: 0 } as ContainerConfig),
+      security: security as ContainerConfig['security'],
+    });
+  expect(userOf(labels({ runsAs }))).toEqual(runsAs);
+  expect(userOf(labels({}))).toBeUndefined();
+  expect(userOf({ 'annotation.porthole/user': 'nonsense' })).toBeUndefined();
 });
 
 it('reads the events of pods, and no others', () => {
