@@ -1,5 +1,5 @@
 // The pod network by CNI: runs the first configuration list for each sandbox and keeps what it takes to undo it.
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/apimachinery/json.js';
@@ -46,13 +46,19 @@ export class CniNetwork implements PodNetwork {
   static async open(options: CniOptions): Promise<CniNetwork> {
     const network = new CniNetwork(options);
     await mkdir(network.resultsDirectory, { recursive: true });
-    const files = (await readdir(network.resultsDirectory)).filter((file) => file.endsWith('.json'));
-    for (const file of files) await network.recall(file);
+    await network.recallAll();
     network.interrupted = [...network.attachments.values()].filter(({ result }) => !result);
     return network;
   }
 
+  private async recallAll(): Promise<void> {
+    const files = (await readdir(this.resultsDirectory)).filter((file) => file.endsWith('.json'));
+    for (const file of files) await this.recall(file);
+  }
+
   private async recall(file: string): Promise<void> {
+    const sandboxId = file.slice(0, -'.json'.length);
+    if (this.attachments.has(sandboxId)) return;
     const path = join(this.resultsDirectory, file);
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       // What an agent before this one had begun to unwire is done now.
@@ -62,7 +68,7 @@ export class CniNetwork implements PodNetwork {
     if (text === undefined) return;
     const attachment = parseAttachment(text);
     if (attachment) {
-      this.attachments.set(file.slice(0, -'.json'.length), attachment);
+      this.attachments.set(sandboxId, attachment);
       return;
     }
     // Cut off by a crash. The pod's sandbox is made anew, and its address found in what host-local has written down.
@@ -188,7 +194,8 @@ export class CniNetwork implements PodNetwork {
     } catch (error) {
       throw new RuntimeError(500, `failed to destroy network for sandbox "${sandboxId}": ${(error as Error).message}`);
     }
-    await rm(this.path(sandboxId), { force: true });
+    // In one step: what is being wired meanwhile is known afterwards, and collected, or not there.
+    rmSync(this.path(sandboxId), { force: true });
     this.attachments.delete(sandboxId);
   }
 
@@ -202,6 +209,8 @@ export class CniNetwork implements PodNetwork {
   }
 
   async collectGarbage(living: () => Promise<ReadonlySet<string>>): Promise<void> {
+    // One that an agent before this one was still wiring when this one began.
+    await this.recallAll();
     // In this order: a sandbox that is made meanwhile is in neither, or in the second.
     const present = [...this.attachments.keys()];
     const holding = this.list ? await holders(this.list, this.ipamDirectory) : new Set<string>();

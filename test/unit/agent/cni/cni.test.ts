@@ -155,6 +155,30 @@ describe('a pod is wired', () => {
     await next.tearDown('s2', undefined);
     expect((await told('one', 'DEL')).prevResult).toBeUndefined();
   });
+
+  it('and unwired where an agent was still wiring it when the next one had begun', async () => {
+    await list('net', '1.0.0', [{ type: 'one' }]);
+    await network.reload(undefined);
+    const next = await open();
+    await network.setUp(pod('late'));
+    await calls();
+    await next.collectGarbage(async () => new Set());
+    expect(await calls()).toEqual(['one DEL late eth0']);
+    expect(await readdir(join(directory, 'state/results'))).toEqual([]);
+  });
+
+  it('and unwired for good where it is given up while it is being wired', async () => {
+    await list('net', '1.0.0', [{ type: 'one' }]);
+    await network.reload(undefined);
+    await answers('one', 'ADD', 'while [ ! -f "$here/go" ]; do sleep 0.01; done');
+    const wired = network.setUp(pod('a'));
+    await network.collectGarbage(async () => new Set());
+    await writeFile(join(bin, 'go'), '');
+    await wired;
+    await network.collectGarbage(async () => new Set());
+    expect(network.ips('a')).toEqual([]);
+    expect(await readdir(join(directory, 'state/results'))).toEqual([]);
+  });
 });
 
 describe('the configuration', () => {
