@@ -1,6 +1,8 @@
 // What a deletion does to an object, decided from the object and the options alone: removed, marked, or left as it is.
 import { rfc3339 } from '../apimachinery/clock.js';
+import { cloneJson } from '../apimachinery/clone.js';
 import { type FieldError, invalid, notSupported } from '../apimachinery/field.js';
+import type { Json } from '../apimachinery/json.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import { conflict, invalidObject } from '../apimachinery/status.js';
 import type { AnyKind, Mutable } from '../kinds/define.js';
@@ -117,4 +119,4 @@ function setFinalizers(draft: Mutable<KubeObject>, finalizers: readonly string[]
   else delete draft.metadata.finalizers;
 }
 
-const copy = (object: KubeObject): Mutable<KubeObject> => structuredClone(object) as Mutable<KubeObject>;
+const copy = (object: KubeObject) => cloneJson(object as unknown as Json) as unknown as Mutable<KubeObject>;

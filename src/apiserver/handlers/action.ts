@@ -1,5 +1,6 @@
 // POST to an action subresource (pods/binding), and to `bindings`, the same for a pod that the body names.
-import type { JsonObject } from '../../apimachinery/json.js';
+import { cloneJson } from '../../apimachinery/clone.js';
+import type { Json, JsonObject } from '../../apimachinery/json.js';
 import { badRequest } from '../../apimachinery/status.js';
 import { pods } from '../../kinds/core/pod.js';
 import type { ActionSubresource } from '../../kinds/define.js';
@@ -79,7 +80,7 @@ async function act(
     dryRun,
     trusted: true,
     draft(current) {
-      const draft = structuredClone(current) as Draft;
+      const draft = cloneJson(current as unknown as Json) as unknown as Draft;
       action.apply(draft as never, body as unknown as JsonObject, context.clock.now());
       return draft;
     },

@@ -51,6 +51,8 @@ export interface Changed {
 export class Storage {
   /** All keys of the kind start with it. */
   readonly prefix: string;
+  /** What a watch cache holds of a key: where that is what is stored, it need not be parsed again. */
+  cached: ((key: string) => StoredObject | undefined) | undefined;
   readonly #codec: ObjectCodec;
 
   constructor(
@@ -106,6 +108,11 @@ export class Storage {
     return decoded instanceof Promise ? decoded.then(([object]) => object!) : decoded[0]!;
   }
 
+  #read({ key, value, modRevision }: KeyValue): Awaitable<StoredObject> {
+    const cached = this.cached?.(key);
+    return cached?.isOf(value, modRevision) ? cached : this.#decode(value, modRevision);
+  }
+
   /** Of a write that has succeeded: an embedded store has told the cache of it by now. */
   #written(value: Uint8Array, revision: number): Awaitable<StoredObject> {
     const object = this.#decode(value, revision);
@@ -122,7 +129,7 @@ export class Storage {
   /** The newest state; sees every write acknowledged before the call. */
   async get(name: ObjectName): Promise<StoredObject | undefined> {
     const { kvs } = await this.backend.range({ key: this.key(name) });
-    return kvs[0] && this.#decode(kvs[0].value, kvs[0].modRevision);
+    return kvs[0] && this.#read(kvs[0]);
   }
 
   /** Objects in key order from `start` on, as of `revision` (0: now). */
@@ -179,7 +186,7 @@ export class Storage {
     const { kvs } = await this.backend.range({ key });
     const kv = kvs[0];
     if (!kv) throw notFound(this.groupResource, name);
-    return { object: await this.#decode(kv.value, kv.modRevision), value: kv.value, lease: kv.lease, unchanged: unchanged(kv) };
+    return { object: await this.#read(kv), value: kv.value, lease: kv.lease, unchanged: unchanged(kv) };
   }
 
   /** Undefined where another write came between, or the one that this builds on failed. */

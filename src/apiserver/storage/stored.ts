@@ -167,9 +167,14 @@ export class StoredObject {
 
   /** The same state as of a later revision: what a DELETED event carries. */
   at(revision: number): StoredObject {
-    return this.versionAt === 0
-      ? this.codec.converted(this.object, revision, undefined)
-      : new StoredObject(this.codec, this.value, this.versionAt, revision);
+    if (this.versionAt === 0) return this.codec.converted(this.object, revision, undefined);
+    const known = this.#object?.deref();
+    return new StoredObject(this.codec, this.value, this.versionAt, revision, known && withRevision(known, revision));
+  }
+
+  /** Whether it was made of just these bytes, as they were stored at `revision`. */
+  isOf(value: Uint8Array, revision: number): boolean {
+    return this.revision === revision && this.versionAt > 0 && this.value.equals(value);
   }
 
   #version(): string {

@@ -44,6 +44,7 @@ export class WatchCache {
     private readonly clock: Clock,
     private readonly log: Logger,
   ) {
+    storage.cached = (key) => this.#objects.get(key);
     this.#watchers = new Watchers(storage.kind.plural, clock, log, () => this.#watch?.requestProgress());
   }
 

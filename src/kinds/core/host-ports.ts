@@ -1,11 +1,15 @@
 // Ports of a node that pods take for themselves, and where two would collide. Pure.
-import type { Pod } from '../types/core_v1.js';
+import type { Container, Pod } from '../types/core_v1.js';
 import { isSidecar } from './podutil.js';
 
 const ANY_ADDRESS = '0.0.0.0';
 
+const NONE: readonly string[] = [];
+const takesPort = ({ ports }: Container): boolean => ports?.some(({ hostPort }) => hostPort) ?? false;
+
 /** `TCP/0.0.0.0/80` of each host port that a pod takes. */
 export function hostPortsOf({ spec }: Pick<Pod, 'spec'>): readonly string[] {
+  if (!spec.containers.some(takesPort) && !spec.initContainers?.some(takesPort)) return NONE;
   const containers = [...spec.containers, ...(spec.initContainers ?? []).filter(isSidecar)];
   return containers.flatMap(({ ports = [] }) =>
     ports.flatMap(({ hostPort, hostIP, protocol }) => (hostPort ? [`${protocol ?? 'TCP'}/${hostIP || ANY_ADDRESS}/${hostPort}`] : [])),
