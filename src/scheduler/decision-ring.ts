@@ -1,4 +1,4 @@
-// Where lies what decisions say node by node: two arrays that are written round and round, so that no cycle leaves anything behind for the
+// Where lies what decisions say node by node: arrays that are written round and round, so that no cycle leaves anything behind for the
 // collector of garbage to carry. A decision stays for as long as not as much again has been written as there is room for.
 import type { PreemptionCandidate } from '../client/pod-decisions.js';
 import type { Candidate, Decision } from './define.js';
@@ -8,6 +8,8 @@ import { priorityOf } from './plugins/preemption-victims.js';
 const NUMBERS_MAX = 512 * 1024;
 /** Names of nodes, above all, anew where one came or went: 2 MiB hold those of 5,000 nodes some 50 times. */
 const TEXTS_MAX = 256 * 1024;
+/** Nodes that pods could be preempted on, and such pods: those of some 160 decisions where three pods of each of a hundred nodes would have to go. */
+const CANDIDATES_MAX = 64 * 1024;
 
 /** Of a run: its first node, how many, and what they were told. */
 const RUN_NUMBERS = 3;
@@ -17,12 +19,13 @@ export const FITS = -1;
 /** Where a decision was written, and how much of what. */
 export interface Written {
   readonly number: number;
-  readonly text: number;
   /** The names of all nodes in their order, which may have been written for a decision before. */
   readonly order: number;
   readonly runs: number;
   /** How many numbers they are. */
   readonly scores: number;
+  /** Where the nodes are that preemption could help on, and how many. */
+  readonly candidate: number;
   readonly candidates: number;
 }
 
@@ -45,55 +48,57 @@ export class DecisionRing {
   /** Takes up memory only as far as it has been written. */
   readonly #numbers: Float64Array;
   readonly #texts: string[] = [];
+  /** After each are as many places left free as it has victims. */
+  readonly #candidates: (PreemptionCandidate | undefined)[] = [];
   readonly #numberRounds: Rounds;
   readonly #textRounds: Rounds;
+  readonly #candidateRounds: Rounds;
   /** The last that was written, and where. */
   #order: { readonly of: Decision['order'] | undefined; readonly text: number } = { of: undefined, text: 0 };
 
-  constructor(numbersMax = NUMBERS_MAX, textsMax = TEXTS_MAX) {
+  constructor(numbersMax = NUMBERS_MAX, textsMax = TEXTS_MAX, candidatesMax = CANDIDATES_MAX) {
     this.#numbers = new Float64Array(numbersMax);
     this.#numberRounds = new Rounds(numbersMax);
     this.#textRounds = new Rounds(textsMax);
+    this.#candidateRounds = new Rounds(candidatesMax);
   }
 
   /** Just large enough for that one. */
   static for(decision: Decision, candidates: readonly Candidate[]): DecisionRing {
-    const { numbers, texts } = roomFor(decision, candidates);
-    return new DecisionRing(numbers, decision.order.size + texts);
+    return new DecisionRing(numbersIn(decision), decision.order.size, placesFor(candidates));
   }
 
   /** `told`: of each run a number. undefined: there could never be so much room. */
   write(decision: Decision, told: readonly number[], candidates: readonly Candidate[]): Written | undefined {
     const { runs, order, numbers } = decision;
-    const room = roomFor(decision, candidates);
-    if (room.numbers > this.#numberRounds.size || order.size + room.texts > this.#textRounds.size) return undefined;
-    const orderText = this.#writeOrder(order);
-    const [number, text] = [this.#numberRounds.take(room.numbers), this.#textRounds.take(room.texts)];
-    const at = { number: this.#numberRounds.index(number), text: this.#textRounds.index(text) };
+    const room = { numbers: numbersIn(decision), candidates: placesFor(candidates) };
+    if (room.numbers > this.#numberRounds.size || order.size > this.#textRounds.size) return undefined;
+    if (room.candidates > this.#candidateRounds.size) return undefined;
+    const number = this.#numberRounds.take(room.numbers);
+    let at = this.#numberRounds.index(number);
     for (let i = 0; i < runs.length; i++) {
-      this.#numbers[at.number++] = runs[i]!.first;
-      this.#numbers[at.number++] = runs[i]!.count;
-      this.#numbers[at.number++] = told[i]!;
+      this.#numbers[at++] = runs[i]!.first;
+      this.#numbers[at++] = runs[i]!.count;
+      this.#numbers[at++] = told[i]!;
     }
-    this.#numbers.set(numbers, at.number);
-    at.number += numbers.length;
-    this.#writeCandidates(candidates, at);
-    return { number, text, order: orderText, runs: runs.length, scores: numbers.length, candidates: candidates.length };
+    this.#numbers.set(numbers, at);
+    const candidate = this.#writeCandidates(candidates, room.candidates);
+    const counts = { runs: runs.length, scores: numbers.length, candidates: candidates.length };
+    return { number, order: this.#writeOrder(order), candidate, ...counts };
   }
 
   /** undefined: it has been written over. */
   read(written: Written): Whole | undefined {
-    const isHeld = this.#textRounds.holds(written.text) && this.#textRounds.holds(written.order);
+    const isHeld = this.#textRounds.holds(written.order) && this.#candidateRounds.holds(written.candidate);
     if (!isHeld || !this.#numberRounds.holds(written.number)) return undefined;
-    const at = { number: this.#numberRounds.index(written.number), text: this.#textRounds.index(written.text) };
-    const numbers = (count: number) => this.#numbers.subarray(at.number, (at.number += count));
-    const texts = (count: number) => this.#texts.slice(at.text, (at.text += count));
+    let at = this.#numberRounds.index(written.number);
+    const numbers = (count: number) => this.#numbers.subarray(at, (at += count));
     const { nodes, refused, verdicts } = this.#readRuns(numbers(RUN_NUMBERS * written.runs), this.#textRounds.index(written.order));
     return {
       scores: { nodes, numbers: numbers(written.scores) },
       refused,
       verdicts,
-      candidates: Array.from({ length: written.candidates }, () => readCandidate(numbers, texts)),
+      candidates: this.#readCandidates(written),
     };
   }
 
@@ -119,44 +124,50 @@ export class DecisionRing {
     return { nodes, refused, verdicts };
   }
 
-  #writeCandidates(candidates: readonly Candidate[], at: At): void {
-    for (const { node, victims } of candidates) {
-      this.#texts[at.text++] = node;
-      this.#numbers[at.number++] = victims.violations;
-      this.#numbers[at.number++] = victims.pods.length;
-      for (const pod of victims.pods) {
-        const { namespace = '', name, uid } = pod.metadata;
-        this.#numbers[at.number++] = priorityOf(pod);
-        for (const text of [namespace, name, uid]) this.#texts[at.text++] = text;
-      }
+  #writeCandidates(candidates: readonly Candidate[], places: number): number {
+    const candidate = this.#candidateRounds.take(places);
+    let at = this.#candidateRounds.index(candidate);
+    // What was there before is not to be held on to.
+    this.#candidates.fill(undefined, at, at + places);
+    for (const each of candidates) {
+      this.#candidates[at] = candidateOf(each);
+      at += placesOf(each);
     }
+    return candidate;
+  }
+
+  #readCandidates({ candidate, candidates }: Written): readonly PreemptionCandidate[] {
+    let at = this.#candidateRounds.index(candidate);
+    return Array.from({ length: candidates }, () => {
+      const read = this.#candidates[at]!;
+      at += 1 + read.victims.length;
+      return read;
+    });
   }
 }
 
-interface At {
-  number: number;
-  text: number;
+const numbersIn = ({ runs, numbers }: Decision): number => RUN_NUMBERS * runs.length + numbers.length;
+
+const placesOf = ({ victims }: Candidate): number => 1 + victims.pods.length;
+const placesFor = (candidates: readonly Candidate[]): number => candidates.reduce((sum, each) => sum + placesOf(each), 0);
+
+/** Names and numbers only. A candidate that is remembered comes again with the next pod. */
+const known = new WeakMap<Candidate, PreemptionCandidate>();
+
+export function candidateOf(candidate: Candidate): PreemptionCandidate {
+  let names = known.get(candidate);
+  if (!names) known.set(candidate, (names = namesOf(candidate)));
+  return names;
 }
 
-/** Without the names of all nodes. */
-function roomFor({ runs, numbers }: Decision, candidates: readonly Candidate[]) {
-  let victims = 0;
-  for (const candidate of candidates) victims += candidate.victims.pods.length;
-  return {
-    numbers: RUN_NUMBERS * runs.length + numbers.length + 2 * candidates.length + victims,
-    texts: candidates.length + 3 * victims,
-  };
-}
-
-function readCandidate(numbers: (count: number) => ArrayLike<number>, texts: (count: number) => readonly string[]): PreemptionCandidate {
-  const [node] = texts(1);
-  const [violations, victims] = Array.from(numbers(2));
-  const victim = () => {
-    const [namespace, name, uid] = texts(3);
-    return { namespace: namespace!, name: name!, uid: uid!, priority: numbers(1)[0]! };
-  };
-  return { node: node!, victims: Array.from({ length: victims! }, victim), pdbViolations: violations! };
-}
+const namesOf = ({ node, victims: { pods, violations } }: Candidate): PreemptionCandidate => ({
+  node,
+  victims: pods.map((pod) => {
+    const { namespace = '', name, uid } = pod.metadata;
+    return { namespace, name, uid, priority: priorityOf(pod) };
+  }),
+  pdbViolations: violations,
+});
 
 /** Positions in an array of that size, which only grow. */
 class Rounds {

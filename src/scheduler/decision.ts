@@ -1,8 +1,7 @@
 // What is kept of a cycle's Decision: a few names and numbers, and where the rest was written. Done in every cycle, so little is made.
 import type { PreemptionCandidate } from '../client/pod-decisions.js';
-import { type DecisionRing, FITS, type Scores, type Written } from './decision-ring.js';
-import type { Candidate, Decision, PostFilterResult, Profile, Refusal, SchedulerPlugin } from './define.js';
-import { priorityOf } from './plugins/preemption-victims.js';
+import { candidateOf, type DecisionRing, FITS, type Scores, type Written } from './decision-ring.js';
+import type { Decision, PostFilterResult, Profile, Refusal, SchedulerPlugin } from './define.js';
 
 /** Of nodes whose scores are kept for as long as the decision is. */
 const BEST_FEW = 5;
@@ -149,12 +148,3 @@ function bestFew(totals: Float64Array, chosen: number): readonly number[] {
   }
   return best;
 }
-
-const candidateOf = ({ node, victims: { pods, violations } }: Candidate): PreemptionCandidate => ({
-  node,
-  victims: pods.map((pod) => {
-    const { namespace = '', name, uid } = pod.metadata;
-    return { namespace, name, uid, priority: priorityOf(pod) };
-  }),
-  pdbViolations: violations,
-});

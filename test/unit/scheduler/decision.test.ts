@@ -144,6 +144,30 @@ describe('the store', () => {
     expect(tried.map((_, i) => store.of(`uid-p${i}`)[0])).toEqual(tried.map(recordOfAttempt));
   });
 
+  test('nodes that preemption could help on are each kept with who would go, until others are written over them', () => {
+    const candidates = ['a', 'b'].map((node, i) => ({
+      node,
+      victims: { pods: Array.from({ length: i + 1 }, (_, n) => pod(`${node}-${n}`, { spec: { priority: n } })), violations: i },
+    }));
+    const tried = [candidates, [candidates[1]!], [], candidates].map((those, i) => ({
+      ...attempt(requesting(`p${i}`, '9'), nodes),
+      postFilter: { nominatedNode: 'a', message: '', preemption: { candidates: those, chosen: candidates[0]!, message: 'fewest victims' } },
+    }));
+    // Five places for both of them, three for the second alone.
+    const store = new DecisionStore(new DecisionRing(100, 100, 8));
+    for (const one of tried) store.add(one);
+    expect(tried.map((_, i) => store.of(`uid-p${i}`)[0]!.thinned)).toEqual([true, false, false, false]);
+    expect(tried.slice(1).map((_, i) => store.of(`uid-p${i + 1}`)[0])).toEqual(tried.slice(1).map(recordOfAttempt));
+    expect(store.of('uid-p3')[0]!.preemption!.candidates).toEqual([
+      { node: 'a', victims: [{ namespace: 'default', name: 'a-0', uid: 'uid-a-0', priority: 0 }], pdbViolations: 0 },
+      {
+        node: 'b',
+        victims: [0, 1].map((n) => ({ namespace: 'default', name: `b-${n}`, uid: `uid-b-${n}`, priority: n })),
+        pdbViolations: 1,
+      },
+    ]);
+  });
+
   test('whatever comes and goes, nothing is held that nobody can ask for', () => {
     const wholes = Array.from({ length: 6 }, (_, n) => recorded(requesting(`p${n}`, '1'), nodes));
     const steps = fc.array(fc.record({ pod: fc.nat(5), gone: fc.boolean() }), { maxLength: 60 });
