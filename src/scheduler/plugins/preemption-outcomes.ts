@@ -57,8 +57,7 @@ export class Outcomes {
 function rehearse(filters: Filters, node: NodeInfo, budgets: Budgets): Outcome {
   // Most often there is nothing to take: this is all that is looked at then.
   if (node.lowestPriority >= priorityOf(filters.pod)) return NOTHING_LOWER;
-  const trial = new Trial(filters, node);
-  const victims = selectVictims(filters.pod, node.pods, budgets, trial);
-  if (victims && victims.pods.length > 0) return { node: node.name, victims };
-  return victims === false ? trial.refusal! : NOTHING_LOWER;
+  const found = selectVictims(filters.pod, node.pods, budgets, new Trial(filters, node));
+  if (found && 'reasons' in found) return found;
+  return found && found.pods.length > 0 ? { node: node.name, victims: found } : NOTHING_LOWER;
 }

@@ -6,26 +6,20 @@ import { nodeInfoWith, nodeInfoWithout } from '../resources.js';
 import type { DryRun } from './preemption-victims.js';
 
 export class Trial implements DryRun {
-  /** Of the last time that it did not fit. */
-  refusal: Refusal | undefined;
-
   constructor(
-    private filters: Filters,
-    private node: NodeInfo,
+    private readonly filters: Filters,
+    private readonly node: NodeInfo,
   ) {}
 
-  remove(pod: Pod): void {
-    this.filters = withoutPod(this.filters, pod, this.node);
-    this.node = nodeInfoWithout(this.node, pod);
+  without(pod: Pod): Trial {
+    return new Trial(withoutPod(this.filters, pod, this.node), nodeInfoWithout(this.node, pod));
   }
 
-  add(pod: Pod): void {
-    this.filters = withPod(this.filters, pod, this.node);
-    this.node = nodeInfoWith(this.node, pod);
+  with(pod: Pod): Trial {
+    return new Trial(withPod(this.filters, pod, this.node), nodeInfoWith(this.node, pod));
   }
 
-  fits(): boolean {
-    this.refusal = refusalOf(this.filters, this.node)?.refusal;
-    return this.refusal === undefined;
+  refusal(): Refusal | undefined {
+    return refusalOf(this.filters, this.node)?.refusal;
   }
 }
