@@ -1,17 +1,11 @@
 // Decision records: what a cycle decided, as data that a person can read. Made of what is kept of it when somebody asks.
 import { rfc3339Micro } from '../apimachinery/clock.js';
 import type { DecisionRecord, ReasonCount, RefusedNode, ScoredNode, TieBreak, WaitsFor } from '../client/pod-decisions.js';
-import { type Attempt, type KeptDecision, keptDecision } from './decision.js';
-import { DecisionRing, type Scores, type Whole } from './decision-ring.js';
+import type { KeptDecision } from './decision.js';
+import type { DecisionRing, Scores, Whole } from './decision-ring.js';
 
 /** Of names in a draw: there may be thousands. */
 const DRAW_MAX = 20;
-
-/** Of an attempt that nothing is kept of. */
-export function recordOfAttempt(attempt: Attempt): DecisionRecord {
-  const ring = DecisionRing.for(attempt.decision, attempt.postFilter?.preemption?.candidates ?? []);
-  return recordOf(keptDecision(attempt, ring), ring);
-}
 
 export function recordOf(kept: KeptDecision, ring: DecisionRing): DecisionRecord {
   const { namespace, name, uid, profile, attempt, at_ms, duration_ms, total, feasible, node } = kept;

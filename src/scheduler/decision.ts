@@ -1,10 +1,7 @@
-// What is kept of a cycle's Decision: a few names and numbers, and where the rest was written. Done in every cycle, so little is made.
+// What is kept of a cycle's Decision: a few names and numbers, and where the rest was written. Pure.
 import type { PreemptionCandidate } from '../client/pod-decisions.js';
-import { candidateOf, type DecisionRing, FITS, type Scores, type Written } from './decision-ring.js';
+import { candidateOf, FITS, type Scores, type Written } from './decision-ring.js';
 import type { Decision, PostFilterResult, Profile, Refusal, SchedulerPlugin } from './define.js';
-
-/** Of nodes whose scores are kept for as long as the decision is. */
-const BEST_FEW = 5;
 
 /** One attempt at a pod. */
 export interface Attempt {
@@ -39,8 +36,7 @@ export interface KeptDecision {
   readonly best: number;
   readonly preemption: KeptPreemption | undefined;
   readonly nominatedNode: string | undefined;
-  /** Changes where what was decided does not come about. */
-  message: string;
+  readonly message: string;
   readonly written: Written | undefined;
 }
 
@@ -56,32 +52,29 @@ interface KeptPreemption {
   readonly chosen: PreemptionCandidate | undefined;
 }
 
-export function keptDecision({ decision, postFilter, attempt, at_ms, duration_ms }: Attempt, ring: DecisionRing): KeptDecision {
-  const { pod, profile, total, feasible, node, refusedAll, restrictedBy, best, message } = decision;
-  const { namespace = '', name, uid } = pod.metadata;
-  const { verdicts, told } = toldTo(decision);
+/** What only decisions have that are more than a choice between nodes that all fit. */
+export type Special = Pick<KeptDecision, 'refusedAll' | 'restrictedBy' | 'verdicts' | 'preemption' | 'nominatedNode' | 'message'>;
+
+export const NOTHING_SPECIAL: Special = {
+  refusedAll: undefined,
+  restrictedBy: undefined,
+  verdicts: [],
+  preemption: undefined,
+  nominatedNode: undefined,
+  message: '',
+};
+
+export function specialOf({ decision, postFilter }: Attempt, verdicts: readonly Verdict[]): Special {
+  const { refusedAll, restrictedBy, message } = decision;
+  if (!refusedAll && !restrictedBy && verdicts.length === 0 && !postFilter && !message) return NOTHING_SPECIAL;
   const preemption = postFilter?.preemption;
   return {
-    namespace,
-    name,
-    uid,
-    profile,
-    attempt,
-    at_ms,
-    duration_ms,
-    total,
-    feasible: feasible.length,
-    node: node?.name,
     refusedAll,
     restrictedBy: restrictedBy?.plugins,
     verdicts,
-    scored: scoredIn(decision),
-    bestFew: bestFewOf(decision),
-    best,
     preemption: preemption && { message: preemption.message, chosen: preemption.chosen && candidateOf(preemption.chosen) },
     nominatedNode: postFilter?.nominatedNode || undefined,
     message: postFilter?.message ? `${message} ${postFilter.message}` : message,
-    written: ring.write(decision, told, preemption?.candidates ?? []),
   };
 }
 
@@ -92,7 +85,7 @@ interface Told {
 }
 
 /** Nodes mostly refuse with the same few objects. */
-function toldTo({ runs, refused }: Decision): Told {
+export function toldTo({ runs, refused }: Decision): Told {
   if (refused.length === 0) return { verdicts: [], told: runs.map(() => FITS) };
   const verdicts: Verdict[] = [];
   const known = new Map<string, number>();
@@ -110,7 +103,8 @@ function toldTo({ runs, refused }: Decision): Told {
   return { verdicts, told };
 }
 
-function scoredIn({ profile, scores }: Decision): number {
+/** A bit for each of `profile.score` that scored. */
+export function scoredIn({ profile, scores }: Decision): number {
   let bits = 0;
   for (let i = 0, column = 0; column < scores.length; i++) {
     if (profile.score[i]!.plugin !== scores[column]!.plugin) continue;
@@ -120,31 +114,20 @@ function scoredIn({ profile, scores }: Decision): number {
   return bits;
 }
 
-const NOTHING: Scores = { nodes: [], numbers: [] };
-
-function bestFewOf({ feasible, totals, numbers, chosen }: Decision): Scores {
-  if (totals.length === 0) return NOTHING;
-  const best = bestFew(totals, chosen);
-  const columns = numbers.length / feasible.length;
-  // As large as it has to be: thousands of them are kept.
-  const few = new Array<number>(columns * best.length);
-  for (let j = 0, at = 0; j < columns; j++) for (const i of best) few[at++] = numbers[j * feasible.length + i]!;
-  return { nodes: best.map((i) => feasible[i]!.name), numbers: few };
-}
-
-/** Indices; `chosen`, than which none is better, comes first. */
-function bestFew(totals: Float64Array, chosen: number): readonly number[] {
+/** Indices of the best `count`; `chosen`, than which none is better, comes first. */
+export function bestFew({ totals, chosen }: Decision, count: number): readonly number[] {
+  if (totals.length === 0 || count < 1) return [];
   const best = [chosen];
   /** What is to be exceeded. */
-  let least = Number.NEGATIVE_INFINITY;
+  let least = count === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   for (let i = 0; i < totals.length; i++) {
     const total = totals[i]!;
     if (total <= least || i === chosen) continue;
     let at = best.length;
     while (totals[best[at - 1]!]! < total) at--;
     best.splice(at, 0, i);
-    if (best.length > BEST_FEW) best.pop();
-    if (best.length === BEST_FEW) least = totals[best[BEST_FEW - 1]!]!;
+    if (best.length > count) best.pop();
+    if (best.length === count) least = totals[best[count - 1]!]!;
   }
   return best;
 }
