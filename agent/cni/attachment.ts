@@ -1,7 +1,7 @@
 // A pod's attachment to a network: what its plugins are told, and what their result says. Pure.
 import type { Json, JsonObject } from '../../src/apimachinery/json.js';
+import type { PortMapping } from '../runtime/config.js';
 import type { PodNetworkConfig } from '../runtime/network.js';
-import type { PortMapping } from '../runtime/runtime.js';
 import type { NetworkConfigList } from './conflist.js';
 import type { CniCommand, PluginCall } from './plugin.js';
 

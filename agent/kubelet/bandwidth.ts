@@ -1,6 +1,6 @@
 // The bandwidth that a pod's annotations ask for, as the CNI plugin of that name takes it. Pure.
 import { parseQuantity } from '../../src/apimachinery/quantity.js';
-import type { PodBandwidth } from '../runtime/runtime.js';
+import type { PodBandwidth } from '../runtime/config.js';
 
 const INGRESS = 'kubernetes.io/ingress-bandwidth';
 const EGRESS = 'kubernetes.io/egress-bandwidth';

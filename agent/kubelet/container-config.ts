@@ -1,7 +1,8 @@
 // What a container is to be, from its spec and all it refers to.
 import type { Container, EphemeralContainer, Pod } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
-import type { ContainerConfig, Image } from '../runtime/runtime.js';
+import type { ContainerConfig } from '../runtime/config.js';
+import type { Image } from '../runtime/runtime.js';
 import type { ReadyVolume } from '../volumes/index.js';
 import { containerHash } from './container-hash.js';
 import { containerSecurity } from './container-security.js';

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, Pod, SELinuxOptions, SeccompProfile } from '../../src/kinds/types/core_v1.js';
-import type { ContainerSecurity, ContainerUser, Image } from '../runtime/runtime.js';
+import type { ContainerSecurity, ContainerUser } from '../runtime/config.js';
+import type { Image } from '../runtime/runtime.js';
 import { ContainerConfigError } from './env.js';
 import { groupNumber, imageUser } from './image-user.js';
 import { WaitingError } from './waiting.js';

@@ -1,6 +1,6 @@
 // A container's mounts: its volumes, and the files that the kubelet keeps for every pod.
 import type { Container, Pod, VolumeMount } from '../../src/kinds/types/core_v1.js';
-import type { Mount } from '../runtime/runtime.js';
+import type { Mount } from '../runtime/config.js';
 import type { ReadyVolume } from '../volumes/index.js';
 import { bindSubPath, makeSubPath, type SubPath } from '../volumes/subpath.js';
 import { ContainerConfigError } from './env.js';

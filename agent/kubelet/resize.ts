@@ -2,7 +2,8 @@
 import { sameJson } from '../../src/kinds/checks.js';
 import { isSidecar, podRequests } from '../../src/kinds/core/podutil.js';
 import type { Container, ContainerStatus, Pod, ResourceRequirements } from '../../src/kinds/types/core_v1.js';
-import type { ContainerResources, RuntimeContainer, RuntimePod } from '../runtime/runtime.js';
+import type { ContainerResources } from '../runtime/config.js';
+import type { RuntimeContainer, RuntimePod } from '../runtime/runtime.js';
 import type { Amounts } from './allocatable.js';
 import { latestContainers } from './sync-pod.js';
 

@@ -1,6 +1,6 @@
 // The resolv.conf of a pod, from its dnsPolicy and dnsConfig and the node's own file.
 import type { PodSpec } from '../../src/kinds/types/core_v1.js';
-import type { PodDns } from '../runtime/runtime.js';
+import type { PodDns } from '../runtime/config.js';
 
 /** What glibc reads: more are ignored by it, so they are left out and said so by upstream too. */
 const NAMESERVERS_MAX = 3;

@@ -5,7 +5,7 @@ import { type QosClass, qosClassOf } from '../../src/kinds/core/pod-qos.js';
 import { isNodeCritical, isSidecar, podRequests } from '../../src/kinds/core/podutil.js';
 import type { Container, PodSpec } from '../../src/kinds/types/core_v1.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
-import type { ContainerResources } from '../runtime/runtime.js';
+import type { ContainerResources } from '../runtime/config.js';
 
 /** The kernel takes no less. */
 const CPU_QUOTA_MIN_US = 1_000;

@@ -1,7 +1,7 @@
 // What a pod's sandbox is to be, from its spec: pure.
 import { allContainers } from '../../src/kinds/core/podutil.js';
 import type { Pod } from '../../src/kinds/types/core_v1.js';
-import type { PodDns, PodSandboxConfig, PortMapping } from '../runtime/runtime.js';
+import type { PodDns, PodSandboxConfig, PortMapping } from '../runtime/config.js';
 import { podBandwidth } from './bandwidth.js';
 import { kernelHostname } from './hosts.js';
 import { OOM_SANDBOX } from './resources.js';

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Container, EphemeralContainer, Pod } from '../../src/kinds/types/core_v1.js';
-import type { FirstStart, PodDns, PodSandbox, PodSandboxConfig, RuntimePod } from '../runtime/runtime.js';
+import type { PodDns, PodSandboxConfig } from '../runtime/config.js';
+import type { FirstStart, PodSandbox, RuntimePod } from '../runtime/runtime.js';
 import { type ReadyVolume, setUpVolumes } from '../volumes/index.js';
 import { VolumeError } from '../volumes/volume.js';
 import { containerConfig } from './container-config.js';

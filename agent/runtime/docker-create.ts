@@ -2,8 +2,8 @@
 import type { ContainerCreateOptions, HostConfig, MountSettings } from 'dockerode';
 import { parseQuantity } from '../../src/apimachinery/quantity.js';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
+import type { ContainerConfig, ContainerResources, Mount, PodSandboxConfig } from './config.js';
 import { containerLabels, containerName, sandboxLabels, sandboxName } from './docker-names.js';
-import type { ContainerConfig, ContainerResources, Mount, PodSandboxConfig } from './runtime.js';
 
 export type LogSettings = Pick<KubeletSettings, 'containerLogMaxSize' | 'containerLogMaxFiles'>;
 

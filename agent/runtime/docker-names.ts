@@ -1,5 +1,5 @@
 // Names and labels of a pod's Docker containers, as dockershim gave them: what a restarted agent knows its containers by.
-import type { ContainerConfig, ContainerUser, PodSandboxConfig } from './runtime.js';
+import type { ContainerConfig, ContainerUser, PodSandboxConfig } from './config.js';
 
 export const LABEL_TYPE = 'io.kubernetes.docker.type';
 export const LABEL_POD_NAME = 'io.kubernetes.pod.name';

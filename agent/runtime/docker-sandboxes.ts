@@ -1,6 +1,7 @@
 // DockerSandboxes: the pause container that holds a pod's namespaces, and its way into the pod network.
 import type Docker from 'dockerode';
 import type { Clock } from '../../src/apimachinery/clock.js';
+import type { PodSandboxConfig } from './config.js';
 import { createContainer, removeContainer } from './docker-containers.js';
 import { type LogSettings, sandboxOptions } from './docker-create.js';
 import { call } from './docker-errors.js';
@@ -8,7 +9,7 @@ import { pullDockerImage } from './docker-images.js';
 import { attemptOf } from './docker-names.js';
 import type { EarlyNews } from './early-news.js';
 import type { PodNetwork } from './network.js';
-import { type PodSandbox, type PodSandboxConfig, RuntimeError } from './runtime.js';
+import { type PodSandbox, RuntimeError } from './runtime.js';
 
 /** As engines have said it over the years. */
 const UNKNOWN_RUNTIME = /unknown (or invalid )?runtime/i;

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import type { KubeletSettings } from '../config/kubelet-configuration.js';
+import type { ContainerConfig, ContainerResources, PodSandboxConfig } from './config.js';
 import { dockerAttach } from './docker-attach.js';
 import { CommandLedger } from './docker-commands.js';
 import { createContainer, removeContainer } from './docker-containers.js';
@@ -13,16 +14,14 @@ import { call } from './docker-errors.js';
 import { dockerEvents } from './docker-events.js';
 import { inspectDockerImage, listDockerImages, pullDockerImage, removeDockerImage } from './docker-images.js';
 import { gracePeriodOf, LABEL_POD_NAME, LABEL_POD_NAMESPACE, LABEL_POD_UID, LABEL_TYPE, TYPE_SANDBOX } from './docker-names.js';
+import { DockerPods, listLabelled } from './docker-pods.js';
 import { dockerExec, dockerLogs } from './docker-process.js';
 import { DockerRuns } from './docker-runs.js';
 import { DockerSandboxes, netnsOf, type SandboxOptions } from './docker-sandboxes.js';
-import { containerFrom } from './docker-status.js';
 import { EarlyNews } from './early-news.js';
 import { openNetnsDialer } from './netns-dialer.js';
 import type { PodNetwork } from './network.js';
 import {
-  type ContainerConfig,
-  type ContainerResources,
   type ContainerRuntime,
   type ExecOptions,
   type FirstStart,
@@ -30,10 +29,8 @@ import {
   type LogOptions,
   type PodDialer,
   type PodSandbox,
-  type PodSandboxConfig,
   type RegistryAuth,
   type RunningContainer,
-  type RuntimeContainer,
   RuntimeError,
   type RuntimeEvent,
   type RuntimeInfo,
@@ -61,18 +58,14 @@ interface EngineInfo {
   readonly DockerRootDir: string;
 }
 
-/** One entry of a listing; the times and the rest come from inspection. */
-type Listed = Docker.ContainerInfo;
-
 export class DockerRuntime implements ContainerRuntime {
   private readonly docker: Docker;
   /** For what takes as long as it is told to. */
   private readonly patient: Docker;
   private readonly network: PodNetwork;
-  /** Pods as they were looked at last: what has exited no longer changes, so it is inspected once. Forgotten when nothing of a pod is listed. */
-  private readonly looked = new Map<string, RuntimePod>();
   private readonly news = new EarlyNews();
   private readonly sandboxes: DockerSandboxes;
+  private readonly pods: DockerPods;
 
   private readonly commands: CommandLedger;
   private readonly runs: DockerRuns;
@@ -85,6 +78,7 @@ export class DockerRuntime implements ContainerRuntime {
     this.patient = new Docker(connectTo);
     this.network = options.network;
     this.sandboxes = new DockerSandboxes(this.docker, options, this.news);
+    this.pods = new DockerPods(this.docker, this.sandboxes, this.news);
     this.runs = new DockerRuns(this.docker);
     this.commands = new CommandLedger(join(options.stateDirectory, 'commands'));
   }
@@ -156,7 +150,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async listPods(): Promise<readonly RuntimePodName[]> {
-    const listed = await this.list(`${LABEL_TYPE}`);
+    const listed = await listLabelled(this.docker, LABEL_TYPE);
     const byUid = new Map<string, RuntimePodName>();
     for (const { Labels: labels } of listed) {
       const uid = labels[LABEL_POD_UID];
@@ -167,72 +161,24 @@ export class DockerRuntime implements ContainerRuntime {
     return [...byUid.values()];
   }
 
-  private list(label: string): Promise<Listed[]> {
-    return call(this.docker.listContainers({ all: true, filters: { label: [label] } }));
+  podStatus(podUid: string, first?: FirstStart): Promise<RuntimePod> {
+    return this.pods.status(podUid, first);
   }
 
-  async podStatus(podUid: string, first?: FirstStart): Promise<RuntimePod> {
-    return (first && (await this.afterStart(podUid, first))) ?? this.look(podUid);
-  }
-
-  /** undefined where some of it is there no more. */
-  private async afterStart(podUid: string, { sandbox, containerIds }: FirstStart): Promise<RuntimePod | undefined> {
-    const containers = (await Promise.all(containerIds.map((id) => this.inspect(id)))).filter((each) => each !== undefined);
-    if (containers.length < containerIds.length) return undefined;
-    const pod = { sandboxes: [sandbox], containers: containers.sort(byAge) };
-    this.looked.set(podUid, pod);
-    return pod;
-  }
-
-  private async look(podUid: string): Promise<RuntimePod> {
-    const listed = await this.list(`${LABEL_POD_UID}=${podUid}`);
-    const isSandbox = ({ Labels: labels }: Listed) => labels[LABEL_TYPE] === TYPE_SANDBOX;
-    const sandboxes = listed.filter(isSandbox).map((entry) => this.sandboxes.from(entry));
-    const known = this.looked.get(podUid)?.containers.filter(({ id, state }) => state === 'exited' && !this.news.hasEnded(id)) ?? [];
-    const details = ({ Id, State }: Listed) => (State === 'running' ? undefined : known.find(({ id }) => id === Id)) ?? this.inspect(Id);
-    const inspected = await Promise.all(listed.filter((entry) => !isSandbox(entry)).map(details));
-    const pod: RuntimePod = {
-      sandboxes: sandboxes.sort((a, b) => b.attempt - a.attempt || b.createdAt_ms - a.createdAt_ms),
-      containers: inspected.filter((container) => container !== undefined).sort(byAge),
-    };
-    if (listed.length > 0) this.looked.set(podUid, pod);
-    else this.looked.delete(podUid);
-    return pod;
-  }
-
-  async podStatusWith(podUid: string, containerId: string): Promise<RuntimePod | undefined> {
-    const isIt = ({ id }: RuntimeContainer) => id === containerId;
-    const last = this.looked.get(podUid)?.containers.find(isIt);
-    if (last?.state !== 'running') return undefined;
-    const now = this.news.hasEnded(containerId) ? this.news.applyTo(last) : await this.inspect(containerId);
-    const before = this.looked.get(podUid);
-    if (!now || !before) return undefined;
-    const pod = { ...before, containers: before.containers.map((container) => (isIt(container) ? now : container)) };
-    this.looked.set(podUid, pod);
-    return pod;
+  podStatusWith(podUid: string, containerId: string): Promise<RuntimePod | undefined> {
+    return this.pods.statusWith(podUid, containerId);
   }
 
   async running(): Promise<readonly RunningContainer[]> {
     return this.runs.of(await call(this.docker.listContainers({ filters: { label: [LABEL_TYPE] } })));
   }
 
-  private async inspect(id: string): Promise<RuntimeContainer | undefined> {
-    const info = await call(this.docker.getContainer(id).inspect(), 404);
-    return info && this.news.applyTo(containerFrom(info));
-  }
-
   events(signal: AbortSignal, opened?: () => void) {
     return dockerEvents(this.docker, signal, opened);
   }
 
-  async *deaths(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
-    for await (const containerId of this.news.follow(this.options.containerdSocket, signal)) {
-      for (const [podUid, { containers }] of this.looked) {
-        const last = containers.find(({ id }) => id === containerId);
-        // Its last words are in its log once the engine is through with it.
-        if (last?.state === 'running' && last.terminationMessagePolicy === 'File') yield { type: 'died', podUid, containerId };
-      }
-    }
+  deaths(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+    return this.pods.deaths(this.options.containerdSocket, signal);
   }
 
   async logs(containerId: string, options: LogOptions): Promise<Readable> {
@@ -283,14 +229,11 @@ export class DockerRuntime implements ContainerRuntime {
 
   collectNetworkGarbage(): Promise<void> {
     return this.network.collectGarbage(async () => {
-      const listed = await this.list(`${LABEL_TYPE}=${TYPE_SANDBOX}`);
+      const listed = await listLabelled(this.docker, `${LABEL_TYPE}=${TYPE_SANDBOX}`);
       return new Set(listed.map(({ Id: id }) => id));
     });
   }
 }
-
-/** Newest first. */
-const byAge = (a: RuntimeContainer, b: RuntimeContainer) => b.createdAt_ms - a.createdAt_ms;
 
 /** With the rotated ones beside it. */
 async function logSize_bytes(path: string): Promise<number> {

@@ -1,5 +1,5 @@
 // What a runtime asks of the pod network; agent/cni implements it by CNI plugins.
-import type { PodBandwidth, PodDns, PortMapping } from './runtime.js';
+import type { PodBandwidth, PodDns, PortMapping } from './config.js';
 
 export interface PodNetworkConfig {
   readonly sandboxId: string;

@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readSettings } from '../../../../agent/config/load.js';
 import { sandboxConfig } from '../../../../agent/kubelet/sandbox-config.js';
+import type { ContainerConfig } from '../../../../agent/runtime/config.js';
 import { containerOptions, sandboxOptions } from '../../../../agent/runtime/docker-create.js';
 import { eventFrom } from '../../../../agent/runtime/docker-events.js';
 import { containerLabels, userOf } from '../../../../agent/runtime/docker-names.js';
 import { FrameReader, splitOutput } from '../../../../agent/runtime/docker-streams.js';
-import type { ContainerConfig } from '../../../../agent/runtime/runtime.js';
 import { pod } from '../kubelet/fixtures.js';
 
 const settings = readSettings({ containerLogMaxSize: '1Mi', containerLogMaxFiles: 3 });
