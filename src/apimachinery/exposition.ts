@@ -32,12 +32,16 @@ export class Histogram {
     let total = 0;
     this.#counts.forEach((count, i) => {
       total += count;
-      out.sample(`${name}_bucket`, `${before}le="${i < this.bounds.length ? this.bounds[i] : '+Inf'}"`, total);
+      out.sample(`${name}_bucket`, `${before}le="${i < this.bounds.length ? boundText(this.bounds[i]!) : '+Inf'}"`, total);
     });
     out.sample(`${name}_sum`, labels, this.#sum);
     out.sample(`${name}_count`, labels, total);
   }
 }
+
+/** As Go writes it, below 0.0001 with an exponent: queries name bounds by their text. */
+const boundText = (bound: number): string =>
+  bound > 0 && bound < 1e-4 ? bound.toExponential().replace(/e-(\d)$/, 'e-0$1') : String(bound);
 
 export class Exposition {
   readonly #lines: string[] = [];

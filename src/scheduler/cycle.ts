@@ -4,6 +4,7 @@ import type { Pod } from '../kinds/types/core_v1.js';
 import type { Decision, Filters, NodeInfo, Profile, Refusal, Run, SchedulerPlugin, Snapshot } from './define.js';
 import { PluginError, preFilter, refusalOf, type Verdict } from './filters.js';
 import { failureMessage } from './messages.js';
+import { type CycleMeter, codeOf } from './meter.js';
 import { memoFor, NOWHERE, type NodeMemo, ownNode, splitFilters } from './remembered.js';
 import { freshNumbers, NO_SCORES, type NumbersRoom, pick, type Scored, scoreAll } from './scoring.js';
 
@@ -21,19 +22,30 @@ export function schedule(
   random: Random,
   start = 0,
   room: NumbersRoom = freshNumbers,
+  meter?: CycleMeter,
 ): Decision {
   try {
-    return decide(pod, snapshot, profile, random, start, room);
+    return decide(pod, snapshot, profile, random, start, room, meter);
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;
+    meter?.ran(error.point, 'Error');
     return decision(pod, profile, snapshot, new Found(start), { message: error.message, failed: true });
   }
 }
 
-function decide(pod: Pod, snapshot: Snapshot, profile: Profile, random: Random, start: number, room: NumbersRoom): Decision {
+function decide(
+  pod: Pod,
+  snapshot: Snapshot,
+  profile: Profile,
+  random: Random,
+  start: number,
+  room: NumbersRoom,
+  meter: CycleMeter | undefined,
+): Decision {
   const total = snapshot.nodes.length;
   if (total === 0) return decision(pod, profile, snapshot, new Found(0), { message: failureMessage(0, {}) });
-  const prepared = preFilter(pod, snapshot, profile);
+  const prepared = preFilter(pod, snapshot, profile, meter);
+  meter?.ran('PreFilter', 'refusedAll' in prepared ? codeOf(prepared.refusedAll) : 'Success');
   if ('refusedAll' in prepared) {
     const { refusedAll } = prepared;
     return decision(pod, profile, snapshot, new Found(start), { refusedAll, message: failureMessage(total, prepared) });
@@ -42,12 +54,13 @@ function decide(pod: Pod, snapshot: Snapshot, profile: Profile, random: Random, 
   const memo = memoFor(pod, profile).update(snapshot);
   const found =
     onNominated(filters, start) ?? (restrictedBy ? among(filters, restrictedBy.nodes, start) : search(filters, profile, start, memo));
+  meter?.ran('Filter');
   const { feasible, refusals } = found;
   if (feasible.length === 0) {
     const message = failureMessage(total, { restrictedBy, refusals });
     return decision(pod, profile, snapshot, found, { restrictedBy, message, filters });
   }
-  const scored = feasible.length === 1 ? undefined : scoreAll(pod, found, snapshot, profile, memo, room);
+  const scored = feasible.length === 1 ? undefined : scoreAll(pod, found, snapshot, profile, memo, room, meter);
   const picked = scored ? pick(scored.totals, random) : THE_ONLY;
   return decision(pod, profile, snapshot, found, { restrictedBy, scored, picked });
 }
@@ -187,7 +200,7 @@ function refused(filters: Filters, node: NodeInfo): Verdict | undefined {
   try {
     return refusalOf(filters, node);
   } catch (error) {
-    throw new PluginError(`running Filter plugins on node ${JSON.stringify(node.name)}: ${(error as Error).message}`);
+    throw new PluginError('Filter', `running Filter plugins on node ${JSON.stringify(node.name)}: ${(error as Error).message}`);
   }
 }
 

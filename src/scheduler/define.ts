@@ -9,6 +9,7 @@ import type { PodDisruptionBudget } from '../kinds/types/policy_v1.js';
 import type { VolumeAttachment } from '../kinds/types/storage_v1.js';
 import type { ChangeLog } from './change-log.js';
 import type { Reader } from './config-fields.js';
+import type { CycleMeter, Evaluations } from './meter.js';
 
 /** A node with what is on it (and is assumed to be). One object for each state of the node, so what is computed of it can be remembered for it. */
 export interface NodeInfo {
@@ -229,12 +230,14 @@ export interface Profile {
   readonly postBind: readonly SchedulerPlugin[];
 }
 
-/** What is left of a cycle after preFilter: the plugins that still have a say of each node, each with its state at the same index. */
+/** What is left of a cycle after preFilter: the plugins that still have a say of each node, each with its state, and how often it was asked, at the same index. */
 export interface Filters {
   readonly pod: Pod;
   readonly snapshot: Snapshot;
   readonly plugins: readonly SchedulerPlugin[];
   readonly states: readonly unknown[];
+  readonly evaluations: readonly Evaluations[];
+  readonly meter: CycleMeter | undefined;
 }
 
 /** One plugin's scores; the index is that of `Decision.feasible`. */

@@ -1,5 +1,6 @@
 // What a pod that found no node waits for: the events that its plugins named, with the closer look that each wants. Pure.
 import type { ClusterEvent, ClusterEventHint, Decision, PostFilterResult, SchedulerPlugin } from './define.js';
+import type { Refusing } from './queue.js';
 
 const ALL: readonly ClusterEventHint[] = (
   [
@@ -19,12 +20,13 @@ const NODES: readonly ClusterEventHint[] = [{ event: 'NodeAdd' }, { event: 'Node
 /** Room is made by deleting pods. */
 const VICTIMS: readonly ClusterEventHint[] = [{ event: 'AssignedPodDelete' }];
 
-export function hintsOf({ runs, refusedAll, restrictedBy }: Decision, post: PostFilterResult | undefined): readonly ClusterEventHint[] {
+export function refusingOf({ runs, refusedAll, restrictedBy }: Decision, post: PostFilterResult | undefined): Refusing {
   const refusing = new Set<SchedulerPlugin>();
   for (const { refusedBy } of runs) if (refusedBy) refusing.add(refusedBy);
   if (refusedAll) refusing.add(refusedAll.plugin);
   for (const plugin of restrictedBy?.plugins ?? []) refusing.add(plugin);
-  if (refusing.size === 0) return NODES;
+  const plugins = [...refusing].map(({ name }) => name);
+  if (refusing.size === 0) return { hints: NODES, plugins };
   const hints = [...refusing].flatMap(({ events = ALL }) => events);
-  return post?.preemption ? [...hints, ...VICTIMS] : hints;
+  return { hints: post?.preemption ? [...hints, ...VICTIMS] : hints, plugins };
 }

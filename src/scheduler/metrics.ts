@@ -1,5 +1,10 @@
 // The scheduler's metrics under upstream's names. In the hot path numbers are only added up; what stands in the queue is counted when somebody asks.
+
+import type { Clock } from '../apimachinery/clock.js';
 import { type Exposition, Histogram, labelText } from '../apimachinery/exposition.js';
+import { DEFAULT_SCHEDULER_NAME } from '../kinds/wellknown.js';
+import type { Profile } from './define.js';
+import { ProfileMeter } from './meter.js';
 import type { Place } from './pod-decisions.js';
 import type { QueuedPod, SchedulingQueue } from './queue.js';
 
@@ -41,7 +46,16 @@ export class SchedulerMetrics {
   readonly #algorithmSeconds = new Histogram(ALGORITHM_SECONDS);
   readonly #attemptsNeeded = new Histogram(ATTEMPTS);
   readonly #victims = new Histogram(VICTIMS);
+  readonly #meters = new Map<string, ProfileMeter>();
   #preemptions = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  of({ schedulerName }: Profile): ProfileMeter {
+    let meter = this.#meters.get(schedulerName);
+    if (!meter) this.#meters.set(schedulerName, (meter = new ProfileMeter(schedulerName, this.clock)));
+    return meter;
+  }
 
   /** `duration_ms`: from the beginning of the cycle until its end, or until the pod was bound. */
   attempted(result: Result, profile: string, duration_ms: number): void {
@@ -69,6 +83,7 @@ export class SchedulerMetrics {
   write(out: Exposition, queue: SchedulingQueue): void {
     out.metric('scheduler_pending_pods', 'gauge', 'Pods that wait to be scheduled, by the queue that they are in.');
     for (const place of PENDING) out.sample('scheduler_pending_pods', labelText({ queue: place }), queue.count(place));
+    writeUnschedulable(out, queue);
     out.metric('scheduler_queue_incoming_pods_total', 'counter', 'Pods that were put into a queue, by what brought them there.');
     for (const [place, events] of queue.incoming) {
       for (const [event, count] of events) out.sample('scheduler_queue_incoming_pods_total', labelText({ event, queue: place }), count);
@@ -89,5 +104,31 @@ export class SchedulerMetrics {
     single('scheduler_pod_scheduling_attempts', 'Attempts that a pod needed.', this.#attemptsNeeded);
     out.single('scheduler_preemption_attempts_total', 'counter', 'Attempts to make room by preemption.', this.#preemptions);
     single('scheduler_preemption_victims', 'Pods that had to go for another.', this.#victims);
+    this.#writeMeters(out);
   }
+
+  #writeMeters(out: Exposition): void {
+    const meters = [...this.#meters.values()];
+    const points = 'scheduler_framework_extension_point_duration_seconds';
+    out.metric(points, 'histogram', 'How long all plugins of an extension point take.');
+    for (const meter of meters) meter.writePoints(out, points);
+    const calls = 'scheduler_plugin_execution_duration_seconds';
+    out.metric(calls, 'histogram', 'How long a plugin takes at an extension point, Score and its normalizing for all nodes at once.');
+    for (const meter of meters) meter.writeCalls(out, calls);
+    const evaluations = 'scheduler_plugin_evaluation_total';
+    out.metric(evaluations, 'counter', 'How often a plugin was asked; what is remembered of a node is not asked again.');
+    for (const meter of meters) meter.writeEvaluations(out, evaluations);
+  }
+}
+
+function writeUnschedulable(out: Exposition, queue: SchedulingQueue): void {
+  const counts = new Map<string, number>();
+  for (const { pod, plugins } of queue.refused()) {
+    for (const plugin of plugins) {
+      const labels = labelText({ plugin, profile: pod.spec.schedulerName ?? DEFAULT_SCHEDULER_NAME });
+      counts.set(labels, (counts.get(labels) ?? 0) + 1);
+    }
+  }
+  out.metric('scheduler_unschedulable_pods', 'gauge', 'Pods that could not be placed, by each of the plugins that stood in the way.');
+  for (const [labels, count] of counts) out.sample('scheduler_unschedulable_pods', labels, count);
 }

@@ -20,7 +20,7 @@ export interface QueueOptions {
   readonly wake: () => void;
   /** Whether `a` is to be tried before `b`. */
   readonly less: (a: QueueItem, b: QueueItem) => boolean;
-  /** Why the pod is not to be tried yet. */
+  /** The plugin by which the pod is not to be tried yet. */
   readonly gate?: (pod: Pod) => string | undefined;
   readonly backoffInitial_ms?: number;
   readonly backoffMax_ms?: number;
@@ -51,6 +51,14 @@ interface Entry {
   /** Since when it is unschedulable. */
   since_ms: number;
   hints: readonly ClusterEventHint[];
+  /** Plugins by which it was not placed when it was last tried, or is not to be tried; until the next try. */
+  refusedBy: readonly string[];
+}
+
+/** Who refused a pod, and what they wait for. */
+export interface Refusing {
+  readonly hints: readonly ClusterEventHint[];
+  readonly plugins: readonly string[];
 }
 
 /** A heap's item: stale once its entry has moved on. */
@@ -59,6 +67,7 @@ interface Ticket extends QueueItem {
   readonly at_ms: number;
 }
 
+const NOBODY: readonly string[] = [];
 const PLACES: readonly Place[] = ['active', 'backoff', 'unschedulable', 'gated', 'out'];
 
 export class SchedulingQueue {
@@ -113,16 +122,18 @@ export class SchedulingQueue {
     const entry = firstIn('active', this.#active) ?? firstIn('backoff', this.#backingOff);
     if (!entry) return undefined;
     this.#move(entry, 'out');
+    entry.refusedBy = NOBODY;
     if (entry.attempts++ === 0) entry.firstTried_ms = this.options.clock.monotonic();
     return { key: entry.key, pod: entry.pod, attempts: entry.attempts, firstTried_ms: entry.firstTried_ms };
   }
 
   /** No node fits it: waits until something happens that could change that. `promised`: room is made for it, which is no reason to back off longer. */
-  unschedulable({ key, pod }: QueuedPod, hints: readonly ClusterEventHint[], promised = false): void {
+  unschedulable({ key, pod }: QueuedPod, { hints, plugins }: Refusing, promised = false): void {
     const entry = this.#entryOf(key, pod);
     if (!entry) return;
     this.#move(entry, 'unschedulable', 'ScheduleAttemptFailure');
     entry.hints = hints;
+    entry.refusedBy = plugins;
     entry.since_ms = this.options.clock.monotonic();
     if (promised) entry.backoffs = 0;
     entry.backoffUntil_ms = entry.since_ms + this.#backoff_ms(entry);
@@ -168,6 +179,11 @@ export class SchedulingQueue {
     return this.#places.get(place)!.size;
   }
 
+  /** The pods that wait, each with the plugins by which it does. */
+  *refused(): Iterable<{ readonly pod: Pod; readonly plugins: readonly string[] }> {
+    for (const { pod, place, refusedBy } of this.#entries.values()) if (place !== 'out') yield { pod, plugins: refusedBy };
+  }
+
   /** What brought how many pods to each place so far. */
   get incoming(): ReadonlyMap<Place, ReadonlyMap<string, number>> {
     return this.#incoming;
@@ -193,6 +209,7 @@ export class SchedulingQueue {
       backoffUntil_ms: 0,
       since_ms: 0,
       hints: [],
+      refusedBy: NOBODY,
     };
     this.#entries.set(key, entry);
     this.#activate(entry, 'PodAdd');
@@ -223,7 +240,9 @@ export class SchedulingQueue {
   }
 
   #isGated(entry: Entry, event: string): boolean {
-    if (this.options.gate?.(entry.pod) === undefined) return false;
+    const plugin = this.options.gate?.(entry.pod);
+    if (plugin === undefined) return false;
+    entry.refusedBy = [plugin];
     this.#move(entry, 'gated', event);
     return true;
   }

@@ -163,10 +163,10 @@ export function memoFor(pod: Pod, profile: Profile): NodeMemo {
 export function splitFilters(filters: Filters, { filter }: Profile): { readonly known: Filters; readonly rest: Filters } {
   const end = filter.findIndex(({ signature }) => !signature);
   const first = new Set(end === -1 ? filter : filter.slice(0, end));
-  const { plugins, states } = filters;
+  const { plugins, states, evaluations } = filters;
   const from = plugins.filter((plugin) => first.has(plugin)).length;
   return {
-    known: { ...filters, plugins: plugins.slice(0, from), states: states.slice(0, from) },
-    rest: { ...filters, plugins: plugins.slice(from), states: states.slice(from) },
+    known: { ...filters, plugins: plugins.slice(0, from), states: states.slice(0, from), evaluations: evaluations.slice(0, from) },
+    rest: { ...filters, plugins: plugins.slice(from), states: states.slice(from), evaluations: evaluations.slice(from) },
   };
 }

@@ -17,11 +17,12 @@ import { ClusterView } from './cluster-view.js';
 import { schedule } from './cycle.js';
 import { DecisionStore, recordOfAttempt } from './decision-store.js';
 import type { Decision, NodeInfo, PluginContext, PostFilterResult, Profile, Snapshot } from './define.js';
-import { hintsOf } from './hints.js';
+import { refusingOf } from './hints.js';
+import type { CycleMeter } from './meter.js';
 import { SchedulerMetrics } from './metrics.js';
 import { type Failure, tellFailure } from './outcome.js';
 import { podDecisions, trialDecisions } from './pod-decisions.js';
-import { postFilter } from './post-filter.js';
+import { postFilter, postFilterCode } from './post-filter.js';
 import { defaultProfile } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
 import { reusedNumbers } from './scoring.js';
@@ -66,6 +67,7 @@ interface Placement {
   readonly node: NodeInfo;
   readonly profile: Profile;
   readonly context: PluginContext;
+  readonly meter: CycleMeter;
   readonly began_ms: number;
 }
 
@@ -74,7 +76,7 @@ class Scheduler implements RunningScheduler {
   readonly #view: ClusterView;
   readonly #queue: SchedulingQueue;
   readonly #decisions = new DecisionStore();
-  readonly #metrics = new SchedulerMetrics();
+  readonly #metrics: SchedulerMetrics;
   readonly #writes = new Set<Promise<void>>();
   /** Pods that have a node and wait for their volumes: they take no turn of the writes, of which there are few at once. */
   readonly #waiting = new Set<Promise<void>>();
@@ -91,6 +93,7 @@ class Scheduler implements RunningScheduler {
   constructor(private readonly options: SchedulerOptions) {
     const { informers, clock, profiles = [defaultProfile()], backoffInitial_ms, backoffMax_ms } = options;
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
+    this.#metrics = new SchedulerMetrics(clock);
     this.#queue = new SchedulingQueue({
       clock,
       wake: () => this.#wake(),
@@ -160,11 +163,14 @@ class Scheduler implements RunningScheduler {
   }
 
   #gate(pod: Pod): string | undefined {
-    for (const plugin of this.#profileOf(pod)?.preEnqueue ?? []) {
-      const why = plugin.preEnqueue!(pod);
-      if (why !== undefined) return why;
-    }
-    return undefined;
+    const profile = this.#profileOf(pod);
+    if (!profile) return undefined;
+    const { clock } = this.options;
+    const began_ms = clock.monotonic();
+    const holding = profile.preEnqueue.find((plugin) => plugin.preEnqueue!(pod) !== undefined);
+    const code = holding ? 'UnschedulableAndUnresolvable' : 'Success';
+    this.#metrics.of(profile).ran('PreEnqueue', code, clock.monotonic() - began_ms);
+    return holding?.name;
   }
 
   #wake(): void {
@@ -213,23 +219,25 @@ class Scheduler implements RunningScheduler {
     const { pod } = queued;
     const profile = this.#profileOf(pod)!;
     const at_ms = this.options.clock.now();
-    const { decision, post, context, duration_ms } = this.#decide(pod, profile);
+    const meter = this.#metrics.of(profile).cycle();
+    const { decision, post, context, duration_ms } = this.#decide(pod, profile, meter);
     this.#decisions.add({ decision, postFilter: post, attempt: queued.attempts, at_ms, duration_ms });
     this.#nextStart = decision.nextStart;
     this.#metrics.decided(duration_ms);
     this.options.observe?.(decision, duration_ms);
-    if (decision.node) this.#place({ queued, node: decision.node, profile, context, began_ms });
+    if (decision.node) this.#place({ queued, node: decision.node, profile, context, meter, began_ms });
     else if (decision.failed) this.#failed(queued, profile, began_ms, { message: decision.message });
     else this.#noNode(queued, decision, post, began_ms);
   }
 
-  #decide(pod: Pod, profile: Profile) {
+  #decide(pod: Pod, profile: Profile, meter?: CycleMeter) {
     const { random, clock } = this.options;
     const began_ms = clock.monotonic();
     const snapshot = this.#view.snapshot();
     const context = this.#context(snapshot, profile);
-    const decision = schedule(pod, snapshot, profile, random, this.#nextStart, this.#numbers);
-    const post = decision.node ? undefined : postFilter(pod, decision, context);
+    const decision = schedule(pod, snapshot, profile, random, this.#nextStart, this.#numbers, meter);
+    const post = decision.node ? undefined : postFilter(pod, decision, context, meter);
+    if (!decision.node) meter?.ran('PostFilter', postFilterCode(post));
     return { decision, post, context, duration_ms: clock.monotonic() - began_ms };
   }
 
@@ -247,7 +255,7 @@ class Scheduler implements RunningScheduler {
     const { clock } = this.options;
     if (post?.nominatedNode !== undefined) this.#view.nominator.nominate(pod, post.nominatedNode);
     if (post?.preemption) this.#metrics.preempted(post.preemption.chosen?.victims.pods.length);
-    this.#queue.unschedulable(queued, hintsOf(decision, post), Boolean(post?.nominatedNode));
+    this.#queue.unschedulable(queued, refusingOf(decision, post), Boolean(post?.nominatedNode));
     this.#metrics.attempted('unschedulable', decision.profile.schedulerName, clock.monotonic() - began_ms);
     const message = [decision.message, post?.message].filter(Boolean).join(' ');
     this.#tell(pod, decision.profile, { reason: 'Unschedulable', message, nominatedNode: post?.nominatedNode });
@@ -266,10 +274,10 @@ class Scheduler implements RunningScheduler {
   }
 
   #place(placement: Placement): void {
-    const { queued, node, profile, context } = placement;
+    const { queued, node, profile, context, meter } = placement;
     this.#view.cache.assume(queued.pod, node.name);
     this.#view.nominator.nominate(queued.pod, '');
-    const before = reserveAndPrepare(queued.pod, node, profile, context);
+    const before = reserveAndPrepare(queued.pod, node, profile, context, meter);
     if (before) this.#track(this.#waiting, this.#bindAfter(before, placement));
     else this.#write(this.#bind(placement));
   }
@@ -285,11 +293,11 @@ class Scheduler implements RunningScheduler {
   }
 
   async #bind(placement: Placement): Promise<void> {
-    const { queued, node, profile, context, began_ms } = placement;
+    const { queued, node, profile, context, meter, began_ms } = placement;
     const { namespace, name } = queued.pod.metadata;
     const { clock } = this.options;
     try {
-      await bind(queued.pod, node, profile, context);
+      await bind(queued.pod, node, profile, context, meter);
       const now_ms = clock.monotonic();
       this.#metrics.attempted('scheduled', profile.schedulerName, now_ms - began_ms);
       this.#metrics.bound(queued, now_ms);

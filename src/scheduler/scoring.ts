@@ -3,6 +3,7 @@ import type { Random } from '../apimachinery/clock.js';
 import type { Pod } from '../kinds/types/core_v1.js';
 import type { Decision, Profile, Run, SchedulerPlugin, ScoreColumn, Snapshot } from './define.js';
 import { attempt } from './filters.js';
+import type { Code, CycleMeter } from './meter.js';
 import type { NodeMemo } from './remembered.js';
 
 /** Where a cycle writes its numbers, anything may be in it: one that is used again leaves nothing for the collector of garbage. */
@@ -30,11 +31,16 @@ export function scoreAll(
   profile: Profile,
   memo: NodeMemo,
   room: NumbersRoom,
+  meter?: CycleMeter,
 ): Scored {
   const { feasible } = found;
-  const states = new Map(
-    profile.preScore.map((plugin) => [plugin, attempt('PreScore', plugin, () => plugin.preScore!(pod, feasible, snapshot))]),
-  );
+  const states = new Map<SchedulerPlugin, unknown>();
+  for (const plugin of profile.preScore) {
+    const state = attempt('PreScore', plugin, () => plugin.preScore!(pod, feasible, snapshot), meter, preScoreCode);
+    if (meter && state !== 'skip') meter.evaluations(plugin).PreScore++;
+    states.set(plugin, state);
+  }
+  meter?.ran('PreScore');
   const asked = profile.score.filter(({ plugin }) => states.get(plugin) !== 'skip');
   const all = room((columnsIn(asked) + 1) * feasible.length);
   let end = 0;
@@ -42,24 +48,32 @@ export function scoreAll(
   const scores = asked.map(({ plugin, weight }): ScoreColumn => {
     const state = states.get(plugin);
     const raw = column();
-    attempt('Score', plugin, () => {
-      if (plugin.signature) remembered(raw, plugin, state, pod, found, snapshot, memo.scores(plugin));
-      else for (let i = 0; i < feasible.length; i++) raw[i] = plugin.score!(pod, feasible[i]!, state, snapshot);
-    });
+    const score = () => {
+      if (plugin.signature) return remembered(raw, plugin, state, pod, found, snapshot, memo.scores(plugin));
+      for (let i = 0; i < feasible.length; i++) raw[i] = plugin.score!(pod, feasible[i]!, state, snapshot);
+      return feasible.length;
+    };
+    const count = attempt('Score', plugin, score, meter);
+    if (meter) meter.evaluations(plugin).Score += count;
     if (!plugin.normalize) return { plugin, weight, raw, normalized: raw };
     const normalized = column();
     normalized.set(raw);
-    plugin.normalize(normalized, feasible, state);
+    attempt('ScoreExtensionNormalize', plugin, () => plugin.normalize!(normalized, feasible, state), meter);
     return { plugin, weight, raw, normalized };
   });
   const numbers = all.subarray(0, end);
-  return { scores, numbers, totals: sum(column(), scores) };
+  const totals = sum(column(), scores);
+  meter?.ran('Score');
+  return { scores, numbers, totals };
 }
 
 /** Each one's raw scores and, where it normalizes them, those. */
 export const columnsIn = (asked: readonly { readonly plugin: SchedulerPlugin }[]): number =>
   asked.reduce((count, { plugin }) => count + (plugin.normalize ? 2 : 1), 0);
 
+const preScoreCode = (state: unknown): Code => (state === 'skip' ? 'Skip' : 'Success');
+
+/** Returns how many nodes the plugin was asked for. */
 function remembered(
   raw: Float64Array,
   plugin: SchedulerPlugin,
@@ -68,15 +82,19 @@ function remembered(
   { runs }: { readonly runs: readonly Run[] },
   snapshot: Snapshot,
   memo: Float64Array,
-): void {
-  let i = 0;
+): number {
+  let [i, asked] = [0, 0];
   for (const { first, count, refusal } of runs) {
     if (refusal) continue;
     for (let at = first; at < first + count; at++) {
-      if (Number.isNaN(memo[at]!)) memo[at] = plugin.score!(pod, snapshot.nodes[at]!, state, snapshot);
+      if (Number.isNaN(memo[at]!)) {
+        memo[at] = plugin.score!(pod, snapshot.nodes[at]!, state, snapshot);
+        asked++;
+      }
       raw[i++] = memo[at]!;
     }
   }
+  return asked;
 }
 
 function sum(totals: Float64Array, scores: readonly ScoreColumn[]): Float64Array {

@@ -24,6 +24,7 @@ beforeEach(() => {
   queue = new SchedulingQueue({ clock, wake: () => void wakes++, less });
 });
 
+const by = (hints: readonly ClusterEventHint[]) => ({ hints, plugins: ['Plugin'] });
 const next = () => queue.pop()?.pod.metadata.name;
 
 describe('order', () => {
@@ -58,7 +59,7 @@ describe('order', () => {
 describe('waiting', () => {
   test('an unschedulable pod is tried again after an event that could help, and not after another', async () => {
     queue.put(pod('a'));
-    queue.unschedulable(queue.pop()!, byNodes);
+    queue.unschedulable(queue.pop()!, by(byNodes));
     await clock.advance(60_000);
     queue.happened('AssignedPodDelete');
     expect(next()).toBeUndefined();
@@ -68,7 +69,7 @@ describe('waiting', () => {
 
   test('the event counts, but the back-off is kept while others are to be tried', async () => {
     queue.put(pod('a'));
-    queue.unschedulable(queue.pop()!, byNodes);
+    queue.unschedulable(queue.pop()!, by(byNodes));
     queue.put(pod('b'));
     queue.put(pod('c'));
     queue.happened('NodeAdd');
@@ -84,7 +85,7 @@ describe('waiting', () => {
     queue.put(pod('failed'));
     queue.backOff(queue.pop()!);
     queue.put(pod('helped'));
-    queue.unschedulable(queue.pop()!, byNodes);
+    queue.unschedulable(queue.pop()!, by(byNodes));
     const before = wakes;
     queue.happened('NodeAdd');
     expect([wakes - before, next(), next()]).toEqual([1, 'helped', undefined]);
@@ -102,7 +103,7 @@ describe('waiting', () => {
       ['high', 10],
     ] as const) {
       queue.put(pod(name, { spec: { priority } }));
-      queue.unschedulable(queue.pop()!, byNodes);
+      queue.unschedulable(queue.pop()!, by(byNodes));
       await clock.advance(200);
     }
     queue.happened('NodeAdd');
@@ -126,7 +127,7 @@ describe('waiting', () => {
   test('a pod that room is made for does not back off longer each time', async () => {
     queue.put(pod('a'));
     for (let i = 0; i < 4; i++) {
-      queue.unschedulable(queue.pop()!, byNodes, true);
+      queue.unschedulable(queue.pop()!, by(byNodes), true);
       queue.happened('NodeAdd');
       await clock.advance(1000);
     }
@@ -135,7 +136,7 @@ describe('waiting', () => {
 
   test('a change of the pod itself gives it another try, a change of its status does not', async () => {
     queue.put(pod('a'));
-    queue.unschedulable(queue.pop()!, none);
+    queue.unschedulable(queue.pop()!, by(none));
     await clock.advance(60_000);
     queue.put(pod('a', { status: { conditions: [{ type: 'PodScheduled', status: 'False' }] } }));
     expect(next()).toBeUndefined();
@@ -146,7 +147,7 @@ describe('waiting', () => {
   test('without any event it is tried again after five minutes; nothing ticks until then, and nothing while nobody waits', async () => {
     queue.put(pod('a'));
     expect(clock.pending).toBe(0);
-    queue.unschedulable(queue.pop()!, byNodes);
+    queue.unschedulable(queue.pop()!, by(byNodes));
     expect(clock.pending).toBe(1);
     const before = wakes;
     await clock.advance(299_999);
@@ -159,7 +160,7 @@ describe('waiting', () => {
   test('a hint may look closer at what happened', async () => {
     const onlyBig: ClusterEventHint = { event: 'NodeAdd', hint: (_, __, now) => (now?.metadata.name === 'big' ? 'queue' : 'skip') };
     queue.put(pod('a'));
-    queue.unschedulable(queue.pop()!, [onlyBig]);
+    queue.unschedulable(queue.pop()!, by([onlyBig]));
     await clock.advance(60_000);
     queue.happened('NodeAdd', undefined, node('small'));
     expect(next()).toBeUndefined();
@@ -169,10 +170,10 @@ describe('waiting', () => {
 
   test('a pod that has been tried again does not listen to what it waited for before', async () => {
     queue.put(pod('a'));
-    queue.unschedulable(queue.pop()!, byNodes);
+    queue.unschedulable(queue.pop()!, by(byNodes));
     await clock.advance(60_000);
     queue.happened('NodeAdd');
-    queue.unschedulable(queue.pop()!, [{ event: 'AssignedPodDelete' }]);
+    queue.unschedulable(queue.pop()!, by([{ event: 'AssignedPodDelete' }]));
     await clock.advance(60_000);
     queue.happened('NodeAdd');
     expect([next(), queue.count('unschedulable')]).toEqual([undefined, 1]);
@@ -199,7 +200,7 @@ describe('gates', () => {
     held = false;
     queue.put(pod('a'));
     const tried = queue.pop()!;
-    queue.unschedulable(tried, byNodes);
+    queue.unschedulable(tried, by(byNodes));
     held = true;
     queue.ungated(tried);
     expect([next(), queue.count('unschedulable')]).toEqual([undefined, 1]);
@@ -213,7 +214,7 @@ describe('gates', () => {
 
 test('what is pending is counted by where it stands, and what brought it there', () => {
   for (const name of ['a', 'b', 'c']) queue.put(pod(name));
-  queue.unschedulable(queue.pop()!, byNodes);
+  queue.unschedulable(queue.pop()!, by(byNodes));
   queue.backOff(queue.pop()!);
   expect(['active', 'unschedulable', 'backoff'].map((place) => queue.count(place as 'active'))).toEqual([1, 1, 1]);
   expect(queue.incoming.get('active')).toEqual(new Map([['PodAdd', 3]]));
