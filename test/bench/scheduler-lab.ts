@@ -25,7 +25,6 @@ export interface LabResult {
   /** Of the process that the scheduler runs in. */
   readonly cpu_ms: number;
   readonly cycles_ms: { readonly p50: number; readonly p99: number };
-  readonly records_pct: number;
 }
 
 /** A real disk, where /tmp may be memory. */
@@ -42,13 +41,13 @@ const server = await startTestServer({
 });
 let apartChild: ReturnType<typeof fork> | undefined;
 
-async function measure({ client }: TestServer, { size, kind, apart, records }: Case): Promise<LabResult> {
+async function measure({ client }: TestServer, { size, kind, apart }: Case): Promise<LabResult> {
   await each(size.nodes, (i) => createNode(client, nodeOf(i)));
   const { before, warmUp, measured, meanwhile } = podsOf(kind, size);
   const preempts = kind === 'preemption' || kind === 'all-preempt';
   if (preempts) await client.create(priorityClasses, { metadata: { name: HIGH_PRIORITY }, value: 1_000 });
   await each(before.length, (i) => client.create(pods, before[i]!));
-  const start = apart ? startApart : () => startHere(records);
+  const start = apart ? startApart : startHere;
   // What is measured next is compiled by then, as that of a server that has run for a while.
   const first = await start();
   for (let made = 0, round = 1; made < WARM_UP; made += warmUp.length, round++) {
@@ -113,8 +112,8 @@ async function placed(client: Client, count: number, which: (pod: Pod) => boolea
   throw new Error('the watch ended before all pods had a node');
 }
 
-function startHere(records: boolean | undefined): Promise<Started> {
-  return Promise.resolve(startLoop(componentClient(server.server, SCHEDULER), records));
+function startHere(): Promise<Started> {
+  return Promise.resolve(startLoop(componentClient(server.server, SCHEDULER)));
 }
 
 /** In a process of its own, as `porthole scheduler` is. */

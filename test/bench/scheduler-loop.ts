@@ -4,7 +4,6 @@ import { silentLogger as log } from '../../src/apimachinery/logger.js';
 import type { Client } from '../../src/client/client.js';
 import { createEventRecorder } from '../../src/client/event-recorder.js';
 import { createInformers } from '../../src/client/informers.js';
-import { DecisionStore } from '../../src/scheduler/decision-store.js';
 import type { Decision } from '../../src/scheduler/define.js';
 import { startScheduler } from '../../src/scheduler/scheduler.js';
 
@@ -12,29 +11,20 @@ export interface Cost {
   /** Of this process since the start. */
   readonly cpu_ms: number;
   readonly cycles_ms: { readonly p50: number; readonly p99: number };
-  /** Per cent of the cycles' time that keeping their decisions takes; 0 where that was not measured. */
-  readonly records_pct: number;
 }
 
 export interface Started {
   stop(): Promise<Cost>;
 }
 
-export function startLoop(client: Client, records = false): Started {
+export function startLoop(client: Client): Started {
   const before = process.cpuUsage();
   const common = { client, clock, random, log };
   const informers = createInformers(common);
   const events = createEventRecorder({ ...common, component: 'default-scheduler' });
   const cycles_ms: number[] = [];
-  const kept = new DecisionStore();
-  let [cycles, keeping] = [0, 0];
-  const observe = (decision: Decision, duration_ms: number) => {
+  const observe = (_: Decision, duration_ms: number) => {
     cycles_ms.push(duration_ms);
-    if (!records) return;
-    const from_ms = performance.now();
-    kept.add({ decision, attempt: 1, at_ms: clock.now(), duration_ms });
-    keeping += performance.now() - from_ms;
-    cycles += duration_ms;
   };
   const scheduler = startScheduler({
     ...common,
@@ -52,7 +42,6 @@ export function startLoop(client: Client, records = false): Started {
       return {
         cpu_ms: (user + system) / 1000,
         cycles_ms: { p50: at(0.5), p99: at(0.99) },
-        records_pct: cycles > 0 ? (100 * keeping) / cycles : 0,
       };
     },
   };

@@ -18,8 +18,6 @@ export interface Case {
   readonly size: Size;
   /** The scheduler is a process of its own. */
   readonly apart: boolean;
-  /** What it costs to keep the decisions is measured too, at the cost of keeping them twice. */
-  readonly records?: boolean;
 }
 
 interface Stages {
