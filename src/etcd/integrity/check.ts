@@ -47,8 +47,9 @@ export async function checkOpenDatabase(dir: string): Promise<void> {
 }
 
 async function damagedTable(dir: string): Promise<{ readonly number: number; readonly error: CorruptDatabaseError } | undefined> {
-  const names = await readdir(dir);
   const { tables, logNumber } = await checkManifest(dir, []);
+  // Not before: a table that is written meanwhile would be one that the manifest names and that is missing.
+  const names = await readdir(dir);
   for (const [number, size] of tables) {
     try {
       await checkTables(dir, names, { tables: new Map([[number, size]]), logNumber });

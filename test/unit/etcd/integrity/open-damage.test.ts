@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/apimachinery/clock.js';
 import { silentLogger } from '../../../../src/apimachinery/logger.js';
 import type { EmbeddedBackend } from '../../../../src/etcd/embedded.js';
+import { checkOpenDatabase } from '../../../../src/etcd/integrity/check.js';
 import { openLevelBackend } from '../../../../src/etcd/leveldb.js';
 import { restoreSnapshot, saveSnapshot, snapshotOf } from '../../../../src/etcd/snapshot.js';
 import { randoms } from '../../../suites/randoms.js';
@@ -128,6 +129,25 @@ describe(`bits that flip in an open database (SEED=${SEED})`, () => {
     await level.put(head, text);
     await backend.close();
   });
+});
+
+it('tables that come and go while they are looked at are not damaged', async () => {
+  const dir = join(root, 'busy');
+  // The smallest that LevelDB takes: a new table every few writes.
+  const level = new Level<string, Buffer>(dir, { valueEncoding: 'buffer', writeBufferSize: 64 * 1024 });
+  await level.open();
+  let isOver = false;
+  const write = async () => {
+    for (let i = 0; !isOver; i++) await level.put(String(i % 20), Buffer.alloc(16_000, i));
+  };
+  const writing = write();
+  try {
+    for (let i = 0; i < 250; i++) await checkOpenDatabase(dir);
+  } finally {
+    isOver = true;
+    await writing;
+    await level.close();
+  }
 });
 
 describe('a store of another layout', () => {
