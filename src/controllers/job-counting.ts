@@ -19,8 +19,11 @@ export interface Counting {
   readonly all: boolean;
 }
 
-/** `ending`: the Job is about to end, so that every pod that it still has is a failure. Not of `removed`, which go by its own doing. */
-export function countEnded(view: JobView, ending: boolean, removed: ReadonlySet<Pod>): Counting {
+/**
+ * `ending`: the Job is about to end, so that every pod that it still has is a failure. Not of `removed`, which go by its own doing.
+ * `replaces`: pods are being made in place of those that failed.
+ */
+export function countEnded(view: JobView, ending: boolean, removed: ReadonlySet<Pod>, replaces: boolean): Counting {
   const { job } = view;
   const { status } = job;
   const tracked = view.pods.filter((pod) => isTracked(pod) && !removed.has(pod));
@@ -33,7 +36,7 @@ export function countEnded(view: JobView, ending: boolean, removed: ReadonlySet<
   for (const pod of tracked) {
     const { uid } = pod.metadata;
     const isFailure = hasFailed(pod, job);
-    if (!mayRelease(view, pod, isFailure, ending)) continue;
+    if (!(ending || mayRelease(view, pod, isFailure, replaces))) continue;
     if (indexes.size + succeeded.size + failed.size >= MAX_UNCOUNTED) {
       all = false;
       break;
@@ -71,9 +74,10 @@ function uncounted(succeeded: Iterable<string>, failed: Iterable<string>): NonNu
   return { ...(lists.succeeded.length > 0 && { succeeded: lists.succeeded }), ...(lists.failed.length > 0 && { failed: lists.failed }) };
 }
 
-function mayRelease({ job, toReplace }: JobView, pod: Pod, isFailure: boolean, ending: boolean): boolean {
-  if (isBeingDeleted(job) || ending || pod.status.phase === 'Succeeded') return true;
-  return isFailure && toReplace.get(indexOf(pod, job) ?? -1) !== pod;
+/** The last that failed of an index is kept for what its replacement is to know, but not from going where there will be none. */
+function mayRelease({ job, toReplace }: JobView, pod: Pod, isFailure: boolean, replaces: boolean): boolean {
+  if (isBeingDeleted(job) || pod.status.phase === 'Succeeded') return true;
+  return isFailure && (toReplace.get(indexOf(pod, job) ?? -1) !== pod || (isBeingDeleted(pod) && !replaces));
 }
 
 /** The index itself tells that a pod has been counted. */

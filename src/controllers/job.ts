@@ -158,7 +158,8 @@ class JobSync {
 
   async #count(outcome: Outcome | undefined): Promise<void> {
     const { context, job, view } = this;
-    const { status, release: ended, all } = countEnded(view, outcome !== undefined, this.#removed);
+    const replaces = !isSuspended(job) && !isNamespaceTerminating(this.#failure);
+    const { status, release: ended, all } = countEnded(view, outcome !== undefined, this.#removed, replaces);
     if (outcome) this.#conditions = withCondition(this.#conditions, outcome.type, 'True', outcome, this.#now());
     if (ended.length > 0) await this.#store(status);
     const { released, failure } = await release(context, ended);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isStatus } from '../../../src/apimachinery/status.js';
 import { jobs } from '../../../src/kinds/batch/job.js';
 import { events } from '../../../src/kinds/core/event.js';
+import { namespaces } from '../../../src/kinds/core/namespace.js';
 import { pods } from '../../../src/kinds/core/pod.js';
 import type { Job, JobSpec } from '../../../src/kinds/types/batch_v1.js';
 import type { Pod } from '../../../src/kinds/types/core_v1.js';
@@ -278,6 +279,39 @@ describe('an indexed job', () => {
     await isNow('Failed');
     expect(conditions(await job())).toEqual(['FailureTarget=True FailedIndexes', 'Failed=True FailedIndexes']);
     expect((await job()).status).toMatchObject({ failedIndexes: '0', completedIndexes: '1', failed: 2, succeeded: 1 });
+  });
+
+  test('keeps a failed pod for its replacement, but not where there will be none', async () => {
+    await make({ completionMode: 'Indexed', completions: 1, backoffLimitPerIndex: 3 });
+    await run(1);
+    const [failed] = await running();
+    await end(failed!, 1);
+    await edit({ suspend: true });
+    await cluster.until('it is suspended', async () => hasCondition(await job(), 'Suspended'));
+    expect((await podsOf())[0]!.metadata.finalizers).toEqual([TRACKING]);
+    await cluster.client.delete(pods, failed!.metadata);
+    await cluster.until('the pod is gone', async () => (await podsOf()).length === 0);
+    expect((await job()).status.failed).toBe(1);
+  });
+
+  test('does not keep its namespace from going by a failed pod that it may no longer replace', async () => {
+    await cluster.client.create(namespaces, { metadata: { name: 'team' } });
+    const { metadata, ...one } = await make({ completionMode: 'Indexed', completions: 1, backoffLimitPerIndex: 3, suspend: true });
+    const spec = {
+      ...one.spec,
+      suspend: false,
+      selector: undefined,
+      template: { ...one.spec.template, metadata: {} },
+    } as unknown as JobSpec;
+    await cluster.client.create(jobs, { metadata: { name: metadata.name, namespace: 'team' }, spec });
+    const inTeam = async () => (await cluster.client.list(pods, { namespace: 'team' })).items;
+    await cluster.until('its pod runs', async () => (await inTeam())[0]?.status.phase === 'Running');
+    await end((await inTeam())[0]!, 1);
+    await cluster.client.delete(namespaces, { name: 'team' });
+    await cluster.until('the namespace is gone', async () => {
+      const { items } = await cluster.client.list(namespaces, {});
+      return items.every((each) => each.metadata.name !== 'team');
+    });
   });
 
   test('stops at the most failed indexes that it may have', async () => {
