@@ -23,7 +23,7 @@ const CONFIGURATION = /\.(conflist|conf|json)$/;
 
 /** The first list of a directory, in the order of the file names; undefined where it has none. Throws where it is broken. */
 export async function readConflist(directory: string): Promise<NetworkConfigList | undefined> {
-  const file = conflistFiles(directory, CONFIGURATION)[0];
+  const file = conflistFiles(directory)[0];
   if (!file) return undefined;
   const path = join(directory, file);
   const list = parseConflist(await readFile(path, 'utf8'), path);
@@ -34,7 +34,7 @@ export async function readConflist(directory: string): Promise<NetworkConfigList
 
 /** What is another one where what is to be read of a directory may be another: `name` is that of the list that was read last. */
 export function conflistMark(directory: string, name: string | undefined): string {
-  const files = conflistFiles(directory, CONFIGURATION);
+  const files = conflistFiles(directory);
   const read = [files[0], name].filter((each) => each !== undefined);
   const marks = read.map((file) => {
     const found = statSync(join(directory, file), { throwIfNoEntry: false });
@@ -44,7 +44,7 @@ export function conflistMark(directory: string, name: string | undefined): strin
 }
 
 /** The files of a directory that may be configurations, in the order that counts. */
-export function conflistFiles(directory: string, pattern: RegExp): string[] {
+export function conflistFiles(directory: string, pattern = CONFIGURATION): string[] {
   try {
     return readdirSync(directory)
       .filter((name) => pattern.test(name))

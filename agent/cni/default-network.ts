@@ -44,7 +44,7 @@ export function defaultConflist(network: DefaultNetwork, cniVersion: string, ban
 
 /** Writes our default where the directory has no list, or only ours and that is not as it should be. */
 export async function ensureDefaultConflist(directory: string, network: DefaultNetwork, binDirectories: readonly string[]): Promise<void> {
-  const first = conflistFiles(directory, /\.(conflist|conf|json)$/)[0];
+  const first = conflistFiles(directory)[0];
   if (first && first !== DEFAULT_CONFLIST) return;
   const wanted = await conflistFor(network, binDirectories);
   const text = `${JSON.stringify(wanted, null, 2)}\n`;

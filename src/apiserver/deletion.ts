@@ -1,11 +1,10 @@
 // What a deletion does to an object, decided from the object and the options alone: removed, marked, or left as it is.
 import { rfc3339 } from '../apimachinery/clock.js';
-import { cloneJson } from '../apimachinery/clone.js';
 import { type FieldError, invalid, notSupported } from '../apimachinery/field.js';
-import type { Json } from '../apimachinery/json.js';
 import type { KubeObject } from '../apimachinery/object.js';
 import { conflict, invalidObject } from '../apimachinery/status.js';
 import type { AnyKind, Mutable } from '../kinds/define.js';
+import { draftOf } from './draft.js';
 import type { ResourceExtension } from './extensions/extension.js';
 
 export const FINALIZER_ORPHAN = 'orphan';
@@ -72,7 +71,7 @@ export function decideDeletion({ kind, extension }: DeletableKind, object: KubeO
   const held = finalizers.length > 0 || (extension?.finalizers?.(object) ?? []).length > 0;
   if (metadata.deletionTimestamp !== undefined) return again(object, grace_s, finalizers, held);
   if (grace_s === 0 && !held) return { type: 'remove' };
-  const draft = copy(object);
+  const draft = draftOf(object);
   setFinalizers(draft, finalizers);
   draft.metadata.deletionTimestamp = rfc3339(now_ms + grace_s * 1000);
   draft.metadata.deletionGracePeriodSeconds = grace_s;
@@ -88,7 +87,7 @@ function again(object: KubeObject, grace_s: number, finalizers: readonly string[
   if (grace_s === 0 && !held) return { type: 'remove' };
   const sameFinalizers = finalizers.length === (object.metadata.finalizers ?? []).length;
   if (!shorter && sameFinalizers) return { type: 'keep' };
-  const draft = copy(object);
+  const draft = draftOf(object);
   setFinalizers(draft, finalizers);
   if (shorter) {
     draft.metadata.deletionTimestamp = rfc3339(Date.parse(deletionTimestamp!) - (old_s - grace_s) * 1000);
@@ -118,5 +117,3 @@ function setFinalizers(draft: Mutable<KubeObject>, finalizers: readonly string[]
   if (finalizers.length > 0) draft.metadata.finalizers = [...finalizers];
   else delete draft.metadata.finalizers;
 }
-
-const copy = (object: KubeObject) => cloneJson(object as unknown as Json) as unknown as Mutable<KubeObject>;

@@ -7,6 +7,7 @@ import { badRequest, conflict, invalidObject } from '../apimachinery/status.js';
 import { CLIENT_META, type ClientMeta } from '../kinds/define.js';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../kinds/validation.js';
 import type { Draft } from './body.js';
+import { draftOf } from './draft.js';
 import type { UserInfo } from './options.js';
 import type { Resource } from './resources.js';
 
@@ -174,7 +175,7 @@ function withStatus(old: KubeObject, draft: Draft, kept: readonly ClientMeta[] =
 
 /** `old` with only the fields at `paths` as `draft` has them. */
 function withFields(old: KubeObject, draft: Draft, paths: readonly string[]): Draft {
-  const next = structuredClone(old) as Draft;
+  const next = draftOf(old);
   for (const path of paths) {
     const steps = path.split('.');
     const last = steps.pop()!;

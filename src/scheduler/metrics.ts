@@ -1,5 +1,4 @@
 // The scheduler's metrics under upstream's names. In the hot path numbers are only added up; what stands in the queue is counted when somebody asks.
-
 import type { Clock } from '../apimachinery/clock.js';
 import { type Exposition, Histogram, labelText } from '../apimachinery/exposition.js';
 import { DEFAULT_SCHEDULER_NAME } from '../kinds/wellknown.js';

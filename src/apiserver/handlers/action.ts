@@ -1,11 +1,11 @@
 // POST to an action subresource (pods/binding), and to `bindings`, the same for a pod that the body names.
-import { cloneJson } from '../../apimachinery/clone.js';
-import type { Json, JsonObject } from '../../apimachinery/json.js';
+import type { JsonObject } from '../../apimachinery/json.js';
 import { badRequest } from '../../apimachinery/status.js';
 import { pods } from '../../kinds/core/pod.js';
 import type { ActionSubresource } from '../../kinds/define.js';
 import { type BodyKind, bodyKind, type Draft, readObject } from '../body.js';
 import type { ApiContext } from '../context.js';
+import { draftOf } from '../draft.js';
 import type { Exchange, Handler, Result } from '../exchange.js';
 import { isDryRun } from '../parameters.js';
 import type { Resource } from '../resources.js';
@@ -80,7 +80,7 @@ async function act(
     dryRun,
     trusted: true,
     draft(current) {
-      const draft = cloneJson(current as unknown as Json) as unknown as Draft;
+      const draft = draftOf(current);
       action.apply(draft as never, body as unknown as JsonObject, context.clock.now());
       return draft;
     },

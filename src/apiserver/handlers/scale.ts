@@ -10,6 +10,7 @@ import type { AdmissionRequest } from '../admission/admission.js';
 import { applyTo, checkConfiguration } from '../apply.js';
 import { type Draft, readObject } from '../body.js';
 import type { ApiContext } from '../context.js';
+import { draftOf } from '../draft.js';
 import type { Handler, ResourceRequest, Result } from '../exchange.js';
 import { writerOf } from '../managed-fields.js';
 import { type WriteOptionsKind, writeOptions } from '../parameters.js';
@@ -125,7 +126,7 @@ function withReplicas(resource: Resource, object: KubeObject, replicas: number, 
     const error = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
     throw invalidObject('autoscaling', 'Scale', name, [error]);
   }
-  const draft = structuredClone(object) as Draft;
+  const draft = draftOf(object);
   scaling(resource).set(draft as Mutable<KubeObject>, replicas);
   return draft;
 }
